@@ -1,0 +1,19 @@
+"""imgen: make, enlarge and restyle pictures with convolutional networks, and see how each one works.
+
+    from imgen import CATALOG, decode, encode
+    result = CATALOG["espcn_x4"](decode("photo.jpg"))
+
+The names below are imported when they are first asked for, so that `import imgen` costs nothing.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+_HOME = {"CATALOG": "catalog", "Card": "cards", "load": "cards", "Picture": "image", "decode": "image", "encode": "image", "UserError": "controls"}
+__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'imgen' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"imgen.{_HOME[name]}"), name)

@@ -1,0 +1,207 @@
+"""A card: nets, their weights and facts, and the pipeline that uses them.  `run` is what every face calls."""
+
+import importlib
+import inspect
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgen import __version__, device, hub
+from imgen.controls import Knob, UserError, checked, knobs_of
+from imgen.image import Frame, Picture
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+KEEP = 6  # nets kept loaded
+
+
+@dataclass(frozen=True)
+class Net:
+    """How to build a net when it is needed: Net("espcn:ESPCN", scale=3)."""
+
+    where: str
+    settings: dict[str, object]
+
+    def __init__(self, where: str, **settings: object):
+        object.__setattr__(self, "where", where)
+        object.__setattr__(self, "settings", settings)
+
+    def build(self) -> "nn.Module":
+        module, name = self.where.split(":")
+        return getattr(importlib.import_module(f"imgen.models.{module}"), name)(**self.settings)
+
+
+@dataclass(frozen=True)
+class Paper:
+    title: str
+    authors: str
+    year: int
+    arxiv: str = ""  # its number, if it is there
+
+    @property
+    def url(self) -> str:
+        return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""
+
+
+@dataclass(frozen=True)
+class Card:
+    """One model of the app.  What is measured or learned from data is in `weights/<name>.json`, read as `facts`."""
+
+    name: str
+    task: str
+    net: Net
+    pipeline: Callable[..., Iterator[Frame]]
+    paper: Paper
+    license: str  # SPDX of the weights
+    lesson: str  # cards of one family share a lesson
+    source: hub.WeightFile | None = None  # of a third party's weights
+    convert: str = ""  # function of the model file that renames a third party's tensors
+    exact: bool = False  # float32 even where bfloat16 is faster
+    opening: dict[str, object] = field(default_factory=dict)  # knobs that the page opens with
+
+    @cached_property
+    def facts(self) -> dict[str, object]:
+        """The stored json: parameters, sha256, class or style names, training, scores; empty for cards without weights."""
+        try:
+            return json.loads((WEIGHTS / f"{self.name}.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+
+    @property
+    def knobs(self) -> dict[str, Knob]:
+        return knobs_of(self.pipeline, self.facts)
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures the pipeline takes."""
+        kinds = [p.kind for p in inspect.signature(self.pipeline).parameters.values()]
+        return kinds.count(inspect.Parameter.POSITIONAL_OR_KEYWORD) - 1
+
+    @property
+    def weights(self) -> hub.WeightFile | None:
+        """Where the weights come from; None if there are none to load."""
+        if self.source or "sha256" not in self.facts:
+            return self.source
+        size = self.facts["bytes"]
+        return hub.WeightFile(hub.project_repository, f"{self.name}.safetensors", "main", self.facts["sha256"], size)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a run needs no download."""
+        try:
+            return self.weights is None or self.name in _loaded or hub.find(self.weights) is not None
+        except UserError:  # a damaged file: a download will replace it
+            return False
+
+    def run(self, *pictures: Picture, **knobs: object) -> Iterator[Frame]:
+        """Check the knobs, load the nets (downloading if need be), work.  The last Frame is the result, with how it was made.
+
+        Closing the generator stops the work.  Raises UserError.
+        """
+        values = checked(self.knobs, knobs)
+        if len(pictures) != self.pictures:
+            raise UserError("pictures_needed", needed=self.pictures, came=len(pictures))
+        net = yield from self.prepare()
+        began, frame = time.perf_counter(), None
+        for frame in _without_gradients(self.pipeline(net, *pictures, **values)):
+            if frame.done < frame.total:
+                yield frame
+        facts = {"seconds": round(time.perf_counter() - began, 3), "device": device.name(device.best())}
+        made = {"card": self.name, "knobs": values, **_how(net), "version": __version__}
+        results = [replace(picture, record={**made, "number": n}) for n, picture in enumerate(frame.pictures)]
+        yield replace(frame, done=frame.total, pictures=results, facts={**frame.facts, **facts, **made})
+
+    def __call__(self, *pictures: Picture, **knobs: object) -> Frame:
+        """`run` to its end."""
+        frame = None
+        for frame in self.run(*pictures, **knobs):
+            pass
+        return frame
+
+    def prepare(self) -> Iterator[Frame]:
+        """Yields the progress of a download, if one is needed; returns the net, ready to run."""
+        path = None
+        if self.weights is not None and self.name not in _loaded:
+            fetching = hub.fetch(self.weights)
+            while path is None:
+                try:
+                    done, total = next(fetching)
+                except StopIteration as end:
+                    path = end.value
+                else:
+                    yield Frame(done, total, stage="download")
+        return load(self, path)
+
+
+_loaded: "OrderedDict[str, nn.Module]" = OrderedDict()
+_lock = threading.Lock()
+
+
+def load(card: Card, path: Path | None = None) -> "nn.Module":
+    """The card's net with its weights, on the fastest device, kept for the next time.  Raises UserError if they do not fit."""
+    with _lock:
+        if card.name not in _loaded:
+            _loaded[card.name] = _fresh(card, path)
+            while len(_loaded) > KEEP:
+                _loaded.popitem(last=False)
+        _loaded.move_to_end(card.name)
+        return _loaded[card.name]
+
+
+def _fresh(card: Card, path: Path | None) -> "nn.Module":
+    import torch
+
+    net = card.net.build()
+    path = path or (hub.find(card.weights) if card.weights else None)
+    if card.weights:
+        if path is None:
+            raise UserError("weights_missing", card=card.name)
+        state = read_weights(path)
+        if card.convert:
+            state = getattr(importlib.import_module(f"imgen.models.{card.net.where.split(':')[0]}"), card.convert)(state)
+        try:
+            net.load_state_dict(state, strict=True)
+        except RuntimeError:
+            raise UserError("weights_do_not_fit", card=card.name) from None
+    here = device.best()
+    return device.place(net, here, torch.float32 if card.exact else device.fast_dtype(here))
+
+
+def read_weights(path: Path) -> "dict[str, Tensor]":
+    """The tensors of a .safetensors file, stored in half precision or not, as float32 (counters as they are)."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
+    except (SafetensorError, OSError):
+        raise UserError("weights_altered", file=path.name) from None
+
+
+def _without_gradients(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """Inference mode while the pipeline works, not while its consumer does: the mode belongs to the thread, not to the generator."""
+    import torch
+
+    try:
+        while True:
+            with torch.inference_mode():
+                frame = next(frames, None)
+            if frame is None:
+                return
+            yield frame
+    finally:
+        frames.close()
+
+
+def _how(net: "nn.Module") -> dict[str, str]:
+    """Precision, for the record of a result."""
+    weight = next(net.parameters(), None)
+    return {"precision": "float32" if weight is None else str(weight.dtype).removeprefix("torch.")}

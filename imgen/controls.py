@@ -1,0 +1,121 @@
+"""What a user may ask for, and what answers a wrong wish.
+
+A pipeline declares its knobs as keyword-only parameters, `Annotated[type, Slider | Choice | Seed]`.  From that signature
+follow the widgets of the page, the options of the command line, the endpoint, and the check of every value.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+class UserError(Exception):
+    """Wrong input.  `key` names a sentence in `texts`, `facts` fill its gaps; a face words it in the user's language."""
+
+    def __init__(self, key: str, **facts: object):
+        super().__init__(key, facts)
+        self.key, self.facts = key, facts
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A number in [low, high]; whole if `step` is."""
+
+    low: float
+    high: float
+    step: float
+    unit: str = ""
+    more: bool = False  # kept under "more knobs"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of `options`: a tuple, or the name of the card's fact that lists them; `every` is one more that means all of them."""
+
+    options: tuple[str, ...] | str
+    every: str | None = None
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Seed:
+    """A whole number in [0, 2³²); the page has dice for it."""
+
+    more: bool = False
+
+
+SEEDS = 2**32
+Control = Slider | Choice | Seed
+
+
+class Option(str):
+    """The chosen text of a `Choice`, which knows its place among the options (None for "every")."""
+
+    index: int | None
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A control as one card offers it."""
+
+    name: str
+    control: Control
+    default: object
+    options: tuple[str, ...] = ()
+
+    def check(self, value: object) -> object:
+        """The value in its proper type, or UserError."""
+        match self.control:
+            case Choice(every=every):
+                return self._option(str(value), every)
+            case Seed():
+                return int(self._number(value, 0, SEEDS - 1, whole=True))
+            case Slider(low, high, step):
+                whole = isinstance(step, int)
+                number = self._number(value, low, high, whole)
+                return int(number) if whole else number
+
+    def _option(self, value: str, every: str | None) -> Option:
+        if value not in self.options:
+            raise UserError("knob_not_an_option", knob=self.name, value=value[:40], options=", ".join(self.options))
+        option = Option(value)
+        option.options = tuple(o for o in self.options if o != every)
+        option.index = None if value == every else option.options.index(value)
+        return option
+
+    def _number(self, value: object, low: float, high: float, whole: bool) -> float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise UserError("knob_not_a_number", knob=self.name, value=str(value)[:40]) from None
+        if not low <= number <= high:  # also catches nan
+            raise UserError("knob_out_of_range", knob=self.name, value=str(value)[:40], low=f"{low:g}", high=f"{high:g}")
+        if whole and number != int(number):
+            raise UserError("knob_not_whole", knob=self.name, value=str(value)[:40])
+        return number
+
+
+def knobs_of(pipeline: Callable, facts: Mapping[str, object]) -> dict[str, Knob]:
+    """The knobs of a pipeline, its choices filled with the card's facts (class names, style names …)."""
+    knobs = {}
+    for name, parameter in inspect.signature(pipeline).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        control = typing.get_args(parameter.annotation)[1]
+        options, default = (), parameter.default
+        if isinstance(control, Choice):
+            options = control.options if isinstance(control.options, tuple) else tuple(facts.get(control.options, ()))
+            options = ((control.every,) if control.every else ()) + options
+            default = default if default in options else next(iter(options), None)
+        knobs[name] = Knob(name, control, default, options)
+    return knobs
+
+
+def checked(knobs: Mapping[str, Knob], values: Mapping[str, object]) -> dict[str, object]:
+    """Every knob's value, defaults filled in; UserError for a knob that is not there or a value out of range."""
+    for name in values:
+        if name not in knobs:
+            raise UserError("knob_unknown", knob=name[:40], knobs=", ".join(knobs))
+    return {name: knob.check(values.get(name, knob.default)) for name, knob in knobs.items()}

@@ -1,0 +1,160 @@
+"""What every card promises.  A new card is tested without a line here."""
+
+import copy
+import hashlib
+import re
+from functools import cache
+
+import pytest
+import torch
+
+from imgen import cards, device, drawings, evaluate
+from imgen.catalog import CARDS, CATALOG
+from imgen.controls import Choice, Seed, Slider
+from imgen.texts import LANGUAGES, lesson, text
+
+BUNDLED = [card for card in CARDS if card.source is None and card.net.where.split(":")[0] != "interpolation"]
+WITH_NETS = [card for card in CARDS if card.net.where.split(":")[0] != "interpolation"]
+
+
+def each(chosen):
+    return pytest.mark.parametrize("card", chosen, ids=lambda card: card.name)
+
+
+@cache
+def small(card):
+    """The card's architecture; a narrow stand-in for the one that would not fit a test's second."""
+    if card.name == "realesrgan_x4":
+        from imgen.models.rrdbnet import RRDBNet
+
+        return RRDBNet(blocks=1, width=8, growth=4)
+    return card.net.build()
+
+
+def forward(card, net):
+    """A batch through the net as its pipeline calls it."""
+    torch.manual_seed(0)
+    if card.task == "generate":
+        return net(torch.randn(4, net.latent), torch.arange(4) % net.classes)
+    if card.task == "stylize":
+        return net(torch.rand(2, 3, 40, 44), torch.softmax(torch.randn(2, net.styles), 1))
+    return net(torch.rand(1, net.channels, 20, 24))
+
+
+@each(WITH_NETS)
+def test_shapes_and_range_are_as_promised(card):
+    y = forward(card, small(card).eval())
+    if card.task == "generate":
+        assert y.shape[0] == 4 and y.shape[1] in (1, 3) and y.shape[2] == y.shape[3]
+        assert 0 <= y.min() and y.max() <= 1
+    elif card.task == "stylize":
+        assert y.shape == (2, 3, 40, 44) and 0 <= y.min() and y.max() <= 1
+    else:
+        assert y.shape == (1, small(card).channels, 20 * small(card).scale, 24 * small(card).scale)
+
+
+@each(WITH_NETS)
+def test_gradient_reaches_every_parameter(card):
+    net = copy.deepcopy(small(card)).train()
+    if hasattr(net, "encode"):
+        mean, log_var = net.encode(torch.rand(4, 1, net.side, net.side), torch.arange(4))
+        loss = net.decode(mean + log_var, torch.arange(4)).square().mean()
+    else:
+        loss = (forward(card, net) - 0.3).square().mean()
+    loss.backward()
+    dead = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert not dead
+
+
+@each(BUNDLED)
+def test_bundled_weights_are_the_recorded_ones(card):
+    path = cards.WEIGHTS / f"{card.name}.safetensors"
+    data = path.read_bytes()
+    assert hashlib.sha256(data).hexdigest() == card.facts["sha256"]
+    assert len(data) == card.facts["bytes"] < 10_000_000
+
+
+@each(BUNDLED)
+def test_bundled_weights_fit_strictly_and_are_all_there(card):
+    net = card.net.build()
+    net.load_state_dict(cards.read_weights(cards.WEIGHTS / f"{card.name}.safetensors"), strict=True)
+    counted = sum(t.numel() for t in net.state_dict().values() if t.is_floating_point())
+    assert counted == card.facts["parameters"]
+
+
+def test_all_weights_together_stay_small():
+    assert sum(path.stat().st_size for path in cards.WEIGHTS.iterdir()) < 100_000_000
+
+
+@each(BUNDLED)
+def test_every_bundled_card_was_trained_and_measured(card):
+    assert card.facts["training"]["steps"] > 0
+    assert any(isinstance(v, dict) for v in card.facts["scores"].values())
+
+
+@each([card for card in CARDS if card.source is None])
+def test_a_sample_anyone_can_make_scores_as_recorded(card):
+    recorded = card.facts["scores"]["sample"]
+    tolerance = 0.1 if card.task == "upscale" else 1.0  # other processors round otherwise, and a GAN passes it on
+    assert evaluate.sample_figure(card) == pytest.approx(recorded, abs=tolerance)
+
+
+@each(CARDS)
+def test_knobs_are_sane(card):
+    for knob in card.knobs.values():
+        assert knob.check(knob.default) == knob.default
+        if isinstance(knob.control, Slider):
+            assert knob.control.low < knob.control.high and knob.control.step > 0
+        elif isinstance(knob.control, Choice):
+            assert len(set(knob.options)) == len(knob.options) > 1
+        else:
+            assert isinstance(knob.control, Seed)
+
+
+@each(CARDS)
+def test_words_and_lesson_are_there_in_both_languages(card):
+    for language in LANGUAGES:
+        for key in (f"title_{card.name}", f"card_{card.name}", *(f"knob_{k}" for k in card.knobs)):
+            assert text(key, language).strip()
+        assert len(lesson(card.lesson, language)) > 500
+
+
+def test_names_follow_the_pattern():
+    for card in CARDS:
+        assert re.fullmatch(r"[a-z0-9]+(_[a-z0-9]+)*", card.name)
+    assert len(CATALOG) == len(CARDS)
+
+
+def picture_for(card):
+    return [drawings.landscape(64, seed=3)] * card.pictures
+
+
+@each([card for card in CARDS if card.source is None])
+def test_the_same_knobs_make_the_same_picture(card):
+    one, two = (card(*picture_for(card), **({"count": 3} if card.task == "generate" else {})) for _ in range(2))
+    assert one.pictures == two.pictures and len(one.pictures) in (1, 3)
+
+
+@each([card for card in CARDS if card.source is None])
+def test_a_result_remembers_how_it_was_made(card):
+    from imgen.image import decode, encode
+
+    knobs = {"count": 2, "seed": 5} if card.task == "generate" else {}
+    picture = decode(encode(card(*picture_for(card), **knobs).pictures[-1]))
+    record = picture.record
+    assert record["card"] == card.name and record["version"] and record["precision"]
+    again = card(*picture_for(card), **record["knobs"]).pictures[record["number"]]
+    assert again == picture
+
+
+@pytest.mark.gpu
+@each([card for card in CARDS if card.ready])
+def test_gpu_and_cpu_agree(card, monkeypatch):
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU here")
+    made = []
+    for name in ("cpu", "cuda"):
+        monkeypatch.setattr(device, "best", lambda name=name: name)
+        cards._loaded.clear()
+        made.append(card(*picture_for(card)).pictures[0].pixels.astype(int))
+    assert abs(made[0] - made[1]).mean() < 2

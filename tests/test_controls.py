@@ -1,0 +1,100 @@
+"""Every wish is checked against its declared range."""
+
+from typing import Annotated
+
+import pytest
+
+from imgen.controls import Choice, Seed, Slider, UserError, checked, knobs_of
+
+
+def pipeline(
+    net, picture, *,
+    count: Annotated[int, Slider(1, 64, 1)] = 16,
+    mix: Annotated[float, Slider(0.0, 1.5, 0.05, more=True)] = 0.5,
+    seed: Annotated[int, Seed()] = 7,
+    label: Annotated[str, Choice("classes", every="all")] = "all",
+    style: Annotated[str, Choice("styles")] = "",
+    kind: Annotated[str, Choice(("soft", "sharp"))] = "sharp",
+):
+    """Stands in for a real one."""
+
+
+KNOBS = knobs_of(pipeline, {"classes": ["rose", "tulip"], "styles": ["wave", "scream"]})
+
+
+def key_of(**wish):
+    with pytest.raises(UserError) as error:
+        checked(KNOBS, wish)
+    return error.value.key
+
+
+def test_the_knobs_are_the_keyword_only_parameters_in_order():
+    assert list(KNOBS) == ["count", "mix", "seed", "label", "style", "kind"]
+
+
+def test_knobs_left_out_have_their_defaults():
+    assert checked(KNOBS, {}) == {"count": 16, "mix": 0.5, "seed": 7, "label": "all", "style": "wave", "kind": "sharp"}
+
+
+def test_choices_are_filled_from_the_facts_of_the_card():
+    assert KNOBS["label"].options == ("all", "rose", "tulip") and KNOBS["style"].options == ("wave", "scream")
+
+
+def test_a_default_that_is_no_option_gives_way_to_the_first():
+    assert KNOBS["style"].default == "wave" and KNOBS["label"].default == "all"
+
+
+@pytest.mark.parametrize(("value", "whole"), [(1, 1), (64, 64), (3.0, 3), ("5", 5), (" 12 ", 12)])
+def test_a_whole_number_arrives_as_int(value, whole):
+    count = checked(KNOBS, {"count": value})["count"]
+    assert count == whole and type(count) is int
+
+
+@pytest.mark.parametrize("value", [0, 1.5, "0.75", 1])
+def test_a_number_arrives_as_float(value):
+    mix = checked(KNOBS, {"mix": value})["mix"]
+    assert mix == float(value) and type(mix) is float
+
+
+@pytest.mark.parametrize("value", [0, 65, -1, 1e300, float("nan"), float("inf"), float("-inf"), "nan", "-inf"])
+def test_a_number_outside_its_range_is_refused(value):
+    assert key_of(count=value) == key_of(mix=value if value else -0.01) == "knob_out_of_range"
+
+
+@pytest.mark.parametrize("value", ["", "many", None, [], [3], {}, "1,5"])
+def test_what_is_no_number_is_refused(value):
+    assert key_of(count=value) == key_of(mix=value) == key_of(seed=value) == "knob_not_a_number"
+
+
+@pytest.mark.parametrize("value", [2.5, "2.5", 1.0000001])
+def test_half_a_picture_is_refused(value):
+    assert key_of(count=value) == key_of(seed=value) == "knob_not_whole"
+
+
+def test_a_seed_lies_in_32_bits():
+    assert checked(KNOBS, {"seed": 2**32 - 1})["seed"] == 2**32 - 1
+    assert key_of(seed=2**32) == key_of(seed=-1) == "knob_out_of_range"
+
+
+@pytest.mark.parametrize("value", ["Rose", "", None, 0, "x" * 5000])
+def test_what_is_no_option_is_refused_and_never_quoted_at_length(value):
+    with pytest.raises(UserError) as error:
+        checked(KNOBS, {"label": value})
+    assert error.value.key == "knob_not_an_option" and error.value.facts["options"] == "all, rose, tulip"
+    assert len(error.value.facts["value"]) <= 40
+
+
+def test_an_option_knows_its_place():
+    chosen = checked(KNOBS, {"label": "tulip", "style": "scream"})
+    assert (chosen["label"].index, chosen["style"].index) == (1, 1)
+    assert chosen["label"].options == ("rose", "tulip")
+
+
+def test_every_stands_for_no_single_place():
+    assert checked(KNOBS, {"label": "all"})["label"].index is None
+
+
+def test_an_unknown_knob_is_refused_by_name():
+    with pytest.raises(UserError) as error:
+        checked(KNOBS, {"colour": 3})
+    assert error.value.key == "knob_unknown" and error.value.facts["knob"] == "colour" and "count" in error.value.facts["knobs"]
