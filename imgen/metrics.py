@@ -1,0 +1,69 @@
+"""How good a picture is, as the papers measure it."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+BT601 = (65.481 / 255, 128.553 / 255, 24.966 / 255)  # of RGB in [0, 1]; Y then lies in [16, 235] / 255
+
+
+def luma(x: Tensor) -> Tensor:
+    """RGB (N, 3, H, W) in [0, 1] -> Y (N, 1, H, W) in [16/255, 235/255], as MATLAB's rgb2ycbcr.  Grey (N, 1, H, W) likewise."""
+    if x.shape[1] == 1:
+        return x * (219 / 255) + 16 / 255
+    return (x * x.new_tensor(BT601).view(1, 3, 1, 1)).sum(1, keepdim=True) + 16 / 255
+
+
+def from_luma_and_colour(y: Tensor, rgb: Tensor) -> Tensor:
+    """`rgb` (N, 3, H, W) with its luma replaced by `y` (N, 1, H, W), Cb and Cr kept: grey steps of Y are 219/255 of RGB's."""
+    return rgb + (y - luma(rgb)) * (255 / 219)
+
+
+def psnr(x: Tensor, truth: Tensor, border: int = 0) -> float:
+    """Peak signal-to-noise ratio of Y in dB, `border` pixels cut from each side.  x, truth (1, C, H, W) in [0, 1].
+
+    Infinite for equal pictures.
+    """
+    error = cut(luma(x.double()) - luma(truth.double()), border).square().mean()
+    return (-10 * torch.log10(error)).item()
+
+
+def ssim(x: Tensor, truth: Tensor, border: int = 0) -> float:
+    """Structural similarity of Y (Wang et al. 2004): Gaussian window of 11 pixels, σ = 1.5.
+
+    At least 11 × 11 pixels must be left after the cut.
+    """
+    y, true = (cut(luma(t.double()), border) for t in (x, truth))
+    window = torch.exp(-torch.arange(-5, 6, dtype=y.dtype, device=y.device).square() / (2 * 1.5**2))
+    window = window / window.sum()
+
+    def local(t: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(t, window.view(1, 1, 11, 1)), window.view(1, 1, 1, 11))
+
+    mean_y, mean_true = local(y), local(true)
+    variances = local(y * y) - mean_y**2 + local(true * true) - mean_true**2
+    covariance = local(y * true) - mean_y * mean_true
+    c1, c2 = 0.01**2, 0.03**2  # keep the quotient tame where it is dark or even
+    index = (2 * mean_y * mean_true + c1) * (2 * covariance + c2) / ((mean_y**2 + mean_true**2 + c1) * (variances + c2))
+    return index.mean().item()
+
+
+def cut(x: Tensor, border: int) -> Tensor:
+    return x[..., border:-border, border:-border] if border else x
+
+
+def kernel_distance(x: Tensor, y: Tensor) -> float:
+    """KID: unbiased MMD² with a cubic kernel between two sets of features.  Bińkowski et al. 2018, arXiv:1801.01401.
+
+    x (N, D), the reference, and y (M, D), float64; both in units of the reference's root mean square, because
+    features other than Inception's have no natural scale.
+    """
+    unit = x.square().mean().sqrt()
+    x, y = x / unit, y / unit
+
+    def kernel(p: Tensor, q: Tensor) -> Tensor:
+        return (p @ q.T / p.shape[1] + 1) ** 3
+
+    n, m, xx, yy = len(x), len(y), kernel(x, x), kernel(y, y)
+    within = (xx.sum() - xx.trace()) / (n * (n - 1)) + (yy.sum() - yy.trace()) / (m * (m - 1))
+    return (within - 2 * kernel(x, y).mean()).item()
