@@ -1,0 +1,281 @@
+"""Where weights come from: bundled, else cached, else the Hub, else a mirror, else one UserError that says what to do.
+
+Every file is held to its sha256 before anyone loads it.  Nothing here reads the environment; a face changes the settings.
+
+The keys of UserError: weights_offline, weights_not_found, weights_denied, weights_server (fact: status), weights_timeout,
+weights_cut_off, weights_altered, weights_disk_full, weights_cache_read_only; facts of all: file, repository.
+"""
+
+import atexit
+import errno
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgen.controls import UserError
+
+project_repository = "imgen/weights"
+bundled = Path(__file__).resolve().parent.parent / "weights"
+cache: Path | None = None  # None: huggingface_hub's own folder
+endpoint: str | None = None  # None: huggingface_hub's own, which heeds HF_ENDPOINT
+mirror: str | None = None  # a second endpoint, for when the Hub does not answer or sends wrong bytes
+patience = 5.0  # seconds that a server may take to say what it has
+
+OFFICIAL = "https://huggingface.co"  # the only server that may see a token
+ANOTHER_SERVER = {"weights_offline", "weights_server", "weights_timeout", "weights_cut_off", "weights_altered"}
+ANOTHER_FOLDER = {"weights_disk_full", "weights_cache_read_only"}
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """Where one file of weights comes from."""
+
+    repository: str
+    file: str
+    revision: str  # a commit sha, which needs no network once cached; "main" for the project's own
+    sha256: str | None  # None: the one that the Hub declares
+    size: int  # bytes, for the progress bar
+
+    def __post_init__(self):
+        assert self.file.endswith(".safetensors"), f"safetensors only: {self.file}"
+
+
+def find(w: WeightFile) -> Path | None:
+    """The file, bundled or cached, if it is whole; never touches the network.
+
+    Raises UserError weights_altered if the bundled file is damaged and the cache has no good one.  A file whose sha256
+    is not known beforehand is never taken from the bundled ones.
+    """
+    ours = bundled / w.file
+    if w.sha256 and _matches(ours, w.sha256):
+        return ours
+    for folder in (cache, *_spares):
+        path = _cached(w, folder)
+        if path and _matches(path, _promised(w, path)):
+            return path
+    if w.sha256 and ours.exists():
+        raise UserError("weights_altered", file=w.file, repository=w.repository)
+    return None
+
+
+def fetch(w: WeightFile, deadline: float = 600.0) -> Iterator[tuple[int, int]]:
+    """`find`, else download: yields (bytes done, bytes in all) five times a second, returns the Path.
+
+    All who want one file watch one download in a thread of its own.  Closing the generator only stops the watching.
+    `deadline`: seconds until weights_timeout, whatever the server does.  Raises UserError.
+    """
+    until, damaged = time.monotonic() + deadline, None
+    try:
+        if path := find(w):
+            return path
+    except UserError as error:  # a download can replace a damaged bundled file
+        damaged = error
+    download = _join(w, until)
+    while download.is_alive():
+        left = until - time.monotonic()
+        if left <= 0:
+            raise damaged or UserError("weights_timeout", file=w.file, repository=w.repository)
+        yield download.bytes, w.size
+        download.join(min(0.2, left))
+    if download.error:
+        raise (damaged or download.error).with_traceback(None) from None
+    return download.path
+
+
+def publish(repository: str, folder: Path, model_cards: dict[str, str], token: str | None = None) -> str:
+    """Put the weights in `folder` and the model cards (name -> Markdown) on the Hub, in one commit; returns the address.
+
+    `token` None: the one that `hf auth login` stored.  Raises UserError with the keys of a download.
+    """
+    library = _library()
+    files = sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".json"))
+    index = "".join(f"- [{name}](cards/{name}.md)\n" for name in model_cards)
+    texts = {"README.md": f"---\nlibrary_name: pytorch\ntags:\n- imgen\n---\n# Weights of imgen\n\n{index}"}
+    texts |= {f"cards/{name}.md": text for name, text in model_cards.items()}
+    additions = [library.CommitOperationAdd(path.name, path) for path in files]
+    additions += [library.CommitOperationAdd(name, text.encode()) for name, text in texts.items()]
+    api = library.HfApi(endpoint=endpoint, token=token)
+    try:
+        address = api.create_repo(repository, exist_ok=True)
+        api.create_commit(repository, additions, commit_message="Weights and model cards")
+    except Exception as error:  # noqa: BLE001  whatever it was gets its words
+        raise _failure(error, Path(folder).name, repository) from None
+    return str(address)
+
+
+class _Download(threading.Thread):
+    """One download, which any number of visitors watch.  To huggingface_hub it is the progress bar."""
+
+    def __init__(self, w: WeightFile):
+        super().__init__(name=f"download {w.file}", daemon=True)
+        self.w, self.bytes, self.until = w, 0, 0.0
+        self.path: Path | None = None
+        self.error: Exception | None = None
+
+    def run(self):
+        try:
+            self.path = _from_a_server(self.w, self.bar)
+        except Exception as error:  # noqa: BLE001  every watcher raises it
+            self.error = error
+
+    def bar(self, initial: int = 0, **_) -> AbstractContextManager:
+        self.bytes = initial
+        return nullcontext(self)
+
+    def update(self, count: int):
+        self.bytes += count
+        if time.monotonic() > self.until:  # nobody waits any more: end even a trickle, which no read timeout would
+            raise TimeoutError
+
+
+_downloads: dict[WeightFile, _Download] = {}
+_spares: list[Path] = []  # the temporary folder of this process, once the cache has refused a file
+_lock = threading.Lock()
+
+
+def _join(w: WeightFile, until: float) -> _Download:
+    """The download of `w` that is under way, or a new one; it goes on until the last watcher's deadline."""
+    with _lock:
+        download = _downloads.get(w)
+        fresh = download is None or not download.is_alive()
+        if fresh:
+            download = _downloads[w] = _Download(w)
+        download.until = max(download.until, until)
+        if fresh:
+            download.start()
+        return download
+
+
+def _from_a_server(w: WeightFile, bar: Callable) -> Path:
+    """From the Hub, else from the mirror.  The Hub's error is the one to tell: the mirror is only a second try."""
+    first = None
+    for server in (endpoint or _library().constants.ENDPOINT, mirror):
+        if server and (first is None or first.key in ANOTHER_SERVER):
+            try:
+                return _into_a_folder(w, server.rstrip("/"), bar)
+            except UserError as error:
+                first = first or error
+    raise first
+
+
+def _into_a_folder(w: WeightFile, server: str, bar: Callable) -> Path:
+    """Into the cache, else, if it is full or read-only, into a temporary folder that goes when the process ends."""
+    try:
+        return _download(w, server, cache, bar)
+    except UserError as error:
+        if error.key not in ANOTHER_FOLDER:
+            raise
+        try:
+            return _download(w, server, _spare(), bar)
+        except OSError:  # no temporary folder either
+            raise error from None
+
+
+def _download(w: WeightFile, server: str, folder: Path | None, bar: Callable) -> Path:
+    library, token = _library(), None if server == OFFICIAL else False
+    try:
+        # Asked first because hf_hub_download itself tries for 23 s before it says that there is no network.
+        url = library.hf_hub_url(w.repository, w.file, revision=w.revision, endpoint=server)
+        declared = library.get_hf_file_metadata(url, token=token, timeout=patience, endpoint=server)
+        sha256 = w.sha256 or declared.etag  # of a file in LFS, as weights are, the ETag is the sha256
+        old = _cached(w, folder)
+        if old and not _matches(old, sha256):
+            _drop(old)
+        where = {"revision": w.revision, "cache_dir": folder, "endpoint": server}
+        path = Path(library.hf_hub_download(w.repository, w.file, **where, token=token, etag_timeout=patience, tqdm_class=bar))
+        if not _matches(path, sha256):
+            _drop(path)
+            raise UserError("weights_altered", file=w.file, repository=w.repository)
+        if _promised(w, path) is None:
+            Path(f"{path}.sha256").write_text(sha256)
+    except Exception as error:  # noqa: BLE001  whatever it was gets its words
+        raise _failure(error, w.file, w.repository) from None
+    return path
+
+
+def _failure(error: Exception, file: str, repository: str) -> Exception:
+    """What went wrong as a UserError without paths, addresses or tokens; an error that is our own mistake stays as it is."""
+    if error.__cause__ and type(error).__name__ in ("LocalEntryNotFoundError", "RuntimeError"):  # huggingface_hub's wrappings
+        return _failure(error.__cause__, file, repository)
+    facts = {"file": file, "repository": repository}
+    kinds = {kind.__name__ for kind in type(error).__mro__}  # by name: the HTTP client has changed twice, its words have not
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status:
+        key = {401: "weights_denied", 403: "weights_denied", 404: "weights_not_found"}.get(status)
+        return UserError(key, **facts) if key else UserError("weights_server", **facts, status=status)
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return UserError("weights_disk_full", **facts)
+    if number:
+        return UserError("weights_cache_read_only", **facts)
+    # FileMetadataError: what answers is no Hub, but the login page of a hotel.
+    if kinds & {"ConnectError", "ConnectTimeout", "ProxyError", "OfflineModeIsEnabled", "FileMetadataError"}:
+        return UserError("weights_offline", **facts)
+    if kinds & {"TimeoutException", "TimeoutError"}:
+        return UserError("weights_timeout", **facts)
+    if kinds & {"HTTPError", "OSError"}:  # OSError without a number: huggingface_hub has counted too few bytes
+        return UserError("weights_cut_off", **facts)
+    return error
+
+
+def _library():
+    """huggingface_hub, imported late.  Xet would bypass a mirror; steps of 10 MB would be few for a bar, and slow to stop."""
+    import huggingface_hub
+    from huggingface_hub import constants
+
+    constants.HF_HUB_DISABLE_XET = True
+    constants.DOWNLOAD_CHUNK_SIZE = 1 << 16
+    return huggingface_hub
+
+
+def _cached(w: WeightFile, folder: Path | None) -> Path | None:
+    found = _library().try_to_load_from_cache(w.repository, w.file, cache_dir=folder, revision=w.revision)
+    return Path(found) if isinstance(found, str) else None  # it may be a mark for "known not to exist"
+
+
+def _promised(w: WeightFile, path: Path) -> str | None:
+    """The sha256 that a cached file must have.  The cache names a file by it; where links are not to be had, a note does."""
+    if w.sha256:
+        return w.sha256
+    if path.is_symlink():
+        return Path(os.readlink(path)).name
+    note = Path(f"{path}.sha256")
+    return note.read_text() if note.exists() else None
+
+
+def _drop(path: Path):
+    """Take a file out of the cache, with the blob it links to."""
+    if path.is_symlink():
+        (path.parent / os.readlink(path)).unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+
+
+def _spare() -> Path:
+    with _lock:
+        if not _spares:
+            _spares.append(Path(tempfile.mkdtemp(prefix="imgen-weights-")))
+            atexit.register(shutil.rmtree, _spares[0], ignore_errors=True)
+        return _spares[0]
+
+
+def _matches(path: Path, sha256: str | None) -> bool:
+    try:
+        facts = path.stat()
+        return _sha256(path, facts.st_mtime_ns, facts.st_size) == sha256
+    except OSError:
+        return False
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256(path: Path, mtime: int, size: int) -> str:
+    """Of the file as it was then: 67 MB take a tenth of a second, which is too long for every click."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,336 @@
+import errno
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import huggingface_hub.file_download
+import pytest
+from stand_in_hub import COMMIT, StandInHub
+
+from imgen import hub
+from imgen.controls import UserError
+from imgen.hub import WeightFile
+
+CONTENT = os.urandom(300_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+def weights(**changes) -> WeightFile:
+    facts = {"repository": "someone/models", "file": "net.safetensors", "revision": COMMIT, "sha256": None, "size": len(CONTENT)}
+    return WeightFile(**{**facts, **changes})
+
+
+def drain(fetching):
+    """All that a generator yielded, and what it returned."""
+    yielded = []
+    while True:
+        try:
+            yielded.append(next(fetching))
+        except StopIteration as end:
+            return yielded, end.value
+
+
+def error_of(w, **options) -> UserError:
+    with pytest.raises(UserError) as caught:
+        drain(hub.fetch(w, **options))
+    assert caught.value.facts["file"] == w.file and caught.value.facts["repository"] == w.repository
+    assert "/tmp" not in str(caught.value) and "127.0.0.1" not in str(caught.value)
+    return caught.value
+
+
+@pytest.fixture(scope="module")
+def hubs():
+    with StandInHub() as first, StandInHub() as second:
+        yield first, second
+
+
+@pytest.fixture
+def server(hubs, tmp_path, monkeypatch):
+    """A stand-in Hub, an empty cache and no bundled weights; huggingface_hub's pauses are left out."""
+    for stand_in in hubs:
+        stand_in.reset(CONTENT)
+    (tmp_path / "weights").mkdir()
+    settings = {"bundled": tmp_path / "weights", "cache": tmp_path / "cache", "endpoint": hubs[0].url, "mirror": None}
+    for name, value in {**settings, "patience": 0.5, "_downloads": {}, "_spares": []}.items():
+        monkeypatch.setattr(hub, name, value)
+    monkeypatch.setattr(huggingface_hub.file_download, "time", SimpleNamespace(sleep=lambda seconds: None))
+    yield hubs[0]
+    for stand_in in hubs:
+        stand_in.mode = "503"  # lets hanging requests go
+    for download in hub._downloads.values():
+        download.join(10)
+        assert not download.is_alive()
+    huggingface_hub.close_session()
+
+
+@pytest.fixture
+def mirror(hubs, server, monkeypatch):
+    monkeypatch.setattr(hub, "mirror", hubs[1].url)
+    return hubs[1]
+
+
+def test_a_bundled_file_is_found_without_a_request(server):
+    (hub.bundled / "net.safetensors").write_bytes(CONTENT)
+    w = weights(sha256=SHA256)
+    assert hub.find(w) == hub.bundled / "net.safetensors"
+    assert drain(hub.fetch(w)) == ([], hub.bundled / "net.safetensors")
+    assert server.requests == []
+
+
+def test_a_download_arrives_whole_and_is_cached(server):
+    assert hub.find(weights()) is None
+    _, path = drain(hub.fetch(weights()))
+    assert path.read_bytes() == CONTENT
+    server.requests.clear()
+    assert hub.find(weights()) == path
+    assert drain(hub.fetch(weights())) == ([], path)
+    assert server.requests == []
+
+
+def test_the_file_is_hashed_once_until_it_changes(server, monkeypatch):
+    _, path = drain(hub.fetch(weights()))
+    with monkeypatch.context() as patch:
+        patch.setattr(hub.hashlib, "file_digest", None)
+        assert hub.find(weights()) == path
+    path.resolve().write_bytes(CONTENT[::-1])
+    assert hub.find(weights()) is None
+
+
+def test_a_cached_file_is_checked_without_a_network(server):
+    _, path = drain(hub.fetch(weights()))
+    path.resolve().write_bytes(bytes(len(CONTENT)))
+    server.mode = "503"
+    assert hub.find(weights()) is None
+    assert error_of(weights()).key == "weights_server"
+    server.mode = "normal"
+    assert drain(hub.fetch(weights()))[1].read_bytes() == CONTENT
+
+
+def test_a_cache_without_links_remembers_the_sha256_too(server, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.file_download, "are_symlinks_supported", lambda folder=None: False)
+    _, path = drain(hub.fetch(weights()))
+    assert not path.is_symlink() and hub.find(weights()) == path
+    path.write_bytes(bytes(len(CONTENT)))
+    assert hub.find(weights()) is None
+
+
+def test_progress_is_told(server):
+    server.mode = "slow"
+    yielded, _ = drain(hub.fetch(weights()))
+    done = [bytes_done for bytes_done, total in yielded if total == len(CONTENT)]
+    assert len(done) == len(yielded) >= 2 and done == sorted(done) and 0 < done[-1] <= len(CONTENT)
+
+
+def test_without_a_network_it_says_so_at_once(server, monkeypatch):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, but nobody listens
+        monkeypatch.setattr(hub, "endpoint", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        began = time.monotonic()
+        assert error_of(weights()).key == "weights_offline"
+        assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "status, key",
+    [("404", "weights_not_found"), ("401", "weights_denied"), ("403", "weights_denied"), ("503", "weights_server")],
+)
+def test_a_refusal_has_its_own_words(server, status, key):
+    server.mode = status
+    began, error = time.monotonic(), error_of(weights())
+    assert error.key == key and error.facts.get("status", 503) == 503
+    assert time.monotonic() - began < 5
+
+
+def test_a_server_that_never_answers_is_given_up(server):
+    server.mode = "silent"
+    began = time.monotonic()
+    assert error_of(weights()).key == "weights_timeout"
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("mode", ["silent", "silent after HEAD"])
+def test_the_deadline_holds(server, monkeypatch, mode):
+    monkeypatch.setattr(hub, "patience", 60)
+    server.mode = mode
+    began = time.monotonic()
+    assert error_of(weights(), deadline=0.6).key == "weights_timeout"
+    assert 0.5 < time.monotonic() - began < 2
+
+
+def test_a_trickle_ends_with_the_deadline(server):
+    server.mode, server.content = "slow", os.urandom(20 << 20)
+    assert error_of(weights(), deadline=0.5).key == "weights_timeout"
+    (download,) = hub._downloads.values()
+    download.join(2)
+    assert not download.is_alive()
+
+
+def test_a_connection_cut_for_good_is_told(server):
+    server.mode = "cut off"
+    assert error_of(weights()).key == "weights_cut_off"
+    assert hub.find(weights()) is None
+
+
+def test_a_connection_cut_once_is_taken_up_again(server):
+    server.mode = "cut off once"
+    assert drain(hub.fetch(weights()))[1].read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("sha256", [None, SHA256])
+def test_wrong_bytes_of_the_right_size_are_refused_and_removed(server, sha256):
+    server.mode = "wrong bytes"
+    assert error_of(weights(sha256=sha256)).key == "weights_altered"
+    assert not [path for path in hub.cache.rglob("*") if path.is_file() and path.stat().st_size == len(CONTENT)]
+    server.mode = "normal"
+    assert drain(hub.fetch(weights(sha256=sha256)))[1].read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("damage", [CONTENT[:1000], CONTENT[::-1]])
+def test_a_damaged_bundled_file_is_an_error_unless_there_is_a_good_copy(server, damage):
+    (hub.bundled / "net.safetensors").write_bytes(damage)
+    w = weights(sha256=SHA256)
+    with pytest.raises(UserError) as caught:
+        hub.find(w)
+    assert caught.value.key == "weights_altered" and caught.value.facts["file"] == "net.safetensors"
+    server.mode = "503"
+    assert error_of(w).key == "weights_altered"
+    server.mode = "normal"
+    _, path = drain(hub.fetch(w))
+    assert path.read_bytes() == CONTENT and hub.find(w) == path
+
+
+def test_four_processes_at_once_all_get_the_file(server):
+    code = (
+        "import sys; from pathlib import Path; from imgen import hub\n"
+        f"hub.endpoint, hub.cache, hub.bundled = {server.url!r}, Path({str(hub.cache)!r}), Path('nowhere')\n"
+        f"w = hub.WeightFile('someone/models', 'net.safetensors', {COMMIT!r}, None, 1); fetching = hub.fetch(w)\n"
+        "try:\n  while True: next(fetching)\n"
+        "except StopIteration as end: sys.stdout.buffer.write(end.value.read_bytes())\n"
+    )
+    server.mode = "slow"
+    run = [sys.executable, "-W", "error", "-c", code]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: subprocess.run(run, capture_output=True, timeout=60, check=False), range(4)))
+    assert [result.stderr.decode() for result in results] == 4 * [""]
+    assert all(result.stdout == CONTENT for result in results)
+
+
+def test_visitors_who_want_the_same_file_share_one_download(server):
+    server.mode = "slow"
+    with ThreadPoolExecutor(4) as pool:
+        paths = {path for _, path in pool.map(lambda _: drain(hub.fetch(weights())), range(4))}
+    assert len(paths) == 1
+    assert [method for method, *_ in server.requests] == ["HEAD", "HEAD", "GET"]  # ours, then huggingface_hub's
+
+
+def test_a_hanging_download_blocks_nobody_else(server):
+    server.mode = "silent after HEAD"
+    hanging = hub.fetch(weights())
+    next(hanging)
+    while not any(method == "GET" for method, *_ in server.requests):
+        next(hanging)
+    (hub.bundled / "other.safetensors").write_bytes(CONTENT)
+    began = time.monotonic()
+    assert hub.find(weights(file="other.safetensors", sha256=SHA256))
+    assert hub.find(weights()) is None
+    assert time.monotonic() - began < 0.2
+    server.mode = "404"  # for the next; the hanging one is let go
+    assert error_of(weights(file="third.safetensors")).key == "weights_not_found"
+
+
+def test_closing_the_generator_stops_the_waiting_at_once(server):
+    server.mode = "silent"
+    fetching = hub.fetch(weights())
+    next(fetching)
+    began = time.monotonic()
+    fetching.close()
+    assert time.monotonic() - began < 0.1
+
+
+def test_a_read_only_cache_is_replaced_by_a_temporary_folder(server, monkeypatch):
+    hub.cache.write_text("a file in the place of the folder")
+    _, path = drain(hub.fetch(weights()))
+    assert path.read_bytes() == CONTENT and hub.cache not in path.parents
+    assert hub.find(weights()) == path
+
+
+def test_no_place_at_all_is_told(server, monkeypatch):
+    hub.cache.write_text("a file in the place of the folder")
+
+    def refuse(**_):
+        raise OSError(errno.EROFS, "Read-only file system", "/tmp")
+
+    monkeypatch.setattr(hub.tempfile, "mkdtemp", refuse)
+    assert error_of(weights()).key == "weights_cache_read_only"
+
+
+def test_a_full_disk_under_the_cache_is_left_for_a_temporary_folder(server, monkeypatch):
+    get = huggingface_hub.file_download.http_get
+
+    def full(url, file, **options):
+        if str(hub.cache) in file.name:
+            raise OSError(errno.ENOSPC, "No space left on device", file.name)
+        get(url, file, **options)
+
+    monkeypatch.setattr(huggingface_hub.file_download, "http_get", full)
+    assert drain(hub.fetch(weights()))[1].read_bytes() == CONTENT
+
+
+def test_a_full_disk_is_told(server, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "/tmp/somewhere")
+
+    monkeypatch.setattr(huggingface_hub.file_download, "http_get", full)
+    assert error_of(weights()).key == "weights_disk_full"
+
+
+@pytest.mark.parametrize("mode", ["silent", "503", "cut off", "wrong bytes"])
+def test_the_mirror_steps_in_and_sees_no_token(server, mirror, monkeypatch, mode):
+    monkeypatch.setattr(hub, "OFFICIAL", server.url)
+    monkeypatch.setattr("huggingface_hub.utils._headers.get_token", lambda: "hf_secret")
+    server.mode = mode
+    assert drain(hub.fetch(weights()))[1].read_bytes() == CONTENT
+    assert {token for _, _, token in server.requests} == {"Bearer hf_secret"}
+    assert {token for _, _, token in mirror.requests} == {None}
+
+
+def test_the_mirror_is_not_asked_for_what_the_hub_refuses(server, mirror):
+    server.mode = "404"
+    assert error_of(weights()).key == "weights_not_found"
+    assert mirror.requests == []
+
+
+def test_an_endpoint_that_the_user_chose_sees_no_token(server, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.utils._headers.get_token", lambda: "hf_secret")
+    drain(hub.fetch(weights()))
+    assert {token for _, _, token in server.requests} == {None}
+
+
+def test_only_safetensors_are_weights():
+    with pytest.raises(AssertionError):
+        weights(file="net.pt")
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=")  # huggingface_hub's own upload
+def test_publishing_puts_weights_and_cards_into_one_commit(server):
+    (hub.bundled / "net.safetensors").write_bytes(CONTENT)
+    (hub.bundled / "net.json").write_text("{}")
+    (hub.bundled / "notes.txt").write_text("stays here")
+    address = hub.publish("someone/models", hub.bundled, {"net": "# A net"}, token="hf_mine")
+    assert address == f"{server.url}/someone/models"
+    assert sorted(server.committed) == ["README.md", "cards/net.md", "net.json", "net.safetensors"]
+    assert server.committed["net.safetensors"] == CONTENT and server.committed["cards/net.md"] == b"# A net"
+    assert b"[net](cards/net.md)" in server.committed["README.md"]
+    assert {token for _, _, token in server.requests} == {"Bearer hf_mine"}
+
+
+def test_publishing_without_the_right_is_told(server):
+    server.mode = "403"
+    with pytest.raises(UserError) as caught:
+        hub.publish("someone/models", hub.bundled, {}, token="hf_mine")
+    assert caught.value.key == "weights_denied"
