@@ -1,0 +1,116 @@
+"""Time and memory, beside peers, interleaved on the same machine: ratios mean something anywhere, seconds only here."""
+
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgen.catalog import CARDS, find_card
+from imgen.image import Picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from imgen.losses import LayerStyle, StyleObjective
+
+ROOT = Path(__file__).parent.parent
+EMPTY_PAGE = "import os; os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'; import gradio as gr\nwith gr.Blocks() as page: gr.Markdown('')\npage.launch()"
+
+
+def everything() -> dict[str, object]:
+    return {"page": page(), "cards": {card.name: seconds(card.name) for card in CARDS if card.ready}, "tiles": tiles()}
+
+
+def seconds(name: str, rounds: int = 5) -> float:
+    """Median time of a run on a 256×256 picture (or of 16 generated ones), loaded and warm."""
+    card = find_card(name)
+    rng = np.random.default_rng(0)
+    pictures = [Picture(rng.integers(0, 256, (256, 256, 3), np.uint8))] * card.pictures
+    times = [card(*pictures).facts["seconds"] for _ in range(rounds + 1)]
+    return statistics.median(times[1:])
+
+
+def page(rounds: int = 5) -> dict[str, float]:
+    """Seconds from the start of the process to the first HTTP 200: the app and an empty Gradio page, in turns; medians."""
+    ours, empty = [], []
+    for _ in range(rounds):
+        empty.append(_first_answer([sys.executable, "-c", EMPTY_PAGE]))
+        ours.append(_first_answer([sys.executable, "app.py"]))
+    mine, bare = statistics.median(ours), statistics.median(empty)
+    return {"app_seconds": round(mine, 2), "empty_page_seconds": round(bare, 2), "ratio": round(mine / bare, 2)}
+
+
+def _first_answer(command: list[str]) -> float:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    began = time.perf_counter()
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1"}
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while time.perf_counter() - began < 120:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                    if answer.status == 200:
+                        return time.perf_counter() - began
+            except OSError:
+                time.sleep(0.02)
+        raise TimeoutError("the page did not answer within two minutes")
+    finally:
+        server.kill()
+        server.wait()
+
+
+TILES = """
+import json, resource, time, numpy as np
+from imgen.catalog import find_card
+from imgen.image import Picture
+card = find_card("espcn_x4")
+card(Picture(np.zeros((64, 64, 3), np.uint8)))
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+before, picture = peak(), Picture(np.random.default_rng(0).integers(0, 256, (2048, 2048, 3), np.uint8))
+began = time.perf_counter()
+out = card(picture, tile=TILE).pictures[0].pixels
+print(json.dumps({"seconds": time.perf_counter() - began, "gib_over_output": peak() - before - out.nbytes / 2**30}))
+"""
+
+
+def tiles() -> dict[str, dict[str, float]]:
+    """ESPCN ×4 on 2048×2048 pixels, in tiles of 256 and of 512 and (nearly) whole: seconds, and peak memory beyond the output in GiB."""
+    result = {}
+    for tile in (256, 512):
+        out = subprocess.run([sys.executable, "-c", TILES.replace("TILE", str(tile))], cwd=ROOT, capture_output=True, text=True, check=True)
+        result[str(tile)] = {k: round(v, 2) for k, v in json.loads(out.stdout).items()}
+    return result
+
+
+def gatys(objective: "StyleObjective", photo: "Tensor", wanted: "dict[str, LayerStyle]", evaluations: int) -> list[float]:
+    """Style transfer by optimising the picture itself, from the photograph, with L-BFGS: the best objective after each evaluation.
+
+    Source: Gatys et al. 2016.  photo (1, 3, H, W) in [0, 1].
+    """
+    import torch
+
+    x = photo.contiguous().clone(memory_format=torch.contiguous_format).requires_grad_(True)
+    exact = {"tolerance_grad": 0, "tolerance_change": 0}
+    optimizer = torch.optim.LBFGS([x], max_iter=evaluations, max_eval=evaluations, history_size=10, **exact)
+    curve: list[float] = []
+
+    def closure() -> "Tensor":
+        optimizer.zero_grad()
+        loss = objective.weighted(*objective.terms(x, photo, wanted)).sum()
+        loss.backward()
+        curve.append(min([loss.item(), *curve[-1:]]))
+        return loss
+
+    while len(curve) < evaluations:
+        optimizer.step(closure)
+    return curve

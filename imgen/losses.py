@@ -1,0 +1,118 @@
+"""What training and optimisation minimise."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def relativistic(winner: Tensor, loser: Tensor) -> Tensor:
+    """Mean softplus(loser − winner): the winner should score above the loser, pair by pair.
+
+    The discriminator's loss is relativistic(real, fake), the generator's relativistic(fake, real).
+    Source: Jolicoeur-Martineau 2018, arXiv:1807.00734, in the form of R3GAN, arXiv:2501.05441.
+    """
+    return F.softplus(loser - winner).mean()
+
+
+def gradient_penalty(logits: Tensor, x: Tensor) -> Tensor:
+    """Mean over pictures of |∂ logits / ∂ x|²: R1 at real pictures, R2 at generated ones.
+
+    Source: Mescheder et al. 2018, arXiv:1801.04406.  logits (N, K), x (N, C, H, W) with requires_grad.
+    """
+    (slope,) = torch.autograd.grad(logits.sum(), x, create_graph=True)
+    return slope.square().sum((1, 2, 3)).mean()
+
+
+def elbo_terms(logits: Tensor, x: Tensor, mean: Tensor, log_var: Tensor) -> tuple[Tensor, Tensor]:
+    """The two halves of −ELBO in nats per picture: reconstruction (Bernoulli) and KL(q(z|x) ‖ N(0, 1)).
+
+    Source: Kingma and Welling 2014, arXiv:1312.6114, appendix B: KL = −½ Σ (1 + log σ² − μ² − σ²).
+    logits and x (N, …), x in [0, 1]; mean and log_var (N, latent).  The bound is maximised, so the sum is minimised.
+    """
+    reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="none").flatten(1).sum(1)
+    kl = -0.5 * (1 + log_var - mean.square() - log_var.exp()).sum(1)
+    return reconstruction.mean(), kl.mean()
+
+
+def gram(features: Tensor, shift: Tensor | float = 0.0) -> Tensor:
+    """Which channels light up together, wherever: (N, C, H, W) -> (N, C, C), divided by H W.
+
+    Source: Gatys et al. 2016, "Image style transfer using convolutional neural networks".  shift (1, C, 1, 1) is taken
+    from the features first: Novak and Nikulin 2016, arXiv:1605.04603.
+    """
+    flat = (features.float() - shift).flatten(2)
+    return flat @ flat.transpose(1, 2) / flat.shape[2]
+
+
+def content_loss(features: dict[str, Tensor], wanted: dict[str, Tensor], layer: str) -> Tensor:
+    """Mean squared difference of one layer's features, relative to their mean square; one value per picture (N,).
+
+    Source: Gatys et al. 2016; the unit is ours, so that weights mean the same in every layer.
+    """
+    mine, theirs = features[layer].float().flatten(1), wanted[layer].float().flatten(1)
+    return (mine - theirs).square().mean(1) / theirs.square().mean(1)
+
+
+SHIFT = 0.75
+
+
+@dataclass(frozen=True)
+class LayerStyle:
+    """What a painting looks like to one layer: a shift (1, C, 1, 1), SHIFT times its mean features, and its Gram matrix about it.
+
+    Raw Gram matrices are little but the product of the means, that is the colours; about the means themselves only the strokes
+    count, and colours come slowly.  In between, both do.
+    """
+
+    shift: Tensor
+    gram: Tensor  # (1, C, C)
+
+
+def style_loss(features: dict[str, Tensor], wanted: dict[str, LayerStyle]) -> Tensor:
+    """Squared distance of Gram matrices, relative to the style's own, mean over layers; one value per picture (N,).
+
+    Unlike Gatys et al. 2016 each layer is measured in units of its own style, so that no layer and no
+    painting drowns the others.
+    """
+    return torch.stack([
+        (gram(features[layer], style.shift) - style.gram).square().sum((1, 2)) / style.gram.square().sum((1, 2))
+        for layer, style in wanted.items()
+    ]).mean(0)
+
+
+def total_variation(x: Tensor) -> Tensor:
+    """Mean absolute step to the right and downward neighbour.  x (N, C, H, W)."""
+    return (x[..., 1:] - x[..., :-1]).abs().mean() + (x[..., 1:, :] - x[..., :-1, :]).abs().mean()
+
+
+class StyleObjective:
+    """What a stylized picture should be: like the photograph in deep features, like the painting in Gram matrices."""
+
+    layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+    content_layer = "relu4_1"
+
+    def __init__(self, features: "torch.nn.Module", style_weight: float, dtype: torch.dtype = torch.float32):
+        """features: picture (N, 3, H, W) -> {layer: (N, C, h, w)}, frozen."""
+        self.features, self.style_weight, self.dtype = features.to(dtype, memory_format=torch.channels_last), style_weight, dtype
+
+    def see(self, x: Tensor) -> dict[str, Tensor]:
+        return self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last))
+
+    @torch.no_grad()
+    def styles(self, painting: Tensor) -> dict[str, LayerStyle]:
+        """painting (1, 3, h, w) in [0, 1] -> what each layer makes of it."""
+        seen = self.see(painting)
+        shifts = {layer: SHIFT * seen[layer].float().mean((2, 3), keepdim=True) for layer in self.layers}
+        return {layer: LayerStyle(shift, gram(seen[layer], shift)) for layer, shift in shifts.items()}
+
+    def terms(self, y: Tensor, photo: Tensor, styles: dict[str, LayerStyle]) -> tuple[Tensor, Tensor]:
+        """Content and style loss of each picture, (N,) both."""
+        with torch.no_grad():
+            wanted = self.see(photo)
+        seen = self.see(y)
+        return content_loss(seen, wanted, self.content_layer), style_loss(seen, styles)
+
+    def weighted(self, content: Tensor, style: Tensor) -> Tensor:
+        return content + self.style_weight * style

@@ -1,0 +1,1 @@
+"""Architectures: one network per file, nothing but `nn.Module`s."""

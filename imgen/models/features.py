@@ -1,0 +1,37 @@
+"""Feature networks for losses: VGG-19 up to a chosen layer, of any width.  Simonyan and Zisserman 2015, arXiv:1409.1556."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+CONVS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # convolutions per block of VGG-19
+
+
+class VGG(nn.Module):
+    """Picture -> its features at each `reluB_1`, B = 1 … `blocks`; the last block ends at its first convolution.
+
+    `widths` are the channels per block: (64, 128, 256, 512, 512) is VGG-19, a quarter of it is the network that Wang et al. 2020
+    (arXiv:2003.08436) pruned 16-fold.  Reflection padding keeps frames out of stylized pictures; zeros are faster.
+    """
+
+    def __init__(self, widths: tuple[int, ...], padding_mode: str = "reflect"):
+        super().__init__()
+        self.widths = widths
+        self.normalize = nn.Conv2d(3, 3, 1)
+        self.layers = nn.ModuleDict()
+        cin = 3
+        for block, cout in enumerate(widths, 1):
+            for n in range(1, (CONVS[block] if block < len(widths) else 1) + 1):
+                self.layers[f"conv{block}_{n}"] = nn.Conv2d(cin, cout, 3, padding=1, padding_mode=padding_mode)
+                cin = cout
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """x (N, 3, H, W) in [0, 1] -> {"relu1_1": (N, w1, H, W), "relu2_1": (N, w2, H/2, W/2), …}."""
+        x, features = self.normalize(x), {}
+        for name, conv in self.layers.items():
+            block, n = name[4:].split("_")
+            if n == "1" and block != "1":
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+            if n == "1":
+                features[f"relu{block}_1"] = x
+        return features

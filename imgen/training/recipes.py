@@ -1,0 +1,284 @@
+"""What one step of each method does.  A recipe holds nets, optimizers and data; `loop.train` turns the crank."""
+
+import copy
+import math
+
+import torch
+from torch import Tensor, nn
+
+from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, relativistic
+from imgen.metrics import luma
+from imgen.training.augment import augment
+
+
+class Average(nn.Module):
+    """A moving average of a net's weights: what a net has become over the last steps, without their jitter."""
+
+    def __init__(self, net: nn.Module, decay: float):
+        super().__init__()
+        self.net, self.decay = copy.deepcopy(net).requires_grad_(False), decay
+
+    @torch.no_grad()
+    def update(self, net: nn.Module, progress_steps: float = math.inf) -> None:
+        decay = min(self.decay, (1 + progress_steps) / (10 + progress_steps))  # a young average forgets fast
+        for mine, theirs in zip(self.net.parameters(), net.parameters(), strict=True):
+            mine.lerp_(theirs, 1 - decay)
+        for mine, theirs in zip(self.net.buffers(), net.buffers(), strict=True):
+            mine.copy_(theirs)
+
+
+def cosine(optimizer: torch.optim.Optimizer, first: float, last: float, progress: float, warm: float = 0.0) -> None:
+    """Set the learning rate: up over the first `warm` of the run, then from `first` down to `last` along half a cosine."""
+    rate = last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
+    for group in optimizer.param_groups:
+        group["lr"] = rate * min(1.0, progress / warm) if warm else rate
+
+
+def adam(net: nn.Module, betas: tuple[float, float]) -> torch.optim.Adam:
+    return torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=0.0, betas=betas, fused=True)
+
+
+def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+
+class Batches:
+    """Endless random batches of whole data sets in memory, flipped left to right half of the time."""
+
+    def __init__(self, pictures: Tensor, labels: Tensor, size: int, device: str, flip: bool = True):
+        """pictures (N, C, H, W) uint8, labels (N,) int64."""
+        self.pictures, self.labels, self.size, self.flip = pictures.to(device), labels.to(device), size, flip
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        """-> pictures (size, C, H, W) in [0, 1], channels last; labels (size,)."""
+        chosen = torch.randint(len(self.pictures), (self.size,), device=self.pictures.device)
+        x = self.pictures[chosen].float().div_(255)
+        if self.flip:
+            x = torch.where(torch.rand(self.size, 1, 1, 1, device=x.device) < 0.5, x.flip(3), x)
+        return x.contiguous(memory_format=torch.channels_last), self.labels[chosen]
+
+
+class Adversarial:
+    """A GAN for a small data set: relativistic loss, R1 and R2 penalties, augmentation, an averaged generator, feature critics.
+
+    After R3GAN (arXiv:2501.05441), DiffAugment (arXiv:2006.10738) and Projected GAN (arXiv:2111.01007).
+    """
+
+    penalty_every = 4  # steps; the weight makes up for it
+
+    def __init__(self, generator, discriminator, critic, batches, *, device, gamma=0.1, rate=1.5e-4, decay=0.998):
+        self.generator, self.discriminator, self.critic = (
+            net.to(device, memory_format=torch.channels_last) if net else None for net in (generator, discriminator, critic)
+        )
+        self.average = Average(self.generator, decay)
+        judges = nn.ModuleList([net for net in (self.discriminator, self.critic) if net])
+        self.judges, self.batches, self.device, self.gamma = judges, batches, device, gamma
+        self.rate = rate
+        self.optimizer_g, self.optimizer_d = adam(self.generator, (0.5, 0.99)), adam(judges, (0.5, 0.99))
+        self.steps = nn.ParameterDict({"done": nn.Parameter(torch.zeros(()), requires_grad=False)})
+        self.state = {
+            "generator": self.generator, "judges": judges, "average": self.average, "steps": self.steps,
+            "optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d,
+        }
+
+    def judge(self, x: Tensor, label: Tensor) -> Tensor:
+        """Every judge's opinion of the same augmented pictures: (N, K)."""
+        seen = augment(x).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device, torch.bfloat16):
+            return torch.cat([net(seen, label) for net in self.judges], dim=1)
+
+    def generate(self, label: Tensor) -> Tensor:
+        z = torch.randn(len(label), self.generator.latent, device=self.device)
+        with torch.autocast(self.device, torch.bfloat16):
+            return self.generator(z, label)
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        for optimizer in (self.optimizer_g, self.optimizer_d):
+            cosine(optimizer, self.rate, self.rate / 10, progress, warm=0.01)
+        self.steps["done"] += 1
+        real, label = self.batches()
+        with torch.no_grad():
+            fake = self.generate(label)
+        self.trains(judges=True)
+        logits_real = self.judge(real, label)
+        loss_d = relativistic(logits_real, self.judge(fake, label))
+        penalty = torch.zeros(())
+        if self.steps["done"] % self.penalty_every == 0:
+            penalty = self.penalty(real, label) + self.penalty(fake, label)
+        update(self.optimizer_d, loss_d + penalty * self.gamma / 2 * self.penalty_every)
+
+        # The real pictures' logits are one update old here: asking again would cost a sixth of the step.
+        self.trains(judges=False)
+        loss_g = relativistic(self.judge(self.generate(label), label), logits_real.detach())
+        update(self.optimizer_g, loss_g)
+        self.average.update(self.generator, self.steps["done"].item())
+        return {"discriminator": loss_d, "generator": loss_g, "penalty": penalty * self.penalty_every}
+
+    def trains(self, *, judges: bool) -> None:
+        self.judges.requires_grad_(judges)
+        if self.critic:
+            self.critic.features.requires_grad_(False)
+
+    def penalty(self, x: Tensor, label: Tensor) -> Tensor:
+        """On half of the batch: the second derivative is what costs."""
+        x, label = x[: len(x) // 2].detach().requires_grad_(True), label[: len(x) // 2]
+        return gradient_penalty(self.judge(x, label), x)
+
+    @torch.no_grad()
+    def weights(self) -> dict[str, Tensor]:
+        """The averaged generator, its batch norm measured anew: the average of the weights has statistics of its own."""
+        net = copy.deepcopy(self.average.net).train()
+        norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over all that follows
+        for _ in range(32):
+            _, label = self.batches()
+            net(torch.randn(len(label), net.latent, device=self.device), label)
+        return net.state_dict()
+
+
+class Upscale:
+    """Super-resolution by regression: absolute error first (robust, sharp), squared error at the end (what PSNR measures)."""
+
+    squared_from = 0.7  # share of the run
+
+    def __init__(self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999):
+        """lr (N, C, h, w), hr (N, C, sh, sw) uint8; a net with one channel is trained on luminance."""
+        self.net = net.to(device, memory_format=torch.channels_last)
+        self.average = Average(net, decay)
+        self.lr, self.hr, self.device, self.batch, self.rate = lr, hr, device, batch, rate
+        self.optimizer = adam(net, (0.9, 0.99))
+        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        cosine(self.optimizer, self.rate, self.rate / 100, progress)
+        lr, hr = self.pair()
+        with torch.autocast(self.device, torch.bfloat16):
+            error = self.net(lr) - hr
+        loss = error.abs().mean() if progress < self.squared_from else error.square().mean() * 10
+        update(self.optimizer, loss)
+        self.average.update(self.net)
+        return {"mse_db": -10 * torch.log10(error.detach().square().mean())}
+
+    def pair(self) -> tuple[Tensor, Tensor]:
+        """A batch, turned and mirrored in one of eight ways, LR and HR alike."""
+        chosen = torch.randint(len(self.lr), (self.batch,))
+        turns, mirrored = torch.randint(4, ()).item(), torch.rand(()) < 0.5
+        out = []
+        for store in (self.lr, self.hr):
+            x = torch.rot90(store[chosen], turns, (2, 3))
+            x = (x.flip(3) if mirrored else x).to(self.device).float() / 255
+            out.append(luma(x) if self.net.channels == 1 else x)
+        return out[0], out[1]
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.average.net.state_dict()
+
+
+class Stylize:
+    """One network, many paintings: perceptual losses of Johnson et al. 2016, styles as in Dumoulin et al. 2017.
+
+    The last style of the net is the photograph itself: a short way to a strength that slides from photograph to painting.
+    """
+
+    def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=1e-3, decay=0.999):
+        """photos (N, 3, S, S) uint8, of which crops of 3/4 S are seen; paintings: (1, 3, h, w) in [0, 1], one per style but the last."""
+        self.net = net.to(device, memory_format=torch.channels_last)
+        self.average = Average(net, decay)
+        self.batches = Batches(photos, torch.zeros(len(photos), dtype=torch.long), batch, device)
+        self.objective, self.device, self.rate = objective, device, rate
+        self.styles = [objective.styles(painting.to(device)) for painting in paintings]
+        self.optimizer = adam(net, (0.9, 0.99))
+        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        cosine(self.optimizer, self.rate, self.rate / 50, progress, warm=0.01)
+        x, _ = self.batches()
+        side = x.shape[3] * 3 // 4
+        top, left = torch.randint(x.shape[3] - side + 1, (2,)).tolist()
+        x = x[:, :, top : top + side, left : left + side].contiguous(memory_format=torch.channels_last)
+        chosen = torch.randint(self.net.styles, (len(x),))
+        with torch.autocast(self.device, torch.bfloat16):
+            y = self.net(x, nn.functional.one_hot(chosen, self.net.styles).float().to(self.device))
+        plain = (chosen == self.net.styles - 1).to(self.device)
+        wanted = together([self.styles[n] for n in chosen.clamp(max=len(self.styles) - 1).tolist()])
+        content, style = self.objective.terms(y, x, wanted)
+        copy_error = (y - x).abs().mean((1, 2, 3))
+        loss = torch.where(plain, 10 * copy_error, self.objective.weighted(content, style)).mean()
+        update(self.optimizer, loss)
+        self.average.update(self.net)
+        painted = (~plain).float() / (~plain).sum().clamp(min=1)
+        return {"loss": loss, "content": (content * painted).sum(), "style": (style * painted).sum()}
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.average.net.state_dict()
+
+
+def together(styles: list[dict[str, LayerStyle]]) -> dict[str, LayerStyle]:
+    """The styles of a batch: one per picture."""
+    return {
+        layer: LayerStyle(torch.cat([s[layer].shift for s in styles]), torch.cat([s[layer].gram for s in styles])) for layer in styles[0]
+    }
+
+
+class UsualGAN:
+    """The recipe of Radford et al. 2016 as most scripts have it, for comparison.
+
+    Binary cross-entropy, Adam at 2e-4 with β₁ = 0.5, batch norm in both networks, no augmentation, no average.
+    """
+
+    def __init__(self, generator, discriminator, batches, *, device):
+        self.generator = generator.to(device, memory_format=torch.channels_last)
+        self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
+        self.batches, self.device = batches, device
+        self.optimizer_g, self.optimizer_d = adam(self.generator, (0.5, 0.999)), adam(self.discriminator, (0.5, 0.999))
+        for optimizer in (self.optimizer_g, self.optimizer_d):
+            optimizer.param_groups[0]["lr"] = 2e-4
+        self.state = {
+            "generator": self.generator, "discriminator": self.discriminator,
+            "optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d,
+        }
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        real, label = self.batches()
+        with torch.autocast(self.device, torch.bfloat16):
+            fake = self.generator(torch.randn(len(label), self.generator.latent, device=self.device), label)
+            logits_real, logits_fake = self.discriminator(real, label), self.discriminator(fake.detach(), label)
+        loss_d = nn.functional.softplus(-logits_real).mean() + nn.functional.softplus(logits_fake).mean()
+        update(self.optimizer_d, loss_d)
+        with torch.autocast(self.device, torch.bfloat16):
+            logits = self.discriminator(fake, label)
+        loss_g = nn.functional.softplus(-logits).mean()
+        update(self.optimizer_g, loss_g)
+        return {"discriminator": loss_d, "generator": loss_g}
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.generator.state_dict()
+
+
+class Elbo:
+    """A VAE: raise the evidence lower bound.  The pixels' own binary likelihood, as Kingma and Welling 2014 for grey pictures."""
+
+    def __init__(self, net, batches, *, device, rate=1e-3, decay=0.999):
+        self.net, self.batches, self.device, self.rate = net.to(device), batches, device, rate
+        self.average = Average(net, decay)
+        self.optimizer = adam(net, (0.9, 0.999))
+        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        cosine(self.optimizer, self.rate, self.rate / 100, progress)
+        x, label = self.batches()
+        with torch.autocast(self.device, torch.bfloat16):
+            mean, log_var = self.net.encode(x, label)
+            z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)  # so that the gradient passes through the sample
+            logits = self.net.decode(z, label)
+        reconstruction, kl = elbo_terms(logits.float(), x, mean.float(), log_var.float())
+        update(self.optimizer, reconstruction + kl)
+        self.average.update(self.net)
+        return {"reconstruction": reconstruction, "kl": kl}
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.average.net.state_dict()

@@ -1,0 +1,139 @@
+"""Recorded trainings: which recipe, which data, how long.  `python -m imgen train NAME` repeats one."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from imgen.image import Frame
+from imgen.losses import StyleObjective
+from imgen.models.critic import FeatureCritic
+from imgen.models.dcgan import Discriminator, Generator
+from imgen.models.espcn import ESPCN
+from imgen.models.transfer import TransferNet
+from imgen.models.vae import VAE
+from imgen.training import data, recipes, weights
+from imgen.training.loop import Recipe, train
+from imgen.training.teachers import pruned_vgg
+
+STYLE_WEIGHT = 5.0
+STYLE_SIDE = 256  # of the photographs, and the shorter side of the paintings
+
+PAINTINGS = {  # style -> file in the folder of paintings
+    "starry_night": "van-gogh_starry-night_1889.jpg",
+    "great_wave": "hokusai_great-wave_1831.jpg",
+    "scream": "munch_scream_1893.jpg",
+    "composition_vii": "kandinsky_composition-vii_1913.jpg",
+    "udnie": "picabia_udnie_1913.jpg",
+    "minotaur": "turner_shipwreck-of-the-minotaur_1810.jpg",
+    "wheat_field": "van-gogh_wheat-field-cypresses_1889.jpg",
+    "mondrian_1914": "mondrian_composition_1914.jpg",
+    "contrast_of_forms": "leger_contrast-of-forms_1913.jpg",
+    "woman_with_a_hat": "matisse_woman-with-a-hat_1905.jpg",
+    "chinese_landscape": "chinese-landscape_5.jpg",
+    "etching_seaport": "unknown_etching_seaport.jpg",
+}
+FASHION = ["t_shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle_boot"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """`make(data, teachers, device)` -> the recipe, and the facts that the card's pipeline needs (class names …)."""
+
+    make: Callable[[Path, Path | None, str], tuple[Recipe, dict[str, object]]]
+    steps: int
+    batch: int
+    starts_from: str = ""  # another run whose matching tensors are a better start than noise
+
+
+def flowers(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: one folder per class; teachers: holds vgg19_pruned16x/enc5.pt (without it: the discriminator of pixels alone)."""
+    pictures, labels, names = data.classes(folder, 64)
+    critic = None
+    if teachers:
+        widths = {"relu2_1": 32, "relu3_1": 64, "relu4_1": 128, "relu5_1": 128}
+        features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
+        critic = FeatureCritic(features, widths, len(names))
+    batches = recipes.Batches(pictures, labels, 32, device)
+    recipe = recipes.Adversarial(Generator(len(names)), Discriminator(len(names)), critic, batches, device=device)
+    return recipe, {"classes": names}
+
+
+def usual_flowers(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """The peer to beat: the same networks by the recipe of Radford et al. 2016, as most scripts have it."""
+    pictures, labels, names = data.classes(folder, 64)
+    batches = recipes.Batches(pictures, labels, 32, device)
+    return recipes.UsualGAN(Generator(len(names)), Discriminator(len(names), norm=True), batches, device=device), {"classes": names}
+
+
+def fashion(npz: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    pictures, labels = data.digits(npz)
+    batches = recipes.Batches(pictures, labels, 256, device, flip=False)
+    return recipes.Elbo(VAE(len(FASHION)), batches, device=device), {"classes": FASHION}
+
+
+def photos_espcn(scale: int) -> Callable[[Path, Path | None, str], tuple[Recipe, dict[str, object]]]:
+    def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+        return recipes.Upscale(ESPCN(scale), *data.patches(folder, scale), device=device), {"scale": scale}
+
+    return make
+
+
+def paintings(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: holds photos/ and style/; teachers: holds vgg19_pruned16x/enc5.pt."""
+    features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros").to(device)
+    objective = StyleObjective(features, STYLE_WEIGHT, torch.bfloat16)
+    photos = data.crops(folder / "photos", STYLE_SIDE, 6000)
+    styles = [painting(folder / "style" / file) for file in PAINTINGS.values()]
+    recipe = recipes.Stylize(TransferNet(len(styles) + 1), photos, styles, objective, device=device)
+    return recipe, {"styles": [*PAINTINGS, "photograph"]}
+
+
+def painting(path: Path) -> Tensor:
+    """(1, 3, h, w) in [0, 1], the shorter side STYLE_SIDE."""
+    picture = Image.open(path).convert("RGB")
+    factor = STYLE_SIDE / min(picture.size)
+    picture = picture.resize(tuple(round(s * factor) for s in picture.size), Image.Resampling.LANCZOS)
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
+
+
+RUNS = {
+    "dcgan_flowers64": Run(flowers, 8500, 32),
+    "usual_dcgan_flowers64": Run(usual_flowers, 8500, 32),
+    "mlp_vae_fashion28": Run(fashion, 12000, 256),
+    "espcn_x3": Run(photos_espcn(3), 50000, 16),
+    "espcn_x4": Run(photos_espcn(4), 50000, 16, starts_from="espcn_x3"),
+    "espcn_x2": Run(photos_espcn(2), 50000, 16, starts_from="espcn_x3"),
+    "transfer_paintings": Run(paintings, 10000, 4),
+}
+
+
+def start(
+    name: str, folder: Path, teachers: Path | None, steps: int | None, seed: int, checkpoints: Path, device: str
+) -> tuple[Recipe, dict[str, object], Iterator[Frame]]:
+    """Build a run's recipe -> the recipe, the card's facts, and the training itself, which goes on from a checkpoint."""
+    run = RUNS[name]
+    torch.manual_seed(seed)
+    recipe, facts = run.make(folder, teachers, device)
+    older = checkpoints / f"{run.starts_from}.pt"
+    if run.starts_from and older.exists():
+        borrow(recipe.net, torch.load(older, weights_only=True)["state"]["average"])
+    return recipe, facts, train(recipe, steps or run.steps, checkpoints / f"{name}.pt")
+
+
+def borrow(net: torch.nn.Module, average: dict[str, Tensor]) -> None:
+    """Take those tensors of another run's averaged net that have a place of the same shape here."""
+    mine = net.state_dict()
+    theirs = {key.removeprefix("net."): value for key, value in average.items()}
+    net.load_state_dict({key: theirs[key] if key in theirs and theirs[key].shape == value.shape else value for key, value in mine.items()})
+
+
+def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, seed: int, checkpoints: Path, out: Path) -> Path:
+    """Write the weights that the recipe has reached."""
+    done = torch.load(checkpoints / f"{name}.pt", weights_only=True)["done"]
+    training = {"run": name, "steps": done, "pictures_seen": done * RUNS[name].batch, "seed": seed, "data": folder.stem}
+    return weights.write(name, recipe.weights(), facts, training, out)

@@ -1,0 +1,106 @@
+"""Losses against the formulas of their papers."""
+
+import numpy as np
+import pytest
+import torch
+
+from imgen import losses
+from imgen.metrics import kernel_distance
+from imgen.models.features import VGG
+from imgen.training.augment import augment, shift
+
+
+def test_relativistic_is_log_two_for_equals_and_falls_as_the_winner_leads():
+    equal = torch.zeros(5)
+    assert losses.relativistic(equal, equal).item() == pytest.approx(np.log(2))
+    assert losses.relativistic(equal + 3, equal) < losses.relativistic(equal + 1, equal) < losses.relativistic(equal, equal + 1)
+
+
+def test_gradient_penalty_is_the_squared_slope():
+    weights = torch.randn(3, 4, 4)
+    x = torch.randn(2, 3, 4, 4, requires_grad=True)
+    assert losses.gradient_penalty((x * weights).sum((1, 2, 3)), x).item() == pytest.approx(weights.square().sum().item(), rel=1e-5)
+
+
+def test_kl_is_that_of_torch_distributions():
+    mean, log_var = torch.randn(6, 4), torch.randn(6, 4)
+    _, kl = losses.elbo_terms(torch.zeros(6, 3), torch.zeros(6, 3), mean, log_var)
+    q, p = torch.distributions.Normal(mean, (log_var / 2).exp()), torch.distributions.Normal(0.0, 1.0)
+    assert kl.item() == pytest.approx(torch.distributions.kl_divergence(q, p).sum(1).mean().item(), rel=1e-5)
+
+
+def test_reconstruction_is_the_bernoulli_likelihood():
+    logits, x = torch.randn(6, 3), torch.randint(2, (6, 3)).float()
+    reconstruction, _ = losses.elbo_terms(logits, x, torch.zeros(6, 1), torch.zeros(6, 1))
+    likelihood = torch.distributions.Bernoulli(logits=logits).log_prob(x).sum(1).mean()
+    assert reconstruction.item() == pytest.approx(-likelihood.item(), rel=1e-5)
+
+
+def test_gram_is_the_mean_outer_product():
+    features = torch.randn(1, 3, 4, 5)
+    vectors = features[0].reshape(3, 20).double().numpy()
+    expected = sum(np.outer(v, v) for v in vectors.T) / 20
+    np.testing.assert_allclose(losses.gram(features)[0].numpy(), expected, atol=1e-5)
+
+
+def objective():
+    torch.manual_seed(0)
+    return losses.StyleObjective(VGG((4, 4, 4, 4, 4)).requires_grad_(False), style_weight=2.0)
+
+
+def test_a_painting_has_no_distance_to_its_own_style_nor_a_photograph_to_itself():
+    judge, painting = objective(), torch.rand(1, 3, 48, 48)
+    content, style = judge.terms(painting, painting, judge.styles(painting))
+    assert content.item() == pytest.approx(0, abs=1e-6) and style.item() == pytest.approx(0, abs=1e-6)
+    content, style = judge.terms(torch.rand(1, 3, 48, 48) ** 4, painting, judge.styles(painting))
+    assert content.item() > 0.01 and style.item() > 0.01
+
+
+def test_style_does_not_ask_where():
+    judge, painting = objective(), torch.rand(1, 3, 64, 64)
+    _, moved = judge.terms(painting.flip(2), painting, judge.styles(painting.flip(2)))
+    assert moved.item() == pytest.approx(0, abs=1e-6)
+
+
+def test_features_are_named_and_sized_as_vgg_has_them():
+    features = VGG((2, 3, 4, 5, 6))(torch.rand(1, 3, 64, 48))
+    assert {name: tuple(f.shape[1:]) for name, f in features.items()} == {
+        "relu1_1": (2, 64, 48), "relu2_1": (3, 32, 24), "relu3_1": (4, 16, 12), "relu4_1": (5, 8, 6), "relu5_1": (6, 4, 3),
+    }
+
+
+def test_kernel_distance_is_about_zero_for_one_distribution_and_large_for_two():
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.rand(2, 400, 16, generator=generator, dtype=torch.double)
+    assert abs(kernel_distance(x, y)) < 0.01 < kernel_distance(x, y + 0.5)
+
+
+def test_kernel_distance_is_the_formula():
+    x, y = np.random.default_rng(0).random((2, 7, 5))
+    unit = np.sqrt((x**2).mean())
+    a, b = x / unit, y / unit
+
+    def k(p, q):
+        return (p @ q / 5 + 1) ** 3
+
+    within = sum(k(s[i], s[j]) for s in (a, b) for i in range(7) for j in range(7) if i != j) / 42
+    expected = within - 2 * sum(k(p, q) for p in a for q in b) / 49
+    assert kernel_distance(torch.from_numpy(x), torch.from_numpy(y)) == pytest.approx(expected)
+
+
+def test_augmentation_lets_gradients_through_and_keeps_the_shape():
+    x = torch.rand(4, 3, 16, 16, requires_grad=True)
+    y = augment(x)
+    y.sum().backward()
+    assert y.shape == x.shape and x.grad.abs().sum() > 0
+
+
+def test_shift_moves_and_fills_with_grey():
+    torch.manual_seed(0)
+    x = torch.rand(8, 1, 16, 16)
+    for old, new in zip(x[:, 0], shift(x)[:, 0], strict=True):
+        found = [
+            (dy, dx) for dy in range(-2, 3) for dx in range(-2, 3)
+            if torch.allclose(new[2:-2, 2:-2], old[2 + dy : 14 + dy, 2 + dx : 14 + dx])
+        ]
+        assert len(found) == 1

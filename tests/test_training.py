@@ -1,0 +1,156 @@
+"""Training in small: losses fall, an interruption costs nothing, and what is kept out of training stays out."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from imgen import drawings
+from imgen.losses import StyleObjective
+from imgen.models.critic import FeatureCritic
+from imgen.models.dcgan import Discriminator, Generator
+from imgen.models.espcn import ESPCN
+from imgen.models.features import VGG
+from imgen.models.transfer import TransferNet
+from imgen.models.vae import VAE
+from imgen.training import data, recipes, weights
+from imgen.training.degrade import shrink
+from imgen.training.loop import train
+from imgen.training.runs import RUNS, borrow
+
+
+def batches(size=8, side=64, channels=3):
+    torch.manual_seed(0)
+    return recipes.Batches(torch.randint(0, 255, (20, channels, side, side), dtype=torch.uint8), torch.arange(20) % 5, size, "cpu")
+
+
+def espcn():
+    torch.manual_seed(0)
+    lr = torch.randint(0, 255, (8, 3, 12, 12), dtype=torch.uint8)
+    return recipes.Upscale(ESPCN(2), lr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3), device="cpu", batch=4)
+
+
+def gan():
+    torch.manual_seed(0)
+    critic = FeatureCritic(VGG((4, 4, 4), "zeros"), {"relu2_1": 4, "relu3_1": 4}, 5, width=4)
+    return recipes.Adversarial(Generator(5, latent=8, width=4), Discriminator(5, width=4), critic, batches(), device="cpu")
+
+
+def usual_gan():
+    torch.manual_seed(0)
+    return recipes.UsualGAN(Generator(5, latent=8, width=4), Discriminator(5, width=4, norm=True), batches(), device="cpu")
+
+
+def vae():
+    torch.manual_seed(0)
+    return recipes.Elbo(VAE(5, side=8, latent=2, hidden=16), batches(side=8, channels=1), device="cpu")
+
+
+def style():
+    torch.manual_seed(0)
+    objective = StyleObjective(VGG((4, 4, 4, 4, 4)).requires_grad_(False), 1.0)
+    photos, painting = torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8), torch.rand(1, 3, 64, 64)
+    return recipes.Stylize(TransferNet(3, width=4, blocks=1), photos, [painting, painting.flip(3)], objective, device="cpu", batch=3)
+
+
+ALL = pytest.mark.parametrize("make", [espcn, gan, usual_gan, vae, style])
+
+
+@ALL
+def test_a_step_changes_the_weights_and_reports_finite_losses(make):
+    recipe = make()
+    before = {k: v.clone() for k, v in recipe.weights().items()}
+    reported = [recipe.step(progress) for progress in (0.1, 0.5, 0.7, 0.9)]
+    assert all(torch.isfinite(value) for losses in reported for value in losses.values())
+    after = recipe.weights()
+    assert any(not torch.equal(before[k], after[k]) for k in before)
+
+
+@ALL
+def test_an_interrupted_training_ends_where_an_unbroken_one_does(make, tmp_path):
+    whole = make()
+    list(train(whole, 6, tmp_path / "whole.pt"))
+    first = make()
+    frames = train(first, 6, tmp_path / "broken.pt", report_every=3)
+    assert next(frames).done == 3
+    frames.close()
+    second = make()
+    torch.manual_seed(99)
+    list(train(second, 6, tmp_path / "broken.pt"))
+    torch.manual_seed(1)
+    expected = whole.weights()
+    torch.manual_seed(1)
+    for name, value in second.weights().items():
+        torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_super_resolution_learns():
+    recipe = espcn()
+    scores = [recipe.step(0.0)["mse_db"].item() for _ in range(60)]
+    assert np.mean(scores[-10:]) > np.mean(scores[:10]) + 3
+
+
+def test_a_vae_learns():
+    recipe = vae()
+    totals = [sum(value.item() for value in recipe.step(0.0).values()) for _ in range(80)]
+    assert np.mean(totals[-10:]) < np.mean(totals[:10]) * 0.99
+
+
+def test_every_tenth_picture_is_kept_out_of_training(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for n in range(21):
+            Image.new("RGB", (8, 8), (n, 0, 0)).save(tmp_path / name / f"{n:02}.png")
+    seen, labels, names = data.classes(tmp_path, 8)
+    held, _, _ = data.classes(tmp_path, 8, held_out=True)
+    assert names == ["a", "b"] and len(seen) == len(labels) == 36
+    assert sorted(held[:, 0, 0, 0].tolist()) == [0, 0, 10, 10, 20, 20]
+    assert not set(seen[:, 0, 0, 0].tolist()) & {0, 10, 20}
+
+
+def test_shrinking_is_that_of_the_papers():
+    """MATLAB's imresize: cubic with a = −0.5, stretched by the scale, normalised; here written out as a sum."""
+    hr = drawings.city(48, seed=2).pixels
+    _, lr = shrink(hr, 3)
+    centre = (5 + 0.5) * 3 - 0.5
+    at = np.arange(48)
+    t = np.abs(at - centre) / 3
+    kernel = np.where(t < 1, 1.5 * t**3 - 2.5 * t**2 + 1, np.where(t < 2, -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2, 0))
+    kernel /= kernel.sum()
+    expected = np.einsum("y,x,yxc->c", kernel, kernel, hr.astype(float))
+    np.testing.assert_allclose(lr[5, 5], np.clip(expected, 0, 255), atol=1.01)
+
+
+def test_patches_are_pairs(tmp_path):
+    Image.fromarray(drawings.city(256, seed=1).pixels).save(tmp_path / "photo.png")
+    lr, hr = data.patches(tmp_path, scale=2, side=16, shrinks=(1,))
+    assert lr.shape[1:] == (3, 16, 16) and hr.shape[1:] == (3, 32, 32) and len(lr) == len(hr) > 10
+    small = torch.nn.functional.avg_pool2d(hr.float(), 2)
+    assert (small - lr.float()).abs().mean() < 12
+
+
+def test_written_weights_load_and_are_recorded(tmp_path):
+    net = ESPCN(2)
+    path = weights.write("espcn_x2", net.state_dict(), {"scale": 2}, {"steps": 5}, tmp_path)
+    from imgen.cards import read_weights
+
+    ESPCN(2).load_state_dict(read_weights(path), strict=True)
+    record = json.loads((tmp_path / "espcn_x2.json").read_text())
+    assert record["bytes"] == path.stat().st_size and record["training"]["steps"] == 5
+    assert record["parameters"] == sum(p.numel() for p in net.parameters())
+
+
+def test_a_run_can_start_from_another_scale():
+    old, new = ESPCN(3), ESPCN(4)
+    last = new.detail[4].weight.clone()
+    borrow(new, {f"net.{k}": v for k, v in old.state_dict().items()})
+    assert torch.equal(new.detail[0].weight, old.detail[0].weight) and torch.equal(new.detail[4].weight, last)
+
+
+def test_every_bundled_card_has_a_run():
+    from imgen.catalog import CARDS
+
+    trained = {c.name for c in CARDS if c.source is None and not c.net.where.startswith("interpolation")}
+    assert trained <= set(RUNS)
