@@ -1,0 +1,253 @@
+"""The pictures that the page shows before anyone clicks, made by the program itself: lessons, openings, examples.
+
+`write` makes them all, once, after training; the page only looks up the files, without torch and without drawing.
+"""
+
+import importlib.util
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
+
+from imgen import drawings
+from imgen.cards import Card
+from imgen.catalog import CARDS, TASKS, find_card
+from imgen.controls import UserError
+from imgen.image import Picture, encode
+
+ASSETS = Path(__file__).parent / "assets"
+INK, PAPER = (40, 40, 48), (255, 255, 255)
+GAP, LINE = 6, 24  # pixels between pictures; height of a line of words
+
+EXAMPLES: dict[str, dict[str, Callable[[], Picture]]] = {  # of each task; a tab opens with its first
+    "upscale": {
+        "city": lambda: drawings.city(192, 3),
+        "chart": lambda: drawings.chart(256),
+        "still_life": lambda: drawings.still_life(192),
+    },
+    "stylize": {
+        "landscape": lambda: drawings.landscape((640, 448)),
+        "still_life": lambda: drawings.still_life((640, 512), 1),
+        "portrait": lambda: drawings.portrait(512, 1),
+    },
+}
+BUNDLED = {  # pictures that come with Gradio: read where it is installed, never copied
+    "upscale": ("lion.jpg", "cheetah1.jpg", "tower.jpg"),
+    "stylize": ("tower.jpg", "cheetah.jpg", "lion.jpg"),
+}
+
+
+def example_files(task: str) -> list[Path]:
+    """The examples under a tab, those that the program drew first."""
+    drawn = [ASSETS / "examples" / f"{task}_{name}.png" for name in EXAMPLES.get(task, ())]
+    gradio = importlib.util.find_spec("gradio")  # found, not imported
+    folder = Path(gradio.origin).parent / "media_assets" / "images" if gradio else ASSETS / "examples"
+    return [path for path in (*drawn, *(folder / name for name in BUNDLED.get(task, ()))) if path.exists()]
+
+
+def opening_files(task: str) -> tuple[Path | None, list[Path]]:
+    """What a tab shows at first: its input, if the task has one, and the results in their order."""
+    folder = ASSETS / "openings"
+    given = folder / f"{task}_input.png"
+    results = [path for path in folder.glob(f"{task}_*.png") if path != given]
+    return given if given.exists() else None, sorted(results, key=lambda path: int(path.stem.rpartition("_")[2]))
+
+
+def write(folder: Path = ASSETS) -> list[str]:
+    """Make every file; returns what had to be left out because its card has no weights yet."""
+    made, opened = lesson_pictures(), openings()
+    for task, drawn in examples().items():
+        for name, picture in drawn.items():
+            save(folder / "examples" / f"{task}_{name}.png", encode(picture, level=9))
+    for task, pictures in opened.items():
+        for old in (folder / "openings").glob(f"{task}_*.png"):
+            old.unlink()
+        if task in EXAMPLES:
+            save(folder / "openings" / f"{task}_input.png", encode(first_example(task), level=9))
+        for n, picture in enumerate(pictures):
+            save(folder / "openings" / f"{task}_{n}.png", encode(picture, level=9))
+    for name, picture in made.items():
+        save(folder / "lessons" / f"{name}.png", palette_png(picture))
+    missing = [f"lessons/{name}" for name in LESSONS if name not in made]
+    return missing + [f"openings/{task}" for task in TASKS if task not in opened]
+
+
+def save(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def palette_png(picture: Picture, colours: int = 256) -> bytes:
+    """A PNG of few colours, dithered: a third of the bytes, for pictures that only illustrate."""
+    file, image = io.BytesIO(), Image.fromarray(picture.pixels)
+    image.quantize(palette=image.quantize(colours), dither=Image.Dither.FLOYDSTEINBERG).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def examples() -> dict[str, dict[str, Picture]]:
+    """The drawn examples of each task, by name."""
+    return {task: {name: draw() for name, draw in drawn.items()} for task, drawn in EXAMPLES.items()}
+
+
+def first_example(task: str) -> Picture:
+    return next(iter(EXAMPLES[task].values()))()
+
+
+def openings() -> dict[str, list[Picture]]:
+    """What each tab's first card makes of the tab's first example, for the tasks whose card has its weights."""
+    results = {}
+    for task in TASKS:
+        card = next(card for card in CARDS if card.task == task)
+        if has_weights(card):
+            results[task] = card(*([first_example(task)] if card.pictures else []), **card.opening).pictures
+    return results
+
+
+def lesson_pictures() -> dict[str, Picture]:
+    """The picture of each lesson, for those whose cards have their weights."""
+    pictures = {}
+    for name, make in LESSONS.items():
+        try:
+            pictures[name] = make()
+        except UserError as error:
+            if error.key != "weights_missing":
+                raise
+    return pictures
+
+
+def has_weights(card: Card) -> bool:
+    """Trained, or nothing to train: a net that was only just built would draw nonsense."""
+    return card.ready and (card.weights is not None or not any(True for _ in card.net.build().parameters()))
+
+
+def trained(name: str) -> Card:
+    card = find_card(name)
+    if not has_weights(card):
+        raise UserError("weights_missing", card=name)
+    return card
+
+
+def dcgan() -> Picture:
+    """One row a class, the same noise in a column."""
+    card = trained("dcgan_flowers64")
+    names = card.facts["classes"]
+    return sheet([card(label=name, count=9, seed=7).pictures for name in names], beside=names)
+
+
+def vae() -> Picture:
+    card = trained("mlp_vae_fashion28")
+    names = card.facts["classes"]
+    rows = [[enlarged(picture, 2) for picture in card(label=name, count=12, seed=7).pictures] for name in names]
+    return sheet(rows, beside=names)
+
+
+def espcn() -> Picture:
+    """A drawing shrunk to a quarter and enlarged again, beside the drawing."""
+    truth = drawings.city(384, 3)
+    small = resized(truth, 96, Image.Resampling.BICUBIC)
+    shown = [trained(name)(small).pictures[0] for name in ("nearest", "bicubic", "espcn_x4")]
+    details = [enlarged(cropped(picture, 112, 140, 136), 2) for picture in (*shown, truth)]
+    return sheet([details], above=["nearest", "bicubic", "ESPCN", "original"])
+
+
+def interpolation() -> Picture:
+    """Each kernel on a detail, and below what it makes of an edge from dark to bright."""
+    kernels = ("nearest", "bilinear", "bicubic", "lanczos")
+    small = cropped(resized(drawings.chart(512), 128, Image.Resampling.BICUBIC), 0, 4, 34)
+    edge = np.full((8, 12, 1), 64, np.uint8)
+    edge[:, 6:] = 191
+    details = [enlarged(trained(name)(small, scale=4).pictures[0], 2) for name in kernels]
+    steps = [trained(name)(Picture(edge), scale=4).pictures[0].pixels[16, :, 0] for name in kernels]
+    return sheet([details, [plot(values, details[0].width, 130) for values in steps]], above=list(kernels))
+
+
+def realesrgan() -> Picture:
+    """How a clean picture is spoiled for training: each step works on the result of the one before."""
+    steps = degraded(drawings.still_life(448), np.random.default_rng(7))
+    details = [cropped(p, *(round(share * p.width) for share in (0.05, 0.2, 0.5))) for p in steps.values()]
+    shown = [resized(p, 224, Image.Resampling.NEAREST) for p in details]
+    return sheet([shown], above=list(steps))
+
+
+def degraded(
+    clean: Picture, rng: np.random.Generator, scale: int = 4, sigma: float = 14, quality: int = 30
+) -> dict[str, Picture]:
+    """(y ⊛ k)↓ + n, then JPEG: once through the chain of Real-ESRGAN, each step by its name."""
+    image = Image.fromarray(clean.pixels)
+    blurred = image.filter(ImageFilter.GaussianBlur(2.5))
+    small = blurred.resize((image.width // scale, image.height // scale), Image.Resampling.BICUBIC)
+    noisy = np.rint(np.clip(np.asarray(small) + rng.normal(0, sigma, (small.height, small.width, 3)), 0, 255)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noisy).save(file, "JPEG", quality=quality)
+    steps = {"clean": image, "+ blur": blurred, "+ shrink": small, "+ noise": noisy, "+ JPEG": Image.open(file)}
+    return {name: Picture(np.asarray(step)) for name, step in steps.items()}
+
+
+def transfer() -> Picture:
+    """One landscape, and how some of the painters might have seen it."""
+    card, photo = trained("transfer_paintings"), first_example("stylize")
+    styles = card.knobs["style"].options[:7]
+    painted = [photo, *(card(photo, style=name).pictures[0] for name in styles)]
+    cells = [resized(p, 230, Image.Resampling.LANCZOS) for p in painted]
+    names = ["original", *styles]
+    return stacked([sheet([cells[:4]], above=names[:4]), sheet([cells[4:]], above=names[4:])])
+
+
+LESSONS: dict[str, Callable[[], Picture]] = {
+    "dcgan": dcgan, "vae": vae, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan, "transfer": transfer,
+}
+
+
+def cropped(picture: Picture, top: int, left: int, side: int) -> Picture:
+    return Picture(picture.pixels[top : top + side, left : left + side])
+
+
+def enlarged(picture: Picture, times: int) -> Picture:
+    """Every pixel as a square, so that one sees them."""
+    return Picture(picture.pixels.repeat(times, 0).repeat(times, 1))
+
+
+def resized(picture: Picture, width: int, how: Image.Resampling) -> Picture:
+    height = round(picture.height * width / picture.width)
+    return Picture(np.asarray(Image.fromarray(picture.pixels).resize((width, height), how)))
+
+
+def plot(values: np.ndarray, width: int, height: int) -> Picture:
+    """Grey levels from left to right as a line over dots; the pale lines are the edge's dark and bright."""
+    image = Image.new("RGB", (width * 2, height * 2), (246, 246, 249))
+    draw = ImageDraw.Draw(image)
+    points = [((n + 0.5) * image.width / len(values), image.height * (1 - v / 255)) for n, v in enumerate(values.astype(float))]
+    for level in (values[0], values[-1]):
+        y = image.height * (1 - float(level) / 255)
+        draw.line([(0, y), (image.width, y)], fill=(205, 205, 214), width=2)
+    draw.line(points, fill=(61, 120, 200), width=4, joint="curve")
+    for x, y in points:
+        draw.ellipse([x - 5, y - 5, x + 5, y + 5], fill=(216, 68, 60))
+    return Picture(np.asarray(image.reduce(2)))
+
+
+def sheet(rows: list[list[Picture]], above: list[str] | None = None, beside: list[str] | None = None) -> Picture:
+    """Pictures in rows, words above the columns or beside the rows; all are as wide as the first, a row as high as its first."""
+    font = ImageFont.load_default(size=15)
+    left = round(max((font.getlength(word) for word in beside or ()), default=0)) + (2 * GAP if beside else 0)
+    width = left + sum(p.width + GAP for p in rows[0]) - GAP
+    height = (LINE if above else 0) + sum(row[0].height + GAP for row in rows) - GAP
+    image = Image.new("RGB", (width, height), PAPER)
+    draw, top = ImageDraw.Draw(image), LINE if above else 0
+    for n, word in enumerate(above or ()):
+        draw.text((left + n * (rows[0][0].width + GAP) + 2, LINE // 2), word, INK, font, anchor="lm")
+    for number, row in enumerate(rows):
+        if beside:
+            draw.text((left - 2 * GAP, top + row[0].height // 2), beside[number], INK, font, anchor="rm")
+        for n, picture in enumerate(row):
+            image.paste(Image.fromarray(picture.rgb().pixels), (left + n * (rows[0][0].width + GAP), top))
+        top += row[0].height + GAP
+    return Picture(np.asarray(image))
+
+
+def stacked(pictures: list[Picture]) -> Picture:
+    """One above the other, all of one width."""
+    space = np.full((GAP, pictures[0].width, 3), 255, np.uint8)
+    return Picture(np.concatenate([part for p in pictures for part in (p.pixels, space)][:-1]))

@@ -1,0 +1,158 @@
+import io
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgen import exhibits
+from imgen.cards import Card
+from imgen.catalog import CARDS, TASKS, find_card
+from imgen.controls import Choice, Knob, checked
+from imgen.image import Picture, decode
+
+PACKAGE = Path(exhibits.__file__).parent
+LESSONS = sorted({card.lesson for card in CARDS})
+HEADINGS = {
+    "en": ["What it solves", "The formula", "Three things to try", "A question", "The paper and us", "The paper"],
+    "zh": ["解决什么问题", "核心公式", "试三件事", "想一想", "与论文的异同", "论文"],
+}
+TRY = {"en": "Try it", "zh": "试一试"}
+EVERY = pytest.mark.parametrize(("lesson", "language"), [(lesson, language) for lesson in LESSONS for language in HEADINGS])
+
+
+def text_of(lesson: str, language: str) -> str:
+    return (PACKAGE / "texts" / "lessons" / language / f"{lesson}.md").read_text(encoding="utf-8")
+
+
+def part(text: str, heading: str) -> str:
+    return text.split(f"## {heading}\n")[1].split("\n## ")[0]
+
+
+def test_every_lesson_file_belongs_to_a_card():
+    for language in HEADINGS:
+        assert sorted(path.stem for path in (PACKAGE / "texts" / "lessons" / language).glob("*.md")) == LESSONS
+
+
+@EVERY
+def test_all_parts_are_there_in_order_and_in_the_language(lesson, language):
+    text = text_of(lesson, language)
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == HEADINGS[language]
+    assert "$$" in part(text, HEADINGS[language][1])
+    question = part(text, HEADINGS[language][3])
+    assert re.search(r"<details><summary>.+[?？]</summary>\n\n.+\n</details>", question, re.DOTALL)
+    assert re.search(r"https://(arxiv\.org/abs|doi\.org)/", part(text, HEADINGS[language][5]))
+
+
+def unknown(knob: Knob, card: Card) -> bool:
+    """Whether the options come from a fact that training has not written yet."""
+    return isinstance(knob.control, Choice) and isinstance(knob.control.options, str) and knob.control.options not in card.facts
+
+
+@EVERY
+def test_there_are_three_things_to_try_and_each_sets_knobs_that_exist(lesson, language):
+    items = re.findall(r"^\d\. .+$", part(text_of(lesson, language), HEADINGS[language][2]), re.MULTILINE)
+    links = [re.search(rf"\[{TRY[language]}\]\(try:([^)]+)\)$", item) for item in items]
+    assert len(links) == 3
+    assert all(links)
+    family = [card for card in CARDS if card.lesson == lesson]
+    for link in links:
+        wishes = dict(parse_qsl(link[1], strict_parsing=True))
+        named = wishes.pop("card", None)
+        card = find_card(named) if named else family[0]
+        assert card.task == family[0].task
+        knobs = {name: knob for name, knob in card.knobs.items() if not unknown(knob, card)}
+        assert wishes.keys() <= card.knobs.keys()
+        checked(knobs, {name: value for name, value in wishes.items() if name in knobs})
+
+
+def test_both_languages_try_the_same():
+    for lesson in LESSONS:
+        english, chinese = (re.findall(r"try:[^)]+", text_of(lesson, language)) for language in HEADINGS)
+        assert english == chinese
+
+
+@EVERY
+def test_code_that_is_named_exists(lesson, language):
+    references = re.findall(r"`([\w/]+\.py): (\w+)`", text_of(lesson, language))
+    assert len(references) >= 3
+    for file, name in references:
+        assert re.search(rf"\b{name}\b", (PACKAGE.parent / file).read_text(encoding="utf-8")), f"{name} is not in {file}"
+
+
+@EVERY
+def test_the_picture_of_a_lesson_exists(lesson, language):
+    pictures = re.findall(r"!\[.+\]\(lesson:([\w.]+)\)", text_of(lesson, language))
+    assert pictures == [f"{lesson}.png"]
+    assert lesson in exhibits.LESSONS
+    folder = PACKAGE / "assets" / "lessons"
+    if any(folder.glob("*.png")):
+        assert decode(folder / pictures[0]).width <= 1200
+
+
+@EVERY
+def test_only_measured_figures_are_filled_in(lesson, language):
+    prose = re.sub(r"\$\$.+?\$\$|\$[^$]+\$", "", text_of(lesson, language), flags=re.DOTALL)
+    assert set(re.findall(r"\{(\w+)\}", prose)) <= {"parameters"}
+
+
+def test_chinese_lessons_are_chinese():
+    for lesson in LESSONS:
+        prose = re.sub(r"\$\$.+?\$\$|`[^`]+`|\([^)]+\)", "", text_of(lesson, "zh"), flags=re.DOTALL)
+        chinese, latin = (len(re.findall(kind, prose)) for kind in (r"[\u4e00-\u9fff]", r"[A-Za-z]+"))
+        assert chinese > 3 * latin
+        english = re.sub(r"\$\$.+?\$\$", "", text_of(lesson, "en"), flags=re.DOTALL)
+        assert not re.search(r"[\u4e00-\u9fff]", english)
+
+
+def test_lesson_pictures_that_need_no_training_can_be_made():
+    for make in (exhibits.interpolation, exhibits.realesrgan):
+        picture = make()
+        assert picture.width <= 1200
+        assert len(exhibits.palette_png(picture)) < 150_000
+
+
+def test_damage_adds_up_step_by_step():
+    clean = Picture(np.asarray(Image.radial_gradient("L").convert("RGB")))
+    steps = exhibits.degraded(clean, np.random.default_rng(0))
+    assert [p.width for p in steps.values()] == [256, 256, 64, 64, 64]
+    assert np.array_equal(steps["clean"].pixels, clean.pixels)
+    assert steps["+ noise"].pixels.astype(float).std() > steps["+ shrink"].pixels.astype(float).std()
+
+
+def test_a_card_without_its_weights_makes_no_exhibit():
+    assert exhibits.has_weights(find_card("bicubic"))
+    for card in CARDS:
+        if any(True for _ in card.net.build().parameters()) and not card.source:
+            assert exhibits.has_weights(card) == ("sha256" in card.facts and card.ready)
+
+
+def test_a_sheet_keeps_its_pictures_pixel_for_pixel():
+    tiles = [Picture(np.full((8, 10, 3), shade, np.uint8)) for shade in (10, 200)]
+    pixels = exhibits.sheet([tiles], above=["a", "b"]).pixels
+    assert pixels.shape == (exhibits.LINE + 8, 2 * 10 + exhibits.GAP, 3)
+    assert (pixels[exhibits.LINE :, :10] == 10).all()
+    assert (pixels[exhibits.LINE :, -10:] == 200).all()
+
+
+def test_files_are_looked_up_in_their_order(tmp_path, monkeypatch):
+    monkeypatch.setattr(exhibits, "ASSETS", tmp_path)
+    dot = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(dot, "PNG")
+    for name in ("input", *range(11)):
+        exhibits.save(tmp_path / "openings" / f"stylize_{name}.png", dot.getvalue())
+    exhibits.save(tmp_path / "openings" / "generate_0.png", dot.getvalue())
+    exhibits.save(tmp_path / "examples" / "stylize_landscape.png", dot.getvalue())
+    given, results = exhibits.opening_files("stylize")
+    assert given.name == "stylize_input.png"
+    assert [path.stem for path in results] == [f"stylize_{n}" for n in range(11)]
+    assert exhibits.opening_files("generate")[0] is None
+    assert exhibits.example_files("stylize")[0].name == "stylize_landscape.png"
+
+
+def test_each_task_that_takes_a_picture_has_examples():
+    for task in TASKS:
+        takes = any(card.pictures for card in CARDS if card.task == task)
+        assert takes == (task in exhibits.EXAMPLES)
