@@ -91,7 +91,7 @@ class StyleObjective:
     """What a stylized picture should be: like the photograph in deep features, like the painting in Gram matrices."""
 
     layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-    content_layer = "relu4_1"
+    content_layer = "relu3_1"
 
     def __init__(self, features: "torch.nn.Module", style_weight: float, dtype: torch.dtype = torch.float32):
         """features: picture (N, 3, H, W) -> {layer: (N, C, h, w)}, frozen."""

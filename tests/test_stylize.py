@@ -56,7 +56,7 @@ def test_the_longer_side_is_limited_and_the_shape_kept():
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 200), (17, 33)])
 def test_any_size_goes_through(height, width):
     torch.manual_seed(0)
-    net = TransferNet(3, width=4, blocks=1).eval()
+    net = TransferNet(3, (4, 4, 8), blocks=1).eval()
     frames = list(stylize(net, picture(height, width), **checked(knobs_of(stylize, {"styles": STYLES}), {})))
     assert min(frames[-1].pictures[0].pixels.shape[:2]) >= 16
 

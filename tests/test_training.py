@@ -45,14 +45,16 @@ def usual_gan():
 
 def vae():
     torch.manual_seed(0)
-    return recipes.Elbo(VAE(5, side=8, latent=2, hidden=16), batches(side=8, channels=1), device="cpu")
+    signs = torch.randint(2, (5, 1, 8, 8), dtype=torch.uint8).repeat(4, 1, 1, 1) * 255  # one sign per class
+    data = recipes.Batches(signs, torch.arange(20) % 5, 8, "cpu", flip=False)
+    return recipes.Elbo(VAE(5, side=8, latent=2, hidden=16), data, device="cpu")
 
 
 def style():
     torch.manual_seed(0)
     objective = StyleObjective(VGG((4, 4, 4, 4, 4)).requires_grad_(False), 1.0)
     photos, painting = torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8), torch.rand(1, 3, 64, 64)
-    return recipes.Stylize(TransferNet(3, width=4, blocks=1), photos, [painting, painting.flip(3)], objective, device="cpu", batch=3)
+    return recipes.Stylize(TransferNet(3, (4, 4, 8), blocks=1), photos, [painting, painting.flip(3)], objective, device="cpu", batch=3)
 
 
 ALL = pytest.mark.parametrize("make", [espcn, gan, usual_gan, vae, style])
@@ -94,8 +96,8 @@ def test_super_resolution_learns():
 
 def test_a_vae_learns():
     recipe = vae()
-    totals = [sum(value.item() for value in recipe.step(0.0).values()) for _ in range(80)]
-    assert np.mean(totals[-10:]) < np.mean(totals[:10]) * 0.99
+    totals = [sum(value.item() for value in recipe.step(0.0).values()) for _ in range(200)]
+    assert np.mean(totals[-10:]) < np.mean(totals[:10]) * 0.9
 
 
 def test_every_tenth_picture_is_kept_out_of_training(tmp_path):

@@ -1,8 +1,9 @@
 """A feed-forward style transfer network.  Johnson et al. 2016, arXiv:1603.08155.
 
 Many styles in one net by conditional instance normalisation: Dumoulin et al. 2017, arXiv:1610.07629.  Unlike the papers: thinner
-(24-48-96 channels instead of 32-64-128), 3×3 in place of 9×9 at full size, nearest enlargement before a convolution
-instead of a transposed convolution (no checkerboards, as Dumoulin), a sigmoid at the end.
+(16-32-96 channels instead of 32-64-128), 3×3 in place of 9×9 at full size, nearest enlargement before a convolution
+instead of a transposed convolution (no checkerboards, as Dumoulin), and the net paints over the photograph: its logits,
+recoloured by a matrix that belongs to the style, are added before the last sigmoid.  So training starts at the photograph itself.
 """
 
 import torch
@@ -76,20 +77,23 @@ class Residual(nn.Module):
 class TransferNet(nn.Module):
     """A photograph and a mix of styles -> a painting of the same size."""
 
-    def __init__(self, styles: int, width: int = 24, blocks: int = 5):
+    def __init__(self, styles: int, widths: tuple[int, int, int] = (16, 32, 96), blocks: int = 5):
         super().__init__()
         self.styles = styles
+        fine, half, quarter = widths
         self.down = nn.ModuleList([
-            StyledConv(3, width, styles),                            # (N, w, H, W)
-            StyledConv(width, width * 2, styles, stride=2),          # (N, 2w, H/2, W/2)
-            StyledConv(width * 2, width * 4, styles, stride=2),      # (N, 4w, H/4, W/4)
+            StyledConv(3, fine, styles),                       # (N, 16, H, W)
+            StyledConv(fine, half, styles, stride=2),          # (N, 32, H/2, W/2)
+            StyledConv(half, quarter, styles, stride=2),       # (N, 96, H/4, W/4)
         ])
-        self.body = nn.ModuleList([Residual(width * 4, styles) for _ in range(blocks)])
+        self.body = nn.ModuleList([Residual(quarter, styles) for _ in range(blocks)])
         self.up = nn.ModuleList([
-            StyledConv(width * 4, width * 2, styles, up=2),          # (N, 2w, H/2, W/2)
-            StyledConv(width * 2, width, styles, up=2),              # (N, w, H, W)
+            StyledConv(quarter, half, styles, up=2),           # (N, 32, H/2, W/2)
+            StyledConv(half, fine, styles, up=2),              # (N, 16, H, W)
         ])
-        self.last = nn.Conv2d(width, 3, 3)
+        self.last = nn.Conv2d(fine, 3, 3)
+        nn.init.normal_(self.last.weight, std=0.01)
+        self.tint = nn.Parameter(torch.eye(3, 4).repeat(styles, 1, 1))  # colour matrix and offset of each style
 
     def forward(self, x: Tensor, mix: Tensor) -> Tensor:
         """x (N, 3, H, W) in [0, 1]; mix (N, styles), each row summing to 1 -> (N, 3, H, W) in [0, 1].
@@ -97,6 +101,9 @@ class TransferNet(nn.Module):
         Any size: sides that 4 does not divide are padded by their edge and cut again.
         """
         height, width = x.shape[2:]
+        photo = torch.logit(x.float(), eps=0.02)  # black and white at ±4, where a sigmoid still moves
+        tint = torch.einsum("ns,src->nrc", mix.float(), self.tint.float())
+        ground = torch.einsum("nrc,nchw->nrhw", tint[..., :3], photo) + tint[..., 3, None, None]
         x = F.pad(x.to(self.last.weight.dtype), (0, -width % 4, 0, -height % 4), mode="replicate")
         for layer in self.down:
             x = F.relu(layer(x, mix))
@@ -104,4 +111,4 @@ class TransferNet(nn.Module):
             x = block(x, mix)
         for layer in self.up:
             x = F.relu(layer(x, mix))
-        return torch.sigmoid(self.last(Framed.apply(x)).float())[..., :height, :width]
+        return torch.sigmoid(ground + self.last(Framed.apply(x))[..., :height, :width].float())

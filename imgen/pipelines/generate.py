@@ -41,7 +41,8 @@ def noise(seed: int, count: int, latent: int) -> "Tensor":
     """(count, latent) ~ N(0, 1), drawn on the CPU so that a seed means the same everywhere; row n does not depend on `count`."""
     import torch
 
-    return torch.randn(count, latent, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    return torch.stack([torch.randn(latent, generator=generator) for _ in range(count)])
 
 
 def class_labels(label: Option, count: int) -> "Tensor":

@@ -17,10 +17,13 @@ class Average(nn.Module):
     def __init__(self, net: nn.Module, decay: float):
         super().__init__()
         self.net, self.decay = copy.deepcopy(net).requires_grad_(False), decay
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def update(self, net: nn.Module, progress_steps: float = math.inf) -> None:
-        decay = min(self.decay, (1 + progress_steps) / (10 + progress_steps))  # a young average forgets fast
+    def update(self, net: nn.Module) -> None:
+        self.steps += 1
+        steps = self.steps.item()
+        decay = min(self.decay, (1 + steps) / (10 + steps))  # a young average forgets fast
         for mine, theirs in zip(self.net.parameters(), net.parameters(), strict=True):
             mine.lerp_(theirs, 1 - decay)
         for mine, theirs in zip(self.net.buffers(), net.buffers(), strict=True):
@@ -31,7 +34,7 @@ def cosine(optimizer: torch.optim.Optimizer, first: float, last: float, progress
     """Set the learning rate: up over the first `warm` of the run, then from `first` down to `last` along half a cosine."""
     rate = last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
     for group in optimizer.param_groups:
-        group["lr"] = rate * min(1.0, progress / warm) if warm else rate
+        group["lr"] = rate * group.get("times", 1) * (min(1.0, progress / warm) if warm else 1)
 
 
 def adam(net: nn.Module, betas: tuple[float, float]) -> torch.optim.Adam:
@@ -77,9 +80,8 @@ class Adversarial:
         self.judges, self.batches, self.device, self.gamma = judges, batches, device, gamma
         self.rate = rate
         self.optimizer_g, self.optimizer_d = adam(self.generator, (0.5, 0.99)), adam(judges, (0.5, 0.99))
-        self.steps = nn.ParameterDict({"done": nn.Parameter(torch.zeros(()), requires_grad=False)})
         self.state = {
-            "generator": self.generator, "judges": judges, "average": self.average, "steps": self.steps,
+            "generator": self.generator, "judges": judges, "average": self.average,
             "optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d,
         }
 
@@ -97,7 +99,6 @@ class Adversarial:
     def step(self, progress: float) -> dict[str, Tensor]:
         for optimizer in (self.optimizer_g, self.optimizer_d):
             cosine(optimizer, self.rate, self.rate / 10, progress, warm=0.01)
-        self.steps["done"] += 1
         real, label = self.batches()
         with torch.no_grad():
             fake = self.generate(label)
@@ -105,7 +106,7 @@ class Adversarial:
         logits_real = self.judge(real, label)
         loss_d = relativistic(logits_real, self.judge(fake, label))
         penalty = torch.zeros(())
-        if self.steps["done"] % self.penalty_every == 0:
+        if (self.average.steps + 1) % self.penalty_every == 0:
             penalty = self.penalty(real, label) + self.penalty(fake, label)
         update(self.optimizer_d, loss_d + penalty * self.gamma / 2 * self.penalty_every)
 
@@ -113,7 +114,7 @@ class Adversarial:
         self.trains(judges=False)
         loss_g = relativistic(self.judge(self.generate(label), label), logits_real.detach())
         update(self.optimizer_g, loss_g)
-        self.average.update(self.generator, self.steps["done"].item())
+        self.average.update(self.generator)
         return {"discriminator": loss_d, "generator": loss_g, "penalty": penalty * self.penalty_every}
 
     def trains(self, *, judges: bool) -> None:
@@ -184,14 +185,18 @@ class Stylize:
     The last style of the net is the photograph itself: a short way to a strength that slides from photograph to painting.
     """
 
-    def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=1e-3, decay=0.999):
+    def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=2e-3, decay=0.995):
         """photos (N, 3, S, S) uint8, of which crops of 3/4 S are seen; paintings: (1, 3, h, w) in [0, 1], one per style but the last."""
         self.net = net.to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.batches = Batches(photos, torch.zeros(len(photos), dtype=torch.long), batch, device)
         self.objective, self.device, self.rate = objective, device, rate
         self.styles = [objective.styles(painting.to(device)) for painting in paintings]
-        self.optimizer = adam(net, (0.9, 0.99))
+        groups = [  # what is a style's own sees few gradients, and must move far
+            {"params": [p for name, p in net.named_parameters() if name.rpartition(".")[2] in names], "times": times}
+            for names, times in ((("weight", "bias"), 1), (("scale", "shift"), 4), (("tint",), 10))
+        ]
+        self.optimizer = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
         self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
 
     def step(self, progress: float) -> dict[str, Tensor]:

@@ -1,0 +1,262 @@
+"""The terminal face: list | run | train | evaluate | bench | publish | exhibits | readme."""
+
+import inspect
+import json
+import locale
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imgen import hub
+from imgen.cards import WEIGHTS, Card
+from imgen.catalog import CARDS, find_card
+from imgen.controls import Choice, Knob, Seed, Slider, UserError
+from imgen.image import SUFFIXES, Frame, Picture, decode, encode
+from imgen.sheet import sheet
+from imgen.texts import text
+
+app = typer.Typer(help="Make, enlarge and restyle pictures with convolutional networks.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+LANGUAGE = "zh" if (os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or "").startswith("zh") else "en"
+
+
+def say(line: str) -> None:
+    """To standard error: standard output is for results."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def follow(frames: Iterator[Frame]) -> Frame:
+    """Drain a pipeline or a training, with one line of progress where a person watches; returns the last Frame."""
+    frame = None
+    for frame in frames:
+        if sys.stderr.isatty() and frame.total > 1:
+            facts = "  ".join(f"{name} {value:.4g}" for name, value in frame.facts.items() if isinstance(value, float))
+            print(f"\r{text('stage_' + frame.stage, LANGUAGE)} {frame.done}/{frame.total}  {facts[:90]:90}", end="", file=sys.stderr)
+    if sys.stderr.isatty():
+        print("\r" + " " * 130 + "\r", end="", file=sys.stderr)
+    return frame
+
+
+def summary(card: Card) -> dict[str, object]:
+    """What `list --json`, the README and the model cards say of a card."""
+    weights = card.weights
+    where = "none" if weights is None else "bundled" if card.source is None else f"https://huggingface.co/{weights.repository}"
+    return {
+        "name": card.name, "task": card.task, "title": text(f"title_{card.name}", LANGUAGE),
+        "parameters": card.facts.get("parameters", 16_697_987 if card.source else 0), "license": card.license,
+        "paper": {"title": card.paper.title, "authors": card.paper.authors, "year": card.paper.year, "url": card.paper.url},
+        "weights": where, "sha256": weights.sha256 if weights else None, "bytes": weights.size if weights else 0,
+        "scores": card.facts.get("scores", {}), "training": card.facts.get("training", {}),
+    }
+
+
+@app.command("list")
+def list_cards(as_json: Annotated[bool, typer.Option("--json", help="everything, for programs")] = False) -> None:
+    """Every model: its task, size, licence, source and figures."""
+    rows = [summary(card) for card in CARDS]
+    if as_json:
+        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        return
+    for row in rows:
+        print(f"{row['name']:20} {row['task']:9} {row['parameters']:>12,}  {row['license']:13} {row['title']}")
+
+
+def run_card(card: Card, paths: list[Path], out: Path, knobs: dict[str, object]) -> None:
+    """One picture or a folder of them through a card: the same path for both.  A bad file is reported, the rest goes on."""
+    if not card.pictures:
+        result = follow(card.run(**knobs))
+        if out.suffix:
+            write(out, sheet(result.pictures))
+        else:
+            for n, picture in enumerate(result.pictures):
+                write(out / f"{n:03}.png", picture)
+        return
+    todo = list(inputs(paths))
+    if not todo:
+        raise UserError("pictures_needed", needed=card.pictures, came=0)
+    if out.suffix and len(todo) > 1:
+        raise UserError("folder_needed", name=out.name)
+    failed, taken = [], set()
+    for path in todo:
+        try:
+            target = out if out.suffix else free_name(out, path.stem, taken)
+            write(target, follow(card.run(decode(path), **knobs)).pictures[0])
+        except UserError as error:
+            if len(todo) == 1 or not error.key.startswith("picture_"):
+                raise
+            failed.append(path)
+            say(f"{path.name}: {text(error.key, LANGUAGE, **error.facts)}")
+    if failed:
+        raise UserError("some_failed", failed=len(failed), total=len(todo))
+
+
+def inputs(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
+        else:
+            yield path
+
+
+def free_name(folder: Path, stem: str, taken: set[Path]) -> Path:
+    """folder/stem.png, or stem-2.png if an input of the same name but another ending was there before."""
+    path, n = folder / f"{stem}.png", 1
+    while path in taken:
+        n += 1
+        path = folder / f"{stem}-{n}.png"
+    taken.add(path)
+    return path
+
+
+def write(path: Path, picture: Picture) -> None:
+    if path.suffix.lower() != ".png":
+        raise UserError("png_needed", name=path.name)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(picture))
+    except OSError:
+        raise UserError("cannot_write", name=path.name) from None
+    print(path)
+
+
+runs = typer.Typer(help="Run a card: run CARD [PICTURE…] -o OUT [--knob value …]", no_args_is_help=True)
+app.add_typer(runs, name="run")
+
+
+def add_run(card: Card) -> None:
+    """`run CARD`: a command whose options are the card's knobs, with the signature that typer would read from a written one."""
+
+    def call(out: Path, pictures: list[Path] | None = None, **knobs: object) -> None:
+        run_card(card, pictures or [], out, knobs)
+
+    options = {k.name: Annotated[type(k.default), typer.Option(help=hint(k))] for k in card.knobs.values()}
+    places = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=card.knobs[name].default) for name, kind in options.items()]
+    out = Annotated[Path, typer.Option("-o", "--out", help="a .png, or a folder")]
+    places.append(inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, annotation=out))
+    if card.pictures:
+        pictures = Annotated[list[Path], typer.Argument(help="pictures, or folders of them")]
+        places.append(inspect.Parameter("pictures", inspect.Parameter.KEYWORD_ONLY, annotation=pictures))
+    call.__signature__ = inspect.Signature(places)
+    call.__annotations__ = {place.name: place.annotation for place in places}
+    runs.command(card.name, help=text(f"card_{card.name}", LANGUAGE))(call)
+
+
+def hint(knob: Knob) -> str:
+    words = text(f"knob_{knob.name}", LANGUAGE)
+    match knob.control:
+        case Choice():
+            return f"{words}: {', '.join(knob.options)}"
+        case Slider(low, high):
+            return f"{words}: {low:g} … {high:g}"
+        case Seed():
+            return words
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(help="a recorded training; see imgen/training/runs.py")],
+    data: Annotated[Path, typer.Option(help="the folder or .npz to learn from")],
+    teachers: Annotated[Path | None, typer.Option(help="a folder with the feature networks that some losses need")] = None,
+    steps: Annotated[int | None, typer.Option(help="instead of the recorded number")] = None,
+    seed: int = 0,
+    out: Annotated[Path, typer.Option(help="where the weights go")] = WEIGHTS,
+    checkpoints: Annotated[Path, typer.Option(help="where an interrupted training is kept")] = Path(".runs"),
+) -> None:
+    """Make a card's weights.  Ctrl-C keeps what was learned; the same command goes on from there."""
+    from imgen import device
+    from imgen.training.runs import RUNS, finish, start
+
+    if name not in RUNS:
+        raise UserError("card_unknown", card=name[:40], cards=", ".join(RUNS))
+    if not data.exists():
+        raise UserError("data_missing", name=data.name)
+    recipe, facts, frames = start(name, data, teachers, steps, seed, checkpoints, device.best())
+    try:
+        follow(told(frames))
+    except KeyboardInterrupt:
+        frames.close()
+    print(finish(name, recipe, facts, data, seed, checkpoints, out))
+
+
+def told(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """A line every now and then, for logs that nobody watches."""
+    for n, frame in enumerate(frames):
+        if not sys.stderr.isatty() and n % 20 == 0:
+            say(f"{frame.done}/{frame.total} " + " ".join(f"{name} {value:.4g}" for name, value in frame.facts.items()))
+        yield frame
+
+
+@app.command()
+def evaluate(
+    name: Annotated[str, typer.Argument(help="a card")],
+    data: Annotated[Path, typer.Option(help="pictures that training never saw")],
+    teachers: Annotated[Path | None, typer.Option(help="a folder with the feature networks that measure")] = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    store: Annotated[bool, typer.Option(help="keep the figures in weights/<card>.json")] = False,
+) -> None:
+    """Measure a card: PSNR and SSIM, a kernel distance, or the style objective."""
+    from imgen import evaluate as evaluation
+
+    card = find_card(name)
+    scores = evaluation.evaluate(card, data, teachers)
+    if store:
+        evaluation.store(card, data.stem, scores)
+        evaluation.store(card, "sample", evaluation.sample_figure(card))
+    print(json.dumps({"card": name, "data": data.stem, **scores}) if as_json else "\n".join(f"{k} {v}" for k, v in scores.items()))
+
+
+@app.command()
+def bench(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """Time and memory of every card, and of the page beside an empty one."""
+    from imgen import bench as benchmark
+
+    result = benchmark.everything()
+    print(json.dumps(result, indent=1) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
+
+
+@app.command()
+def publish(repository: Annotated[str, typer.Argument(help="OWNER/NAME on the Hugging Face Hub")]) -> None:
+    """Upload weights/ with a model card per model."""
+    from imgen.readme import model_card
+
+    print(hub.publish(repository, WEIGHTS, {c.name: model_card(summary(c)) for c in CARDS if c.weights and not c.source}))
+
+
+@app.command()
+def exhibits() -> None:
+    """Make the pictures that the page opens with, its examples and those of the lessons anew."""
+    from imgen.exhibits import write as write_exhibits
+
+    left_out = write_exhibits()
+    if left_out:
+        say(", ".join(map(str, left_out)))
+
+
+@app.command()
+def readme() -> None:
+    """Write the model table into the README, in both languages."""
+    from imgen.readme import update
+
+    for path in update([summary(card) for card in CARDS]):
+        print(path)
+
+
+def main() -> None:
+    """Every mistake is one sentence in the user's language, and exit code 2."""
+    hub.project_repository = os.environ.get("IMGEN_HUB_REPO", hub.project_repository)
+    for card in CARDS:
+        add_run(card)
+    try:
+        if sys.argv[1:2] == ["run"] and len(sys.argv) > 2 and not sys.argv[2].startswith("-"):
+            find_card(sys.argv[2])  # says which cards there are
+        app()
+    except UserError as error:
+        say(text(error.key, LANGUAGE, **error.facts))
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

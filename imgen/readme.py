@@ -1,0 +1,75 @@
+"""What the program writes about its models: the table of the README in two languages, and a model card each for the Hub."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from imgen.texts import text
+
+ROOT = Path(__file__).parent.parent
+READMES = {"en": ROOT / "README.md", "zh": ROOT / "imgen" / "texts" / "zh" / "README.md"}
+BEGIN, END = "<!-- models -->", "<!-- /models -->"
+Row = dict[str, object]
+
+
+def update(rows: list[Row]) -> Iterator[Path]:
+    """Put the table between the marks of each README; yields the files."""
+    for language, path in READMES.items():
+        old = path.read_text(encoding="utf-8")
+        inside = f"{BEGIN}\n{table(rows, language)}\n{END}"
+        path.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _, new=inside: new, old, flags=re.DOTALL), encoding="utf-8")
+        yield path
+
+
+def table(rows: list[Row], language: str) -> str:
+    """Markdown: name, what it is, parameters, weights, licence, paper, figures."""
+    head = [text(f"column_{c}", language) for c in ("card", "title", "parameters", "weights", "license", "paper", "figures")]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        cells = [
+            f"`{row['name']}`", text(f"title_{row['name']}", language),
+            f"{row['parameters']:,}" if row["parameters"] else "0", weights(row, language), row["license"], paper(row), figures(row, language),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def weights(row: Row, language: str) -> str:
+    if row["weights"] == "none":
+        return text("weights_none", language)
+    size = f"{row['bytes'] / 1e6:.2g} MB" if row["bytes"] < 1e7 else f"{row['bytes'] / 1e6:.0f} MB"
+    if row["weights"] == "bundled":
+        return f"{text('weights_bundled', language)}, {size}"
+    return f"[Hub]({row['weights']}), {size}"
+
+
+def paper(row: Row) -> str:
+    name = f"{row['paper']['authors']} {row['paper']['year']}"
+    return f"[{name}]({row['paper']['url']})" if row["paper"]["url"] else name
+
+
+def figures(row: Row, language: str) -> str:
+    """The stored scores, each with the data it was measured on."""
+    parts = []
+    for data, scores in row["scores"].items():
+        if isinstance(scores, dict):
+            named = ", ".join(f"{text(f'score_{k}', language)} {v:g}" for k, v in scores.items() if f"score_{k}" in SHOWN)
+            parts.append(f"{data}: {named}")
+    return "; ".join(parts) or "–"
+
+
+SHOWN = {
+    "score_psnr", "score_ssim", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
+    "score_nats_per_picture", "score_objective", "score_gatys_50_evaluations", "score_gatys_100_evaluations",
+}
+
+
+def model_card(row: Row) -> str:
+    """For the Hub: Markdown with front matter."""
+    training = "".join(f"- {key}: {value}\n" for key, value in row["training"].items())
+    return (
+        f"---\nlicense: {row['license'].lower()}\nlibrary_name: pytorch\ntags:\n- imgen\n- {row['task']}\n---\n"
+        f"# {row['name']}\n\n{text('card_' + row['name'], 'en')}\n\n{text('card_' + row['name'], 'zh')}\n\n"
+        f"{row['parameters']:,} parameters. Paper: {row['paper']['title']} ({paper(row)}). sha256 `{row['sha256']}`.\n\n"
+        f"## Measured\n\n{figures(row, 'en')}\n\n## Training\n\n{training}"
+    )

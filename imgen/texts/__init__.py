@@ -1,0 +1,26 @@
+"""All words of all faces, in English and simplified Chinese, and the lessons."""
+
+from functools import cache
+from pathlib import Path
+
+from imgen.texts.words import WORDS
+
+LANGUAGES = ("en", "zh")
+LESSONS = Path(__file__).parent / "lessons"
+
+
+def text(key: str, language: str, **facts: object) -> str:
+    """The words of `key` in "en" or "zh", their gaps filled; a gap without a fact stays empty."""
+    return WORDS[key][LANGUAGES.index(language)].format_map(_Facts(facts))
+
+
+@cache
+def lesson(name: str, language: str) -> str | None:
+    """The Markdown of a lesson, read when first asked for; None if there is none."""
+    path = LESSONS / language / f"{name}.md"
+    return path.read_text(encoding="utf-8") if path.is_file() else None
+
+
+class _Facts(dict):
+    def __missing__(self, name: str) -> str:
+        return "…"

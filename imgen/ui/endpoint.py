@@ -1,0 +1,54 @@
+"""The one public endpoint of each task: /generate, /upscale, /stylize.
+
+A picture comes in by the page's own component, which confines it to what was uploaded; a plain path would read any file.
+"""
+
+import inspect
+
+import gradio as gr
+
+from imgen.controls import SEEDS, Choice, Knob, Slider
+from imgen.texts import text
+from imgen.ui.events import WORK, work
+from imgen.ui.knobs import all_knobs
+from imgen.ui.work import Trouble, gpu
+from imgen.ui.workbench import Workbench
+
+TOLD = ("card", "knobs", "seconds", "device", "precision", "version")
+
+
+def publish(bench: Workbench) -> None:
+    @gpu
+    def endpoint(request: gr.Request, *values):
+        with Trouble(request):
+            *_, last = work(bench, *values)
+            return last.files[0] if bench.source else last.files, {fact: last.frame.facts[fact] for fact in TOLD}
+
+    names = ["card", *(["picture"] if bench.source else []), *bench.widgets]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD  # Gradio reads the parameters' names here
+    request = inspect.Parameter("request", kind, annotation=gr.Request)
+    endpoint.__signature__ = inspect.Signature([request, *(inspect.Parameter(name, kind) for name in names)])
+    endpoint.__doc__ = describe(bench)
+    inputs = [bench.picker, *([bench.source] if bench.source else []), *bench.widgets.values()]
+    bench.caller.click(endpoint, inputs, [bench.file, bench.made], api_name=bench.task, show_progress="hidden", **WORK)
+
+
+def describe(bench: Workbench) -> str:
+    """From the cards: what each parameter may be."""
+    cards = ", ".join(card.name for card in bench.cards)
+    lines = [text(f"hint_{bench.task}", "en"), "", "Parameters:", f"    card: one of {cards}"]
+    if bench.source:
+        lines.append("    picture: a picture file")
+    for name, kinds in all_knobs(bench.cards).items():
+        ranges = dict.fromkeys(span(knob) for knob in kinds)
+        lines.append(f"    {name}: {text(f'knob_{name}', 'en').lower()}: {'; or '.join(ranges)}")
+    return "\n".join([*lines, "Returns:", "    the picture or pictures as PNG, and how they were made"])
+
+
+def span(knob: Knob) -> str:
+    match knob.control:
+        case Slider(low, high, _, unit):
+            return f"{low:g} to {high:g} {unit}".rstrip()
+        case Choice():
+            return ", ".join(knob.options) or "one of the card's own"
+    return f"a whole number below {SEEDS}"

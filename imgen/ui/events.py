@@ -1,0 +1,145 @@
+"""What each part of a workbench does when someone touches it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+
+from imgen.catalog import find_card
+from imgen.controls import UserError
+from imgen.ui import lesson, report
+from imgen.ui.knobs import updates
+from imgen.ui.language import both, language_of, t
+from imgen.ui.picture import bundle, showable
+from imgen.ui.work import Result, Trouble, gpu, results
+from imgen.ui.workbench import Workbench
+
+PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
+AT_ONCE = {**PRIVATE, "queue": False}
+WORK = {"concurrency_limit": 2, "concurrency_id": "models"}  # runs at a time; more would only slow each other down
+THROW = "() => Math.floor(Math.random() * 2 ** 32)"
+PRESS = (  # a tab that was only just opened is not there at once
+    "() => { const press = tries => { const button = document.querySelector('.bench-%s button.run');"
+    " button ? button.click() : tries && setTimeout(press, 100, tries - 1); }; press(50); }"
+)
+
+
+def connect(bench: Workbench) -> None:
+    picture = [bench.source] if bench.source else []
+    knobs = list(bench.widgets.values())
+    outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop]
+    bench.running = bench.run.click(runner(bench), [bench.picker, *picture, *knobs], outputs, **WORK, **PRIVATE)
+    bench.stop.click(halt, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
+    card = [bench.about, *knobs, bench.lesson]
+    bench.picker.input(chooser(bench), [bench.picker, *knobs], card, **AT_ONCE)
+    bench.fold.expand(teach, bench.picker, bench.lesson, **AT_ONCE)
+    wished = [*picture, bench.picker, *card]
+    press_run(bench, bench.wish.click(granter(bench), [bench.picker, *knobs], wished, cancels=[bench.running], **AT_ONCE))
+    if "seed" in bench.widgets:
+        press_run(bench, bench.dice.click(None, None, bench.widgets["seed"], js=THROW, cancels=[bench.running], **PRIVATE))
+    if bench.source:
+        bench.source.upload(admit, bench.source, [bench.source, bench.status], **PRIVATE)
+    if isinstance(bench.result, gr.Gallery):
+        bench.result.select(index, None, bench.chosen, **AT_ONCE)
+
+
+def press_run(bench: Workbench, event) -> None:
+    """After `event`, press Run: whatever starts a run, there is one to show and to stop."""
+    event.success(None, js=PRESS % bench.task, **PRIVATE)
+
+
+def connect_send(button: gr.Button, start: Workbench, end: Workbench, tabs: gr.Tabs) -> None:
+    """Carry the chosen result to another tab, file and all, and run there."""
+    def send(given, chosen: int) -> tuple:
+        path = given[int(chosen)][0] if isinstance(given, list) else given  # a gallery's pictures, or the file to download
+        return gr.Tabs(selected=end.task), path or gr.skip()
+
+    given = start.result if isinstance(start.result, gr.Gallery) else start.download
+    press_run(end, button.click(send, [given, start.chosen], [tabs, end.source], cancels=[end.running], **AT_ONCE))
+
+
+def work(bench: Workbench, card_name: str, *values) -> Iterator[Result]:
+    source, knobs = (values[0], values[1:]) if bench.source else (None, values)
+    return results(bench.task, card_name, source, dict(zip(bench.widgets, knobs, strict=True)))
+
+
+def runner(bench: Workbench):
+    @gpu
+    def run(request: gr.Request, *values) -> Iterator[dict]:
+        yield {bench.status: report.status(both("status_load"), 0), bench.stop: gr.update(interactive=True)}
+        try:
+            for now in work(bench, *values):
+                yield outcome(bench, now) if now.done else on_the_way(bench, now)
+        except Exception as error:
+            trouble = Trouble(request)
+            yield {bench.status: report.status(trouble.sentence(error), kind="failed"), bench.stop: gr.update(interactive=False)}
+            raise trouble.error(error) from None
+
+    return run
+
+
+def on_the_way(bench: Workbench, now: Result) -> dict:
+    shown = {bench.result: bench.show(now)} if now.shown else {}
+    return {bench.status: report.progress(now.frame), **shown}
+
+
+def outcome(bench: Workbench, now: Result) -> dict:
+    facts, pictures = now.frame.facts, now.frame.pictures
+    before = f"{now.given.width}×{now.given.height}" if now.given else None
+    label = t(f"download_picture{'s' if len(pictures) > 1 else ''}")
+    return {
+        bench.result: bench.show(now),
+        bench.status: report.finished(facts, before, [f"{p.width}×{p.height}" for p in pictures]),
+        bench.download: gr.update(value=bundle(now.files, now.card.name), label=label),
+        bench.code: report.code(now.card, facts["knobs"]), bench.chosen: 0, bench.stop: gr.update(interactive=False),
+    }
+
+
+def halt() -> tuple:
+    return report.status(both("status_stopped"), kind="stopped"), gr.update(interactive=False)
+
+
+def chooser(bench: Workbench):
+    def choose(request: gr.Request, card_name: str, *values) -> list:
+        with Trouble(request):
+            card = find_card(card_name)
+            kept = dict(zip(bench.widgets, values, strict=True))
+            return [report.about(card), *updates(bench.widgets, card, kept), lesson.markdown(card, language_of(request))]
+
+    return choose
+
+
+def granter(bench: Workbench):
+    choose = chooser(bench)
+
+    def grant(request: gr.Request, event: gr.EventData, card_name: str, *values) -> list:
+        """Set what a link or an example asks for."""
+        with Trouble(request):
+            wish = lesson.wishes(str(event._data.get("wish", "")))
+            card = find_card(wish.pop("card", card_name))
+            example = wish.pop("example", None)
+            kept = dict(zip(bench.widgets, values, strict=True))
+            kept |= {name: card.knobs[name].check(value) for name, value in wish.items() if name in card.knobs}
+            source = [str(bench.examples[int(example)]) if example else gr.skip()] if bench.source else []
+            return [*source, card.name, *choose(request, card.name, *kept.values())]
+
+    return grant
+
+
+def teach(request: gr.Request, card_name: str) -> str:
+    with Trouble(request):
+        return lesson.markdown(find_card(card_name), language_of(request))
+
+
+def admit(request: gr.Request, source: Path | None) -> tuple:
+    """Say at once if a file is no picture; show as PNG what browsers cannot."""
+    try:
+        return (showable(source) if source else None) or gr.skip(), gr.skip()
+    except UserError as error:
+        sentence = Trouble(request).sentence(error)
+        gr.Warning(sentence)
+        return None, report.status(sentence, kind="failed")
+
+
+def index(event: gr.SelectData) -> int:
+    return event.index

@@ -1,0 +1,34 @@
+"""A strip of small pictures, each of which loads and runs at one click."""
+
+from html import escape
+from pathlib import Path
+
+from imgen.cards import Card
+from imgen.catalog import TASKS
+from imgen.texts.words import WORDS
+from imgen.ui.language import both
+from imgen.ui.lesson import address
+
+
+def strip(card: Card, files: list[Path], opened: list[Path]) -> str:
+    """Of pictures to work on, the files; of a generator, one picture of each class from what the tab opens with."""
+    thumbs = [(f"example={n}", path, name(path, n + 1)) for n, path in enumerate(files)]
+    label = card.knobs.get("label")
+    if not thumbs and label:
+        classes = [option for option in label.options if option != label.control.every and f"option_{option}" in WORDS]
+        thumbs = [(f"label={one}", path, both(f"option_{one}")) for one, path in zip(classes, opened, strict=False)]
+    if not thumbs:
+        return ""
+    return f'<h3>{both("examples")}</h3><div class="thumbs">' + "".join(thumb(*parts) for parts in thumbs) + "</div>"
+
+
+def thumb(wish: str, path: Path, words: str) -> str:
+    picture = f'<img src="{escape(address(path))}" alt="" loading="lazy">'
+    return f'<button type="button" class="thumb" data-wish="{escape(wish)}">{picture}<span>{words}</span></button>'
+
+
+def name(path: Path, number: int) -> str:
+    """What an example shows, after its file's name: upscale_city.png, lion.jpg."""
+    words = path.stem.rstrip("0123456789").split("_", 1)
+    key = f"example_{words[-1] if words[0] in TASKS else '_'.join(words)}"
+    return both(key) if key in WORDS else both("example", number=number)

@@ -1,0 +1,42 @@
+"""Lessons: Markdown of `texts`, with its pictures, its live links and the card's facts filled in."""
+
+import re
+from html import escape
+from urllib.parse import parse_qsl, quote
+
+from imgen.cards import Card
+from imgen.exhibits import ASSETS
+from imgen.texts import lesson, text
+
+FORMULAS = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
+PICTURE = re.compile(r"!\[([^\]]*)\]\(lesson:([\w.-]+)\)")
+WISH = re.compile(r"\[([^\]]*)\]\(try:([^)\s]*)\)")
+
+
+def markdown(card: Card, language: str) -> str:
+    words = lesson(card.lesson, language)
+    if words is None:
+        return text("lesson_missing", language)
+    words = PICTURE.sub(_picture, WISH.sub(_link, words))
+    count = card.facts.get("parameters")
+    return words.replace("{parameters}", f"{count:,}" if count else "0")
+
+
+def _picture(match: re.Match) -> str:
+    path = ASSETS / "lessons" / match[2]
+    return f'<img src="{address(path)}" alt="{escape(match[1])}" loading="lazy">' if path.is_file() else ""
+
+
+def _link(match: re.Match) -> str:
+    """A link that the tab's own listener takes up: it sets the knobs and runs."""
+    return f'<a class="wish" href="#try?{escape(match[2])}">{match[1]}</a>'
+
+
+def address(path) -> str:
+    """Where the page finds a file that Gradio may serve; relative, so that it holds behind any proxy."""
+    return f"gradio_api/file={quote(str(path))}"
+
+
+def wishes(query: str) -> dict[str, str]:
+    """What a link asks for: knobs by name, and perhaps `card` or `example`."""
+    return dict(parse_qsl(query.partition("?")[2] or query))

@@ -1,0 +1,79 @@
+"""What the page says about a model, about work under way and about a result: HTML in both languages."""
+
+from collections.abc import Mapping
+from html import escape
+
+from imgen.cards import Card
+from imgen.image import Frame
+from imgen.ui.language import both
+
+MEGA = 1_000_000
+
+
+def about(card: Card) -> str:
+    """One sentence, and the facts a teacher asks for."""
+    count = card.facts.get("parameters")
+    facts = [both("parameters", count=f"{count:,}") if count else "" if card.weights else both("no_parameters")]
+    if card.weights:
+        facts.append(both("license", license=card.license))
+    paper = both("paper", authors=card.paper.authors, year=card.paper.year)
+    link = f'href="{escape(card.paper.url)}" target="_blank" rel="noopener"'
+    facts.append(f'<a {link} title="{escape(card.paper.title)}">{paper}</a>' if card.paper.url
+                 else f'<span title="{escape(card.paper.title)}">{paper}</span>')
+    if not card.ready:
+        facts.append(f'<b>{both("downloads", size=round(card.weights.size / MEGA))}</b>')
+    line = '<i aria-hidden="true"> · </i>'.join(fact for fact in facts if fact)
+    return f'<p class="sentence">{both(f"card_{card.name}")}</p><p class="facts">{line}</p>'
+
+
+def status(words: str, share: float | None = None, kind: str = "") -> str:
+    """The status line; `share` in [0, 1] draws the bar."""
+    bar = f'<i style="width:{100 * share:.1f}%"></i>' if share is not None else ""
+    return f'<div class="status {kind}" role="status"><div class="bar">{bar}</div><p>{words}</p></div>'
+
+
+def progress(frame: Frame) -> str:
+    share = frame.done / max(1, frame.total)
+    if frame.stage == "download":
+        done, total = (f"{n / MEGA:.1f}" for n in (frame.done, frame.total))
+        return status(both("status_download", done=done, total=total), share)
+    if frame.stage == "load":
+        return status(both("status_load"), share)
+    return status(both("status_work", done=frame.done, total=frame.total), share)
+
+
+def finished(made: Mapping[str, object], before: str | None, sizes: list[str]) -> str:
+    """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024."""
+    facts, seconds = [both("status_opening")], made.get("seconds")
+    if seconds is not None:
+        facts = [both("seconds", seconds=f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}")]
+    facts.append(escape(" ".join(str(made[fact]) for fact in ("device", "precision") if fact in made)))
+    if "seed" in made.get("knobs", {}):
+        facts.append(both("seed", seed=made["knobs"]["seed"]))
+    size = sizes[0] if sizes else ""
+    facts.append(f"{before} → {size}" if before else both("pictures", count=len(sizes), size=size) if len(sizes) > 1 else size)
+    return status(" · ".join(fact for fact in facts if fact), kind="done")
+
+
+def code(card: Card, knobs: Mapping[str, object]) -> str:
+    """The Python and the command line that make the same again, folded."""
+    picture = ['decode("picture.png")'] if card.pictures else []
+    settings = ", ".join([*picture, *(f"{name}={_plain(value)!r}" for name, value in knobs.items())])
+    python = (
+        "from pathlib import Path\n\nfrom imgen.catalog import find_card\n"
+        f"from imgen.image import {'decode, ' if picture else ''}encode\n\n"
+        f'result = find_card("{card.name}")({settings})\n'
+        "for n, picture in enumerate(result.pictures):\n"
+        '    Path(f"result-{n}.png").write_bytes(encode(picture))'
+    )
+    files = "picture.png -o result.png" if picture else "-o results/"
+    command = [f"python -m imgen run {card.name} {files}"]
+    command += [f"--{name} {_plain(value)}" for name, value in knobs.items()]
+    parts = [(both("code_python"), python), (both("code_command"), " ".join(command))]
+    body = "".join(f"<h4>{title}</h4><pre><code>{escape(text)}</code></pre>" for title, text in parts)
+    return f'<details class="code"><summary>{both("show_code")}</summary><p>{both("code_hint")}</p>{body}</details>'
+
+
+def _plain(value: object) -> object:
+    """An Option is a str with more in it; a repr should not say so."""
+    return str(value) if isinstance(value, str) else value

@@ -1,0 +1,117 @@
+"""The shape that every tab has: a picture or a seed in, pictures out, a model, its knobs, and what one can do with the result."""
+
+from collections.abc import Callable
+
+import gradio as gr
+
+from imgen.catalog import CARDS
+from imgen.exhibits import example_files, opening_files
+from imgen.ui import lesson, report
+from imgen.ui.examples import strip
+from imgen.ui.knobs import all_knobs, widget
+from imgen.ui.language import both, t
+from imgen.ui.picture import Download, PictureInput, bundle, peek
+from imgen.ui.work import Result
+
+LISTEN = """
+const bench = element.closest('.bench');
+bench.addEventListener('click', event => {
+  const link = event.target.closest('[data-wish], a[href*="#try?"]');
+  if (!link) return;
+  event.preventDefault();
+  trigger('click', {wish: link.dataset.wish ?? link.getAttribute('href').split('#try?')[1]});
+  bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
+});
+"""
+
+
+class Workbench:
+    """The components of one tab.  `make_result` builds the one that shows results, `show` turns a Result into its value."""
+
+    def __init__(self, task: str, make_result: Callable[[object], gr.components.Component], show: Callable[[Result], object]):
+        self.task, self.show = task, show
+        self.cards = [card for card in CARDS if card.task == task]
+        self.examples = example_files(task)
+        self.given, self.opened = opening_files(task)
+        self.read_opening()
+        with gr.Tab(t(f"task_{task}"), id=task), gr.Column(elem_classes=["bench", f"bench-{task}"]):
+            gr.HTML(f"<p>{both(f'hint_{task}')}</p>", elem_classes="hint")
+            with gr.Row(elem_classes="pictures"):
+                with gr.Column(scale=5, min_width=320, elem_classes="left"):
+                    self.source = self.make_source() if any(card.pictures for card in self.cards) else None
+                    self.make_controls()
+                    if not self.source:
+                        self.make_examples()
+                with gr.Column(scale=8, min_width=320, elem_classes="right"):
+                    self.result = make_result(self.opening_value())
+                    self.make_outcome()
+            with gr.Accordion(t("lesson"), open=False, elem_classes="lesson") as self.fold:
+                self.lesson = gr.Markdown(latex_delimiters=lesson.FORMULAS, elem_classes="lesson-text")
+            self.wish = gr.HTML("", js_on_load=LISTEN, elem_classes="listener")
+            with gr.Column(visible=False):  # no gr.State: it costs every visitor a connection
+                self.chosen = gr.Number(0, precision=0)  # which of several pictures
+                self.caller, self.made = gr.Button(), gr.JSON()  # of the endpoint
+                self.file = gr.Image(type="filepath", format="png") if self.source else gr.Gallery(format="png")
+
+    def read_opening(self) -> None:
+        """Which card and knobs made what the tab opens with: its widgets start there."""
+        self.card, self.record = self.cards[0], {}
+        if self.opened:
+            self.record = peek(self.opened[0])[1]
+            self.card = next((card for card in self.cards if card.name == self.record.get("card")), self.card)
+        defaults = {name: knob.default for name, knob in self.card.knobs.items()}
+        self.values = {**defaults, **self.card.opening, **self.record.get("knobs", {})}
+
+    def opening_value(self) -> object:
+        paths = [str(path) for path in self.opened]
+        return self.show(Result(self.card, shown=paths, before=str(self.given) if self.given else None)) if paths else None
+
+    def make_source(self) -> PictureInput:
+        source = PictureInput(
+            str(self.given) if self.given else None, label=t("input_picture"), placeholder=t("input_placeholder"),
+            type="filepath", sources=["upload", "webcam", "clipboard"], buttons=["fullscreen"], height=280, elem_classes="source",
+        )
+        self.make_examples()
+        return source
+
+    def make_examples(self) -> None:
+        gr.HTML(strip(self.card, self.examples, self.opened), elem_classes="examples")
+
+    def make_controls(self) -> None:
+        choices = [(t(f"title_{card.name}"), card.name) for card in self.cards]
+        self.picker = gr.Radio(choices, value=self.card.name, label=t("model"), elem_classes="picker", interactive=True)
+        self.about = gr.HTML(report.about(self.card), elem_classes="about")
+        self.widgets: dict[str, gr.components.Component] = {}
+        kinds = all_knobs(self.cards)
+        first = [name for name, knobs in kinds.items() if not knobs[0].control.more]
+        with gr.Row(elem_classes="knobs"):
+            for name in first:
+                self.make_knob(name, kinds[name])
+        if len(first) < len(kinds):
+            with gr.Accordion(t("more_knobs"), open=False, elem_classes="more"):
+                for name in [name for name in kinds if name not in first]:
+                    self.make_knob(name, kinds[name])
+        with gr.Row(elem_classes="go"):
+            self.run = gr.Button(t("run"), variant="primary", elem_classes="run", scale=3)
+            self.stop = gr.Button(t("stop"), elem_classes="halt", scale=1, min_width=80, interactive=False)
+
+    def make_knob(self, name: str, kinds: list) -> None:
+        self.widgets[name] = widget(kinds, self.card.knobs.get(name), self.values.get(name))
+        if name == "seed":
+            self.dice = gr.Button(t("dice"), elem_classes="dice", size="sm", min_width=90)
+
+    def make_outcome(self) -> None:
+        paths = [str(path) for path in self.opened]
+        self.status = gr.HTML(self.opening_status(), elem_classes="status-line")
+        with gr.Row(elem_classes="actions"):
+            label, value = t(f"download_picture{'s' if len(paths) > 1 else ''}"), bundle(paths, self.card.name) if paths else None
+            self.download = Download(label, value=value, size="sm")
+            self.send = {task: gr.Button(t(f"send_to_{task}"), size="sm") for task in ("upscale", "stylize") if task != self.task}
+        self.code = gr.HTML(report.code(self.card, self.values), elem_classes="code-fold")
+
+    def opening_status(self) -> str:
+        if not self.opened:
+            return report.status(both("status_ready"))
+        before = peek(self.given)[0] if self.given else None
+        return report.finished(self.record, before, [peek(path)[0] for path in self.opened])
+

@@ -1,0 +1,320 @@
+"""The page as visitors meet it: in a real browser, and over HTTP."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parent.parent
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+TASKS = ("generate", "upscale", "stylize")
+pytestmark = [  # of pandas, with which Gradio counts its events
+    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),
+    pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
+]
+closed = threading.Event()  # the slow card's work has been ended
+
+
+def slow(net, picture):
+    from imgen.image import Frame
+
+    try:
+        for step in range(400):
+            time.sleep(0.05)
+            yield Frame(step, 400)
+        yield Frame(400, 400, [picture])
+    finally:
+        closed.set()
+
+
+def broken(net, picture):
+    raise ZeroDivisionError("a secret of the server")
+    yield
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory):
+    """The page, served by this process, with two cards more: one slow, one broken."""
+    os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("gradio"))}
+    from imgen import catalog
+    from imgen.cards import Card, Net
+    from imgen.texts.words import WORDS
+    from imgen.ui import workbench
+    from imgen.ui.page import build, settings
+
+    nearest = Net("interpolation:Interpolation", kernel="nearest")
+    more = [Card(name, "upscale", nearest, pipeline, catalog.KEYS, "MIT", lesson="interpolation")
+            for name, pipeline in (("slow", slow), ("broken", broken))]
+    words = {f"{kind}_{card.name}": (card.name, card.name) for card in more for kind in ("title", "card")}
+    with pytest.MonkeyPatch.context() as patch:
+        for card in more:
+            patch.setitem(catalog.CATALOG, card.name, card)
+        patch.setattr(workbench, "CARDS", [*catalog.CARDS, *more])
+        for key, value in words.items():
+            patch.setitem(WORDS, key, value)
+        page = build()
+        _, url, _ = page.launch(prevent_thread_lock=True, server_name="127.0.0.1", **settings())
+        yield url
+        page.close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not BROWSER:
+        pytest.skip("no chromium or chrome on this machine")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="the playwright package is not installed")
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Open the page; in the end nothing may have left the machine and the page may have stumbled over nothing."""
+    contexts, left, faults = [], [], []
+
+    def open_page(locale="en-US", width=1440):
+        context = browser.new_context(locale=locale, viewport={"width": width, "height": 900}, reduced_motion="reduce")
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("request", lambda request: request.url.startswith((address, "data:", "blob:")) or left.append(request.url))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(address)
+        page.get_by_role("tab").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert left == []
+    assert faults == []
+
+
+def tab(page, task: str):
+    page.get_by_role("tab").nth(TASKS.index(task)).click()
+    bench = page.locator(f".bench-{task}")
+    bench.locator("button.run").wait_for()
+    return bench
+
+
+def pick(bench, card: str) -> None:
+    bench.locator(f".picker input[value={card}]").check(force=True)
+
+
+def shown(bench) -> str:
+    return bench.locator(".result img").last.get_attribute("src")
+
+
+def new_result(page, bench, before: str) -> str:
+    """Wait for the end of a run: the status line says so, and another picture is shown."""
+    bench.locator(".status.done").wait_for()
+    deadline = time.monotonic() + 15
+    while shown(bench) == before:
+        assert time.monotonic() < deadline, "no new picture"
+        page.wait_for_timeout(50)
+    return shown(bench)
+
+
+def test_torch_is_not_imported_with_the_page():
+    code = "import sys; from imgen.ui.page import build; build(); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_click_gives_a_picture(visit, task):
+    page = visit()
+    bench = tab(page, task)
+    before = shown(bench)
+    bench.locator("button.run").click()
+    new_result(page, bench, before)
+    assert " s · CPU" in bench.locator(".status").inner_text()
+    assert "find_card(" in bench.locator(".code").text_content()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_example_loads_and_runs_at_one_click(visit, task):
+    page = visit("zh-CN")
+    bench = tab(page, task)
+    before = shown(bench)
+    bench.locator(".thumb").nth(1).click()
+    new_result(page, bench, before)
+    assert "秒" in bench.locator(".status").inner_text()
+
+
+def test_a_lesson_sets_the_knobs_and_runs(visit):
+    page = visit()
+    bench = tab(page, "upscale")
+    before = shown(bench)
+    bench.locator(".lesson > button").click()
+    bench.locator('.lesson a[href*="card=bicubic"]').click()
+    new_result(page, bench, before)
+    assert bench.locator(".picker input[value=bicubic]").is_checked()
+
+
+def test_a_result_goes_to_another_tab_without_loss(visit):
+    page = visit()
+    bench = tab(page, "upscale")
+    pick(bench, "nearest")
+    page.wait_for_timeout(400)
+    before = shown(bench)
+    bench.locator("button.run").click()
+    result = new_result(page, bench, before)
+    bench.get_by_role("button", name="Paint it").click()
+    other = page.locator(".bench-stylize")
+    other.locator(".source img").wait_for()
+    page.wait_for_function("src => document.querySelector('.bench-stylize .source img')?.src === src", arg=result)
+    other.locator(".status.done").wait_for()
+
+
+def test_stop_stops_within_a_second(visit):
+    page = visit()
+    bench = tab(page, "upscale")
+    pick(bench, "slow")
+    page.wait_for_timeout(400)
+    before = shown(bench)
+    closed.clear()
+    bench.locator("button.run").click()
+    page.wait_for_function("document.querySelector('.bench-upscale .status').innerText.includes('of 400')")
+    start = time.monotonic()
+    bench.locator("button.halt").click()
+    bench.locator(".status.stopped").wait_for()
+    assert closed.wait(1) and time.monotonic() - start < 1.5
+    assert shown(bench) == before
+
+
+def test_a_bad_file_is_told_in_one_sentence_and_loses_nothing(visit, tmp_path):
+    page = visit("zh-CN")
+    bench = tab(page, "upscale")
+    before = shown(bench)
+    bad = tmp_path / "bad.png"
+    bad.write_text("not a picture")
+    bench.locator(".source button").nth(1).click()  # takes the old picture away
+    bench.locator(".source input[type=file]").set_input_files(bad)
+    bench.locator(".status.failed").wait_for()
+    assert "不是可以读取的图片" in bench.locator(".status").inner_text()
+    assert "Traceback" not in page.inner_text("body")
+    assert shown(bench) == before
+
+
+def test_what_only_developers_understand_is_not_shown(visit, caplog):
+    page = visit()
+    bench = tab(page, "upscale")
+    pick(bench, "broken")
+    page.wait_for_timeout(400)
+    bench.locator("button.run").click()
+    bench.locator(".status.failed").wait_for()
+    assert "went wrong on our side" in bench.locator(".status").inner_text()
+    assert "secret" not in page.inner_text("body")
+    assert "a secret of the server" in caplog.text
+
+
+def test_the_language_can_be_switched(visit):
+    page = visit("zh-CN")
+    assert "图像生成" in page.inner_text("body") and "Generation" not in page.inner_text("body")
+    page.get_by_role("link", name="English").click()
+    page.get_by_role("tab", name="Generation").wait_for()
+    assert "图像生成" not in page.inner_text("body")
+    page.goto(page.url.partition("?")[0])  # the cookie remembers
+    page.get_by_role("tab", name="Generation").wait_for()
+
+
+@pytest.mark.parametrize(("locale", "width"), [("en-US", 390), ("zh-CN", 390), ("zh-CN", 1440)])
+def test_nothing_is_wider_than_the_window(visit, locale, width):
+    page = visit(locale, width)
+    assert len([one for one in page.get_by_role("tab").all() if one.is_visible()]) == len(TASKS)
+    for task in TASKS:
+        tab(page, task)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture(scope="session")
+def client(address):
+    from gradio_client import Client
+
+    return Client(address, verbose=False, download_files=False)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def test_each_task_has_one_endpoint(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert sorted(endpoints) == ["/generate", "/stylize", "/upscale"]
+    assert [p["parameter_name"] for p in endpoints["/upscale"]["parameters"]][:2] == ["card", "picture"]
+
+
+def test_the_endpoints_answer(client, photo):
+    from gradio_client import handle_file
+
+    files, made = client.predict(count=3, seed=5, api_name="/generate")
+    assert len(files) == 3 and made["knobs"]["seed"] == 5
+    file, made = client.predict(card="nearest", picture=handle_file(photo), scale=3, api_name="/upscale")
+    with Image.open(file["path"]) as result:
+        enlarged = np.asarray(result)
+    with Image.open(photo) as given:
+        assert (enlarged == np.asarray(given).repeat(3, 0).repeat(3, 1)).all()  # lossless from end to end
+    file, made = client.predict(picture=handle_file(photo), api_name="/stylize")
+    assert made["card"] == "transfer_paintings"
+
+
+def test_a_file_of_the_server_is_refused(client):
+    for path in (str(Path(__file__)), "/etc/passwd"):
+        with pytest.raises(Exception) as refused:
+            client.predict(picture={"path": path, "meta": {"_type": "gradio.FileData"}}, card="nearest", api_name="/upscale")
+        assert path not in str(refused.value)
+
+
+def test_files_are_served_to_those_who_know_their_names(client, photo, address):
+    import httpx
+    from gradio_client import handle_file
+
+    file, _ = client.predict(card="nearest", picture=handle_file(photo), scale=2, api_name="/upscale")
+    path = Path(file["path"])
+    assert len(path.parent.name) == 32  # 122 random bits
+    elsewhere = path.parent.parent / ("0" * 32) / path.name
+    for guess in (path.parent, path.parent.parent, path.with_name("other.png"), elsewhere, __file__):
+        assert httpx.get(f"{address}gradio_api/file={guess}").status_code in (403, 404)
+
+
+@pytest.mark.parametrize(("wish", "words"), [
+    ({"card": "nearest", "scale": 9}, "放大倍数 的范围是 2 到 4"),
+    ({"card": "nosuch"}, "nosuch"),
+    ({"card": "dcgan_flowers64"}, "dcgan_flowers64"),  # of another task
+])
+def test_a_wrong_wish_is_answered_in_the_visitors_language(address, photo, wish, words):
+    from gradio_client import Client, handle_file
+
+    client = Client(address, verbose=False, headers={"accept-language": "zh-CN,zh;q=0.9"})
+    with pytest.raises(Exception, match=words):
+        client.predict(picture=handle_file(photo), **wish, api_name="/upscale")
+
+
+def test_old_files_are_swept(tmp_path, monkeypatch):
+    from imgen.ui import picture
+
+    monkeypatch.setattr(picture, "folder", lambda: tmp_path)
+    old, new = tmp_path / "a" / "old.png", tmp_path / "b" / "new.png"
+    for path in (old, new):
+        path.parent.mkdir()
+        path.write_bytes(b"x")
+    for path in (old, old.parent):
+        os.utime(path, (1, 1))
+    picture.sweep(hours=1)
+    assert not old.exists() and new.exists()
+    os.utime(old.parent, (1, 1))
+    picture.sweep(hours=1)  # an empty folder goes when it is old itself
+    assert not old.parent.exists()
