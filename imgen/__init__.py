@@ -9,8 +9,11 @@ The names below are imported when they are first asked for, so that `import imge
 import importlib
 
 __version__ = "0.1.0"
-_HOME = {"CATALOG": "catalog", "Card": "cards", "load": "cards", "Picture": "image", "decode": "image", "encode": "image", "UserError": "controls"}
-__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
+_HOME = {
+    "CATALOG": "catalog", "Card": "cards", "load": "cards", "Picture": "image", "decode": "image", "encode": "image",
+    "UserError": "controls",
+}
+__all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> object:

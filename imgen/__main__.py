@@ -19,7 +19,10 @@ from imgen.image import SUFFIXES, Frame, Picture, decode, encode
 from imgen.sheet import sheet
 from imgen.texts import text
 
-app = typer.Typer(help="Make, enlarge and restyle pictures with convolutional networks.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(
+    help="Make, enlarge and restyle pictures with convolutional networks.",
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+)
 LANGUAGE = "zh" if (os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or "").startswith("zh") else "en"
 
 
@@ -34,7 +37,8 @@ def follow(frames: Iterator[Frame]) -> Frame:
     for frame in frames:
         if sys.stderr.isatty() and frame.total > 1:
             facts = "  ".join(f"{name} {value:.4g}" for name, value in frame.facts.items() if isinstance(value, float))
-            print(f"\r{text('stage_' + frame.stage, LANGUAGE)} {frame.done}/{frame.total}  {facts[:90]:90}", end="", file=sys.stderr)
+            words = text(f"stage_{frame.stage}", LANGUAGE)
+            print(f"\r{words} {frame.done}/{frame.total}  {facts[:90]:90}", end="", file=sys.stderr)
     if sys.stderr.isatty():
         print("\r" + " " * 130 + "\r", end="", file=sys.stderr)
     return frame
@@ -132,15 +136,15 @@ def add_run(card: Card) -> None:
     def call(out: Path, pictures: list[Path] | None = None, **knobs: object) -> None:
         run_card(card, pictures or [], out, knobs)
 
-    options = {k.name: Annotated[type(k.default), typer.Option(help=hint(k))] for k in card.knobs.values()}
-    places = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=card.knobs[name].default) for name, kind in options.items()]
-    out = Annotated[Path, typer.Option("-o", "--out", help="a .png, or a folder")]
-    places.append(inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, annotation=out))
+    kinds = {"out": Annotated[Path, typer.Option("-o", "--out", help="a .png, or a folder")]}
     if card.pictures:
-        pictures = Annotated[list[Path], typer.Argument(help="pictures, or folders of them")]
-        places.append(inspect.Parameter("pictures", inspect.Parameter.KEYWORD_ONLY, annotation=pictures))
+        kinds["pictures"] = Annotated[list[Path], typer.Argument(help="pictures, or folders of them")]
+    kinds |= {k.name: Annotated[type(k.default), typer.Option(help=hint(k))] for k in card.knobs.values()}
+    defaults = {k.name: k.default for k in card.knobs.values()}
+    named, none = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
+    places = [inspect.Parameter(name, named, annotation=kind, default=defaults.get(name, none)) for name, kind in kinds.items()]
     call.__signature__ = inspect.Signature(places)
-    call.__annotations__ = {place.name: place.annotation for place in places}
+    call.__annotations__ = kinds
     runs.command(card.name, help=text(f"card_{card.name}", LANGUAGE))(call)
 
 
@@ -205,7 +209,8 @@ def evaluate(
     if store:
         evaluation.store(card, data.stem, scores)
         evaluation.store(card, "sample", evaluation.sample_figure(card))
-    print(json.dumps({"card": name, "data": data.stem, **scores}) if as_json else "\n".join(f"{k} {v}" for k, v in scores.items()))
+    lines = "\n".join(f"{measure} {value}" for measure, value in scores.items())
+    print(json.dumps({"card": name, "data": data.stem, **scores}) if as_json else lines)
 
 
 @app.command()

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from imgen.losses import LayerStyle, StyleObjective
 
 ROOT = Path(__file__).parent.parent
-EMPTY_PAGE = "import os; os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'; import gradio as gr\nwith gr.Blocks() as page: gr.Markdown('')\npage.launch()"
+EMPTY_PAGE = """
+import os
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+import gradio as gr
+with gr.Blocks() as page:
+    gr.Markdown("")
+page.launch()
+"""
 
 
 def everything() -> dict[str, object]:
@@ -84,16 +91,19 @@ print(json.dumps({"seconds": time.perf_counter() - began, "gib_over_output": pea
 
 
 def tiles() -> dict[str, dict[str, float]]:
-    """ESPCN ×4 on 2048×2048 pixels, in tiles of 256 and of 512 and (nearly) whole: seconds, and peak memory beyond the output in GiB."""
+    """ESPCN ×4 on 2048×2048 pixels, by side of the tiles: seconds, and peak memory beyond the output in GiB."""
     result = {}
     for tile in (256, 512):
-        out = subprocess.run([sys.executable, "-c", TILES.replace("TILE", str(tile))], cwd=ROOT, capture_output=True, text=True, check=True)
+        command = [sys.executable, "-c", TILES.replace("TILE", str(tile))]
+        out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         result[str(tile)] = {k: round(v, 2) for k, v in json.loads(out.stdout).items()}
     return result
 
 
-def gatys(objective: "StyleObjective", photo: "Tensor", wanted: "dict[str, LayerStyle]", evaluations: int) -> list[float]:
-    """Style transfer by optimising the picture itself, from the photograph, with L-BFGS: the best objective after each evaluation.
+def gatys(
+    objective: "StyleObjective", photo: "Tensor", wanted: "dict[str, LayerStyle]", evaluations: int
+) -> list[float]:
+    """Style transfer by optimising the picture itself, from the photograph, by L-BFGS: the best objective after each evaluation.
 
     Source: Gatys et al. 2016.  photo (1, 3, H, W) in [0, 1].
     """

@@ -121,10 +121,8 @@ class Card:
 
     def __call__(self, *pictures: Picture, **knobs: object) -> Frame:
         """`run` to its end."""
-        frame = None
-        for frame in self.run(*pictures, **knobs):
-            pass
-        return frame
+        *_, last = self.run(*pictures, **knobs)
+        return last
 
     def prepare(self) -> Iterator[Frame]:
         """Yields the progress of a download, if one is needed; returns the net, ready to run."""
@@ -187,7 +185,7 @@ def read_weights(path: Path) -> "dict[str, Tensor]":
 
 
 def _without_gradients(frames: Iterator[Frame]) -> Iterator[Frame]:
-    """Inference mode while the pipeline works, not while its consumer does: the mode belongs to the thread, not to the generator."""
+    """Inference mode while the pipeline works, not while its consumer does: it belongs to the thread, not to the generator."""
     import torch
 
     try:

@@ -7,13 +7,24 @@ from imgen.pipelines.generate import generate
 from imgen.pipelines.stylize import stylize
 from imgen.pipelines.upscale import interpolate, upscale
 
-DCGAN = Paper("Unsupervised representation learning with deep convolutional generative adversarial networks", "Radford, Metz, Chintala", 2016, "1511.06434")
+DCGAN = Paper(
+    "Unsupervised representation learning with deep convolutional generative adversarial networks",
+    "Radford, Metz, Chintala", 2016, "1511.06434",
+)
 VAE = Paper("Auto-encoding variational Bayes", "Kingma, Welling", 2014, "1312.6114")
-ESPCN = Paper("Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network", "Shi et al.", 2016, "1609.05158")
-REAL_ESRGAN = Paper("Real-ESRGAN: training real-world blind super-resolution with pure synthetic data", "Wang et al.", 2021, "2107.10833")
+ESPCN = Paper(
+    "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network",
+    "Shi et al.", 2016, "1609.05158",
+)
+REAL_ESRGAN = Paper(
+    "Real-ESRGAN: training real-world blind super-resolution with pure synthetic data", "Wang et al.", 2021, "2107.10833"
+)
 KEYS = Paper("Cubic convolution interpolation for digital image processing", "Keys", 1981)
-LANCZOS = Paper("Applied analysis; as a picture filter: Filters for common resampling tasks", "Lanczos 1956; Turkowski", 1990)
-TRANSFER = Paper("Perceptual losses for real-time style transfer and super-resolution", "Johnson, Alahi, Fei-Fei", 2016, "1603.08155")
+LANCZOS = Paper("Filters for common resampling tasks", "Turkowski", 1990)
+TRANSFER = Paper(
+    "Perceptual losses for real-time style transfer and super-resolution", "Johnson, Alahi, Fei-Fei", 2016, "1603.08155"
+)
+INTERPOLATION = {"lanczos": LANCZOS, "bicubic": KEYS, "bilinear": KEYS, "nearest": KEYS}
 
 CARDS = [
     Card("dcgan_flowers64", "generate", Net("dcgan:Generator", classes=5), generate, DCGAN, "MIT", lesson="dcgan"),
@@ -23,14 +34,16 @@ CARDS = [
         for scale in (4, 3, 2)
     ),
     *(
-        Card(kernel, "upscale", Net("interpolation:Interpolation", kernel=kernel), interpolate, paper, "MIT", lesson="interpolation")
-        for kernel, paper in (("lanczos", LANCZOS), ("bicubic", KEYS), ("bilinear", KEYS), ("nearest", KEYS))
+        Card(name, "upscale", Net("interpolation:Interpolation", kernel=name), interpolate, paper, "MIT", lesson="interpolation")
+        for name, paper in INTERPOLATION.items()
     ),
     Card(
         "realesrgan_x4", "upscale", Net("rrdbnet:RRDBNet"), upscale, REAL_ESRGAN, "BSD-3-Clause", lesson="realesrgan",
-        source=WeightFile("wkrettek/real-esrgan-models", "realesrgan_x4plus.safetensors", "main", None, 67_000_000), convert="convert",
+        source=WeightFile("wkrettek/real-esrgan-models", "realesrgan_x4plus.safetensors", "main", None, 67_000_000),
+        convert="convert",
     ),
-    Card("transfer_paintings", "stylize", Net("transfer:TransferNet", styles=13), stylize, TRANSFER, "MIT", lesson="transfer"),
+    Card("transfer_paintings", "stylize", Net("transfer:TransferNet", styles=13), stylize, TRANSFER, "MIT", lesson="transfer",
+         opening={"style": "starry_night", "second": "great_wave"}),
 ]
 CATALOG = {card.name: card for card in CARDS}
 TASKS = tuple(dict.fromkeys(card.task for card in CARDS))

@@ -1,7 +1,7 @@
 """What a card is worth, in figures: each task in its own measure, on pictures that training never saw."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +22,7 @@ def evaluate(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
     """The card's scores on `folder` (for some generators an .npz); `teachers` holds the feature networks that measure."""
     if not folder.exists():
         raise UserError("data_missing", name=folder.name)
-    measure: dict[str, Callable[[Card, Path, Path | None], Scores]] = {"upscale": upscaling, "generate": generation, "stylize": painting}
-    return measure[card.task](card, folder, teachers)
+    return {"upscale": upscaling, "generate": generation, "stylize": painting}[card.task](card, folder, teachers)
 
 
 def upscaling(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
@@ -63,10 +62,10 @@ def generation(card: Card, folder: Path, teachers: Path | None) -> Scores:
     features = squeezenet(teachers)
     side = card(count=1).pictures[0].height
     if folder.suffix == ".npz":
-        (held, labels), (seen, _) = data.digits(folder, "test"), data.digits(folder, "train")
+        (held, _), (seen, _) = data.digits(folder, "test"), data.digits(folder, "train")
         held, seen = held[:SAMPLES], seen[:SAMPLES]
     else:
-        (held, labels, _), (seen, _, _) = data.classes(folder, side, held_out=True), data.classes(folder, side)
+        (held, *_), (seen, *_) = data.classes(folder, side, held_out=True), data.classes(folder, side)
         seen = seen[torch.randperm(len(seen), generator=torch.Generator().manual_seed(0))[:SAMPLES]]
     made = torch.cat([to_tensor(picture.pixels) for picture in samples(card, SAMPLES)])
     real, train, fake = (pooled(features, x) for x in (held, seen, (made * 255).round().byte()))
@@ -97,7 +96,8 @@ def bound(card: Card, pictures: "Tensor", labels: "Tensor") -> Scores:
         mean, log_var = net.encode(x, labels)
         z = mean + (log_var / 2).exp() * torch.randn(mean.shape, generator=generator)
         reconstruction, kl = elbo_terms(net.decode(z, labels), x, mean, log_var)
-    return {"nats_per_picture": round((reconstruction + kl).item(), 2), "reconstruction": round(reconstruction.item(), 2), "kl": round(kl.item(), 2)}
+    parts = {"nats_per_picture": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+    return {name: round(value.item(), 2) for name, value in parts.items()}
 
 
 def _net(card: Card) -> "nn.Module":
@@ -123,7 +123,7 @@ def squeezenet(teachers: Path | None) -> "nn.Module":
 
 
 def pooled(net: "nn.Module", pictures: "Tensor") -> "Tensor":
-    """(N, C, H, W) uint8 -> (N, 512) float64: enlarged to 224, ImageNet's mean and deviation, features averaged over the picture."""
+    """(N, C, H, W) uint8 -> (N, 512) float64: enlarged to 224, ImageNet's mean and deviation, features averaged over places."""
     import torch
     import torch.nn.functional as F
 
@@ -180,9 +180,9 @@ def _square(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def sample_figure(card: Card) -> float:
-    """One figure that any machine can make in a moment, from pictures that the program draws: does this card still do what it did?
+    """One figure that any machine can make in a moment, from what the program draws: does this card still do what it did?
 
-    Super-resolution: PSNR (dB) on a drawn city.  Generation: mean grey level of 16 pictures.  Style: mean grey level of a painted landscape.
+    Super-resolution: PSNR (dB) on a drawn city.  Else the mean grey level: of 16 generated pictures, of a painted landscape.
     """
     if card.task == "upscale":
         from imgen.metrics import psnr

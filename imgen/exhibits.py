@@ -70,6 +70,8 @@ def write(folder: Path = ASSETS) -> list[str]:
             save(folder / "openings" / f"{task}_{n}.png", encode(picture, level=9))
     for name, picture in made.items():
         save(folder / "lessons" / f"{name}.png", palette_png(picture))
+    if len(opened) == len(TASKS):
+        save(folder / "readme.png", palette_png(journey()))
     missing = [f"lessons/{name}" for name in LESSONS if name not in made]
     return missing + [f"openings/{task}" for task in TASKS if task not in opened]
 
@@ -115,6 +117,16 @@ def lesson_pictures() -> dict[str, Picture]:
             if error.key != "weights_missing":
                 raise
     return pictures
+
+
+def journey(seed: int = 7) -> Picture:
+    """For the README: flowers that one net made, enlarged by a second, painted by a third."""
+    flowers = trained("dcgan_flowers64")(count=5, seed=seed).pictures
+    large = [trained("espcn_x4")(flower).pictures[0] for flower in flowers]
+    card = trained("transfer_paintings")
+    painted = [card(photo, style=style).pictures[0] for photo, style in zip(large, card.knobs["style"].options, strict=False)]
+    rows = [[enlarged(flower, 4) for flower in flowers], large, painted]
+    return sheet(rows, beside=["made", "enlarged", "painted"])
 
 
 def has_weights(card: Card) -> bool:

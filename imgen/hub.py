@@ -106,7 +106,7 @@ def publish(repository: str, folder: Path, model_cards: dict[str, str], token: s
     try:
         address = api.create_repo(repository, exist_ok=True)
         api.create_commit(repository, additions, commit_message="Weights and model cards")
-    except Exception as error:  # noqa: BLE001  whatever it was gets its words
+    except Exception as error:
         raise _failure(error, Path(folder).name, repository) from None
     return str(address)
 
@@ -123,7 +123,7 @@ class _Download(threading.Thread):
     def run(self):
         try:
             self.path = _from_a_server(self.w, self.bar)
-        except Exception as error:  # noqa: BLE001  every watcher raises it
+        except Exception as error:
             self.error = error
 
     def bar(self, initial: int = 0, **_) -> AbstractContextManager:
@@ -196,7 +196,7 @@ def _download(w: WeightFile, server: str, folder: Path | None, bar: Callable) ->
             raise UserError("weights_altered", file=w.file, repository=w.repository)
         if _promised(w, path) is None:
             Path(f"{path}.sha256").write_text(sha256)
-    except Exception as error:  # noqa: BLE001  whatever it was gets its words
+    except Exception as error:
         raise _failure(error, w.file, w.repository) from None
     return path
 

@@ -27,8 +27,8 @@ def table(rows: list[Row], language: str) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     for row in rows:
         cells = [
-            f"`{row['name']}`", text(f"title_{row['name']}", language),
-            f"{row['parameters']:,}" if row["parameters"] else "0", weights(row, language), row["license"], paper(row), figures(row, language),
+            f"`{row['name']}`", text(f"title_{row['name']}", language), f"{row['parameters']:,}",
+            weights(row, language), row["license"], paper(row), figures(row, language),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

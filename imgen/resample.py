@@ -38,7 +38,7 @@ def reach(kernel: str) -> int:
 
 @lru_cache(maxsize=32)
 def phases(kernel: str, scale: int) -> Tensor:
-    """(scale, 2·reach + 1) float64: the weights of an old pixel and its neighbours in each new pixel that it becomes; sums are 1."""
+    """(scale, 2·reach + 1) float64: the weights of an old pixel and its neighbours in each new pixel; a row sums to 1."""
     place = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5
     neighbours = torch.arange(-reach(kernel), reach(kernel) + 1, dtype=torch.float64)
     weights = KERNELS[kernel][0](place[:, None] - neighbours)
@@ -48,7 +48,7 @@ def phases(kernel: str, scale: int) -> Tensor:
 def enlarged(x: Tensor, kernel: str, scale: int) -> Tensor:
     """x (N, C, H, W) -> (N, C, sH, sW) in float32 or float64, not clamped: cubic and Lanczos overshoot at edges.
 
-    One convolution with s² kernels, the s×s new pixels of an old one: the same arithmetic everywhere, so that tiles fit bit for bit.
+    One convolution with s² kernels, the s×s new pixels of an old one: the same arithmetic everywhere, so tiles fit bit for bit.
     """
     x = x if x.dtype == torch.float64 else x.float()
     n, c, height, width = x.shape

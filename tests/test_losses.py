@@ -19,7 +19,8 @@ def test_relativistic_is_log_two_for_equals_and_falls_as_the_winner_leads():
 def test_gradient_penalty_is_the_squared_slope():
     weights = torch.randn(3, 4, 4)
     x = torch.randn(2, 3, 4, 4, requires_grad=True)
-    assert losses.gradient_penalty((x * weights).sum((1, 2, 3)), x).item() == pytest.approx(weights.square().sum().item(), rel=1e-5)
+    penalty = losses.gradient_penalty((x * weights).sum((1, 2, 3)), x)
+    assert penalty.item() == pytest.approx(weights.square().sum().item(), rel=1e-5)
 
 
 def test_kl_is_that_of_torch_distributions():

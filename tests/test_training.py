@@ -23,7 +23,8 @@ from imgen.training.runs import RUNS, borrow
 
 def batches(size=8, side=64, channels=3):
     torch.manual_seed(0)
-    return recipes.Batches(torch.randint(0, 255, (20, channels, side, side), dtype=torch.uint8), torch.arange(20) % 5, size, "cpu")
+    pictures = torch.randint(0, 255, (20, channels, side, side), dtype=torch.uint8)
+    return recipes.Batches(pictures, torch.arange(20) % 5, size, "cpu")
 
 
 def espcn():
@@ -54,7 +55,8 @@ def style():
     torch.manual_seed(0)
     objective = StyleObjective(VGG((4, 4, 4, 4, 4)).requires_grad_(False), 1.0)
     photos, painting = torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8), torch.rand(1, 3, 64, 64)
-    return recipes.Stylize(TransferNet(3, (4, 4, 8), blocks=1), photos, [painting, painting.flip(3)], objective, device="cpu", batch=3)
+    net, paintings = TransferNet(3, (4, 4, 8), blocks=1), [painting, painting.flip(3)]
+    return recipes.Stylize(net, photos, paintings, objective, device="cpu", batch=3)
 
 
 ALL = pytest.mark.parametrize("make", [espcn, gan, usual_gan, vae, style])

@@ -15,7 +15,7 @@ BATCH = 16
 def generate(
     net: "nn.Module", *,
     label: Annotated[str, Choice("classes", every="all")] = "all",
-    count: Annotated[int, Slider(1, 64, 1)] = 16,
+    count: Annotated[int, Slider(1, 64, 1)] = 20,
     seed: Annotated[int, Seed()] = 7,
     truncation: Annotated[float, Slider(0.0, 1.5, 0.05, more=True)] = 1.0,
 ) -> Iterator[Frame]:

@@ -36,7 +36,7 @@ def stylize(
 
 
 def style_shares(style: Option, second: Option, mix: float, strength: float, styles: int) -> "Tensor":
-    """(1, styles) summing to 1; the net's last style is the photograph as it is, so strength slides from there to the painting."""
+    """(1, styles) summing to 1; the net's last style is the photograph as it is: strength slides from there to the painting."""
     import torch
 
     shares = torch.zeros(1, styles)

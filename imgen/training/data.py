@@ -28,7 +28,7 @@ def rgb(path: Path, side: int | None = None) -> np.ndarray:
 
 
 def classes(folder: Path, side: int, held_out: bool = False) -> tuple[Tensor, Tensor, list[str]]:
-    """One subfolder a class -> pictures (N, 3, side, side) uint8, labels (N,), names; without the held-out ones, or only those."""
+    """One subfolder a class -> pictures (N, 3, side, side) uint8, labels (N,), names; without those held out, or only they."""
     folders = sorted(p for p in Path(folder).iterdir() if p.is_dir())
     pictures, labels = [], []
     for label, one in enumerate(folders):

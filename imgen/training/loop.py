@@ -27,8 +27,8 @@ class Recipe(Protocol):
 def train(recipe: Recipe, steps: int, checkpoint: Path, *, save_every: float = 180, report_every: int = 50) -> Iterator[Frame]:
     """Take `steps` steps, going on from `checkpoint` if it is there; yields losses and the time left.
 
-    The checkpoint (everything in `recipe.state`, the random state, the step) is written every `save_every` seconds, at the end, and
-    when the generator is closed: that is how Stop keeps what was learned.
+    The checkpoint (all of `recipe.state`, the random state, the step) is written every `save_every` seconds, at the end,
+    and when the generator is closed: that is how Stop keeps what was learned.
     """
     done = resume(recipe, checkpoint)
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))

@@ -186,7 +186,7 @@ class Stylize:
     """
 
     def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=2e-3, decay=0.995):
-        """photos (N, 3, S, S) uint8, of which crops of 3/4 S are seen; paintings: (1, 3, h, w) in [0, 1], one per style but the last."""
+        """photos (N, 3, S, S) uint8, of which crops of 3/4 S are seen; paintings (1, 3, h, w) in [0, 1]: all styles but one."""
         self.net = net.to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.batches = Batches(photos, torch.zeros(len(photos), dtype=torch.long), batch, device)
@@ -224,9 +224,10 @@ class Stylize:
 
 def together(styles: list[dict[str, LayerStyle]]) -> dict[str, LayerStyle]:
     """The styles of a batch: one per picture."""
-    return {
-        layer: LayerStyle(torch.cat([s[layer].shift for s in styles]), torch.cat([s[layer].gram for s in styles])) for layer in styles[0]
-    }
+    def stack(layer: str) -> LayerStyle:
+        return LayerStyle(torch.cat([s[layer].shift for s in styles]), torch.cat([s[layer].gram for s in styles]))
+
+    return {layer: stack(layer) for layer in styles[0]}
 
 
 class UsualGAN:

@@ -66,8 +66,9 @@ def flowers(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, d
 def usual_flowers(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """The peer to beat: the same networks by the recipe of Radford et al. 2016, as most scripts have it."""
     pictures, labels, names = data.classes(folder, 64)
-    batches = recipes.Batches(pictures, labels, 32, device)
-    return recipes.UsualGAN(Generator(len(names)), Discriminator(len(names), norm=True), batches, device=device), {"classes": names}
+    batches = recipes.Batches(pictures, labels, 64, device)
+    recipe = recipes.UsualGAN(Generator(len(names)), Discriminator(len(names), norm=True), batches, device=device)
+    return recipe, {"classes": names}
 
 
 def fashion(npz: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
@@ -102,13 +103,13 @@ def painting(path: Path) -> Tensor:
 
 
 RUNS = {
-    "dcgan_flowers64": Run(flowers, 8500, 32),
-    "usual_dcgan_flowers64": Run(usual_flowers, 8500, 32),
+    "dcgan_flowers64": Run(flowers, 5200, 32),
+    "usual_dcgan_flowers64": Run(usual_flowers, 2600, 64),  # as many pictures
     "mlp_vae_fashion28": Run(fashion, 12000, 256),
-    "espcn_x3": Run(photos_espcn(3), 50000, 16),
-    "espcn_x4": Run(photos_espcn(4), 50000, 16, starts_from="espcn_x3"),
-    "espcn_x2": Run(photos_espcn(2), 50000, 16, starts_from="espcn_x3"),
-    "transfer_paintings": Run(paintings, 10000, 4),
+    "espcn_x3": Run(photos_espcn(3), 75000, 16),
+    "espcn_x4": Run(photos_espcn(4), 30000, 16, starts_from="espcn_x3"),
+    "espcn_x2": Run(photos_espcn(2), 30000, 16, starts_from="espcn_x3"),
+    "transfer_paintings": Run(paintings, 4500, 4),
 }
 
 
@@ -129,7 +130,8 @@ def borrow(net: torch.nn.Module, average: dict[str, Tensor]) -> None:
     """Take those tensors of another run's averaged net that have a place of the same shape here."""
     mine = net.state_dict()
     theirs = {key.removeprefix("net."): value for key, value in average.items()}
-    net.load_state_dict({key: theirs[key] if key in theirs and theirs[key].shape == value.shape else value for key, value in mine.items()})
+    fits = {key: value for key, value in theirs.items() if key in mine and mine[key].shape == value.shape}
+    net.load_state_dict(mine | fits)
 
 
 def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, seed: int, checkpoints: Path, out: Path) -> Path:

@@ -12,7 +12,7 @@ from imgen import __version__
 
 
 def write(name: str, tensors: dict[str, Tensor], facts: dict[str, object], training: dict[str, object], folder: Path) -> Path:
-    """Store a net in half precision (matrices; what is small stays float32) beside its facts; scores of older weights are dropped.
+    """Store a net in half precision (matrices; what is small stays float32) beside its facts; scores of older ones go.
 
     facts: what the pipeline needs (classes, styles …); training: how the weights came to be.
     """
