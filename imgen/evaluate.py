@@ -136,10 +136,10 @@ def pooled(net: "nn.Module", pictures: "Tensor") -> "Tensor":
     return torch.cat(out).double()
 
 
-def painting(card: Card, folder: Path, teachers: Path | None) -> Scores:
-    """The training objective on ten photographs and every painting, beside Gatys' L-BFGS after 50 and 100 evaluations.
+def painting(card: Card, folder: Path, teachers: Path | None, photographs: int = 10) -> Scores:
+    """The training objective on some photographs and every painting, beside Gatys' L-BFGS after 50 and 100 evaluations.
 
-    folder: holds photos/ and style/, or eval photographs in `photos`; the photographs must be unseen.
+    folder: holds style/ and eval/Kodak24/, photographs that training never saw.
     """
     import torch
 
@@ -153,7 +153,7 @@ def painting(card: Card, folder: Path, teachers: Path | None) -> Scores:
     if not teachers:
         raise UserError("teacher_missing", name="vgg19_pruned16x/enc5.pt")
     objective = StyleObjective(pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros"), STYLE_WEIGHT)
-    photos = [Picture(_square(rgb(path), STYLE_SIDE)) for path in files(folder / "eval" / "Kodak24")[:10]]
+    photos = [Picture(_square(rgb(path), STYLE_SIDE)) for path in files(folder / "eval" / "Kodak24")[:photographs]]
     ours, theirs = [], {50: [], 100: []}
     for style, file in PAINTINGS.items():
         wanted = objective.styles(read_painting(folder / "style" / file))
