@@ -51,7 +51,7 @@ class Paper:
         return f"https://arxiv.org/abs/{self.arxiv}" if self.arxiv else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Card:
     """One model of the app.  What is measured or learned from data is in `weights/<name>.json`, read as `facts`."""
 
