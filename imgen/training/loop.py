@@ -33,15 +33,16 @@ def train(recipe: Recipe, steps: int, checkpoint: Path, *, save_every: float = 1
     done = resume(recipe, checkpoint)
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))
     began = saved = time.monotonic()
-    first = done
+    first = told = done
     try:
         while done < steps:
             for name, value in recipe.step(done / steps).items():
                 sums[name] = sums[name] + value.detach()
             done += 1
             if done % report_every == 0 or done == steps:
-                losses = {name: total.item() / ((done - 1) % report_every + 1) for name, total in sums.items()}
+                losses = {name: total.item() / (done - told) for name, total in sums.items()}
                 sums.clear()
+                told = done
                 seconds = time.monotonic() - began
                 yield Frame(done, steps, facts={**losses, "seconds_left": seconds / (done - first) * (steps - done)})
             if time.monotonic() - saved > save_every:
