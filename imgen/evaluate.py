@@ -18,11 +18,18 @@ if TYPE_CHECKING:
 Scores = dict[str, float | int]
 
 
-def evaluate(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
-    """The card's scores on `folder` (for some generators an .npz); `teachers` holds the feature networks that measure."""
+def evaluate(card: Card, folder: Path, teachers: Path | None = None) -> dict[str, Scores]:
+    """Name of the pictures -> the card's scores on them.
+
+    folder: the pictures (for some generators an .npz); teachers: holds the feature networks that measure.
+
+    Raises UserError data_missing, data_empty, teacher_missing.
+    """
     if not folder.exists():
         raise UserError("data_missing", name=folder.name)
-    return {"upscale": upscaling, "generate": generation, "stylize": painting}[card.task](card, folder, teachers)
+    if card.task == "stylize":
+        return {PHOTOGRAPHS.name: painting(card, folder, teachers)}
+    return {folder.stem: {"upscale": upscaling, "generate": generation}[card.task](card, folder, teachers)}
 
 
 def upscaling(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
@@ -63,10 +70,10 @@ def generation(card: Card, folder: Path, teachers: Path | None) -> Scores:
     side = card(count=1).pictures[0].height
     if folder.suffix == ".npz":
         (held, _), (seen, _) = data.digits(folder, "test"), data.digits(folder, "train")
-        held, seen = held[:SAMPLES], seen[:SAMPLES]
+        held = evenly(held, SAMPLES)
     else:
         (held, *_), (seen, *_) = data.classes(folder, side, held_out=True), data.classes(folder, side)
-        seen = seen[torch.randperm(len(seen), generator=torch.Generator().manual_seed(0))[:SAMPLES]]
+    seen = evenly(seen, SAMPLES)
     made = torch.cat([to_tensor(picture.pixels) for picture in samples(card, SAMPLES)])
     real, train, fake = (pooled(features, x) for x in (held, seen, (made * 255).round().byte()))
     scores = {
@@ -75,6 +82,11 @@ def generation(card: Card, folder: Path, teachers: Path | None) -> Scores:
         "samples": SAMPLES, "held_out": len(held),
     }
     return scores | (bound(card, *data.digits(folder, "test")) if hasattr(_net(card), "encode") else {})
+
+
+def evenly(pictures: "Tensor", count: int) -> "Tensor":
+    """At most `count` of them, from the first to the last: data sets are sorted by class, and each keeps its share."""
+    return pictures[:: max(1, -(-len(pictures) // count))]
 
 
 def samples(card: Card, count: int) -> Iterator[Picture]:
@@ -136,10 +148,13 @@ def pooled(net: "nn.Module", pictures: "Tensor") -> "Tensor":
     return torch.cat(out).double()
 
 
+PHOTOGRAPHS = Path("eval/Kodak24")  # for style transfer; training never saw them
+
+
 def painting(card: Card, folder: Path, teachers: Path | None, photographs: int = 10) -> Scores:
     """The training objective on some photographs and every painting, beside Gatys' L-BFGS after 50 and 100 evaluations.
 
-    folder: holds style/ and eval/Kodak24/, photographs that training never saw.
+    folder: holds style/ and PHOTOGRAPHS.
     """
     import torch
 
@@ -153,7 +168,7 @@ def painting(card: Card, folder: Path, teachers: Path | None, photographs: int =
     if not teachers:
         raise UserError("teacher_missing", name="vgg19_pruned16x/enc5.pt")
     objective = StyleObjective(pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros"), STYLE_WEIGHT)
-    photos = [Picture(_square(rgb(path), STYLE_SIDE)) for path in files(folder / "eval" / "Kodak24")[:photographs]]
+    photos = [Picture(_square(rgb(path), STYLE_SIDE)) for path in files(folder / PHOTOGRAPHS)[:photographs]]
     ours, theirs = [], {50: [], 100: []}
     for style, file in PAINTINGS.items():
         wanted = objective.styles(read_painting(folder / "style" / file))
@@ -179,6 +194,14 @@ def _square(pixels: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(square.resize((side, side), Image.Resampling.BICUBIC))
 
 
+def parameters(card: Card) -> int:
+    """How many numbers the card's net has learned, counted without making them."""
+    import torch
+
+    with torch.device("meta"):
+        return sum(parameter.numel() for parameter in card.net.build().parameters())
+
+
 def sample_figure(card: Card) -> float:
     """One figure that any machine can make in a moment, from what the program draws: does this card still do what it did?
 
@@ -195,11 +218,12 @@ def sample_figure(card: Card) -> float:
     return round(float(np.mean([picture.pixels for picture in pictures])), 1)
 
 
-def store(card: Card, name: str, scores: object) -> None:
-    """Write scores into `weights/<card>.json`, where the page, the README and the tests read them."""
+def store(card: Card, scores: dict[str, object], **facts: object) -> None:
+    """Write scores, by name, and other facts into `weights/<card>.json`, where the page, the README and the tests read them."""
     from imgen.cards import WEIGHTS
 
     path = WEIGHTS / f"{card.name}.json"
-    facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    facts.setdefault("scores", {})[name] = scores
-    path.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    known = {**known, **facts, "scores": {**known.get("scores", {}), **scores}}
+    path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    card.__dict__.pop("facts", None)  # to be read anew

@@ -94,11 +94,11 @@ class StyleObjective:
     content_layer = "relu3_1"
 
     def __init__(self, features: "torch.nn.Module", style_weight: float, dtype: torch.dtype = torch.float32):
-        """features: picture (N, 3, H, W) -> {layer: (N, C, h, w)}, frozen."""
+        """features: picture (N, 3, H, W), last layer -> {layer: (N, C, h, w)}, frozen."""
         self.features, self.style_weight, self.dtype = features.to(dtype, memory_format=torch.channels_last), style_weight, dtype
 
-    def see(self, x: Tensor) -> dict[str, Tensor]:
-        return self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last))
+    def see(self, x: Tensor, until: str = "") -> dict[str, Tensor]:
+        return self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last), until)
 
     @torch.no_grad()
     def styles(self, painting: Tensor) -> dict[str, LayerStyle]:
@@ -110,7 +110,7 @@ class StyleObjective:
     def terms(self, y: Tensor, photo: Tensor, styles: dict[str, LayerStyle]) -> tuple[Tensor, Tensor]:
         """Content and style loss of each picture, (N,) both."""
         with torch.no_grad():
-            wanted = self.see(photo)
+            wanted = self.see(photo, until=self.content_layer)  # what lies deeper is half of the work
         seen = self.see(y)
         return content_loss(seen, wanted, self.content_layer), style_loss(seen, styles)
 

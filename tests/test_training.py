@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from imgen import drawings
+from imgen.controls import UserError
 from imgen.losses import StyleObjective
 from imgen.models.critic import FeatureCritic
 from imgen.models.dcgan import Discriminator, Generator
@@ -18,7 +19,7 @@ from imgen.models.vae import VAE
 from imgen.training import data, recipes, weights
 from imgen.training.degrade import shrink
 from imgen.training.loop import train
-from imgen.training.runs import RUNS, borrow
+from imgen.training.runs import RUNS, borrow, finish
 
 
 def batches(size=8, side=64, channels=3):
@@ -144,6 +145,24 @@ def test_written_weights_load_and_are_recorded(tmp_path):
     record = json.loads((tmp_path / "espcn_x2.json").read_text())
     assert record["bytes"] == path.stat().st_size and record["training"]["steps"] == 5
     assert record["parameters"] == sum(p.numel() for p in net.parameters())
+
+
+def test_a_training_stopped_before_its_first_step_says_so(tmp_path):
+    with pytest.raises(UserError, match="nothing_learned"):
+        finish("espcn_x2", espcn(), {}, tmp_path, 0, tmp_path, tmp_path)
+
+
+def test_weights_say_how_they_were_made(tmp_path):
+    """Two plans: the schedule that the training began with, and the one that it ended by."""
+    first = train(espcn(), 6, tmp_path / "espcn_x2.pt", report_every=2)
+    next(first)
+    first.close()
+    recipe = espcn()
+    list(train(recipe, 4, tmp_path / "espcn_x2.pt"))
+    finish("espcn_x2", recipe, {"scale": 2}, tmp_path / "photos", 7, tmp_path, tmp_path)
+    training = json.loads((tmp_path / "espcn_x2.json").read_text())["training"]
+    wanted = {"run": "espcn_x2", "steps": 4, "planned_steps": [6, 4], "pictures_seen": 64, "seed": 7, "data": "photos"}
+    assert wanted.items() <= training.items()
 
 
 def test_a_run_can_start_from_another_scale():

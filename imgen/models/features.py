@@ -24,8 +24,8 @@ class VGG(nn.Module):
                 self.layers[f"conv{block}_{n}"] = nn.Conv2d(cin, cout, 3, padding=1, padding_mode=padding_mode)
                 cin = cout
 
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """x (N, 3, H, W) in [0, 1] -> {"relu1_1": (N, w1, H, W), "relu2_1": (N, w2, H/2, W/2), …}."""
+    def forward(self, x: Tensor, until: str = "") -> dict[str, Tensor]:
+        """x (N, 3, H, W) in [0, 1] -> {"relu1_1": (N, w1, H, W), "relu2_1": (N, w2, H/2, W/2), …}, up to `until` or all."""
         x, features = self.normalize(x), {}
         for name, conv in self.layers.items():
             block, n = name[4:].split("_")
@@ -34,4 +34,6 @@ class VGG(nn.Module):
             x = F.relu(conv(x))
             if n == "1":
                 features[f"relu{block}_1"] = x
+                if until in features:
+                    break
         return features

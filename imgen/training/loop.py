@@ -30,7 +30,8 @@ def train(recipe: Recipe, steps: int, checkpoint: Path, *, save_every: float = 1
     The checkpoint (all of `recipe.state`, the random state, the step) is written every `save_every` seconds, at the end,
     and when the generator is closed: that is how Stop keeps what was learned.
     """
-    done = resume(recipe, checkpoint)
+    done, plans = resume(recipe, checkpoint)
+    plans = plans if plans[-1:] == [steps] else [*plans, steps]
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))
     began = saved = time.monotonic()
     first = told = done
@@ -46,26 +47,27 @@ def train(recipe: Recipe, steps: int, checkpoint: Path, *, save_every: float = 1
                 seconds = time.monotonic() - began
                 yield Frame(done, steps, facts={**losses, "seconds_left": seconds / (done - first) * (steps - done)})
             if time.monotonic() - saved > save_every:
-                save(recipe, done, checkpoint)
+                save(recipe, done, plans, checkpoint)
                 saved = time.monotonic()
     finally:
         if done > first:
-            save(recipe, done, checkpoint)
+            save(recipe, done, plans, checkpoint)
 
 
-def save(recipe: Recipe, done: int, checkpoint: Path) -> None:
+def save(recipe: Recipe, done: int, plans: list[int], checkpoint: Path) -> None:
+    """`plans`: the steps that the training was to take, one for each time that this was changed: schedules hang on it."""
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     state = {name: part.state_dict() for name, part in recipe.state.items()}
     fresh = checkpoint.with_suffix(".new")  # a crash while writing must not cost the old one
-    torch.save({"done": done, "random": torch.get_rng_state(), "state": state}, fresh)
+    torch.save({"done": done, "plans": plans, "random": torch.get_rng_state(), "state": state}, fresh)
     fresh.replace(checkpoint)
 
 
-def resume(recipe: Recipe, checkpoint: Path) -> int:
+def resume(recipe: Recipe, checkpoint: Path) -> tuple[int, list[int]]:
     if not checkpoint.exists():
-        return 0
+        return 0, []
     saved = torch.load(checkpoint, weights_only=True)
     for name, part in recipe.state.items():
         part.load_state_dict(saved["state"][name])
     torch.set_rng_state(saved["random"])
-    return saved["done"]
+    return saved["done"], saved["plans"]

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from imgen.controls import UserError
 from imgen.image import Frame
 from imgen.losses import StyleObjective
 from imgen.models.critic import FeatureCritic
@@ -135,7 +136,12 @@ def borrow(net: torch.nn.Module, average: dict[str, Tensor]) -> None:
 
 
 def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, seed: int, checkpoints: Path, out: Path) -> Path:
-    """Write the weights that the recipe has reached."""
-    done = torch.load(checkpoints / f"{name}.pt", weights_only=True)["done"]
-    training = {"run": name, "steps": done, "pictures_seen": done * RUNS[name].batch, "seed": seed, "data": folder.stem}
+    """Write the weights that the recipe has reached.  UserError if it was stopped before its first step."""
+    checkpoint = checkpoints / f"{name}.pt"
+    if not checkpoint.exists():
+        raise UserError("nothing_learned", run=name)
+    saved = torch.load(checkpoint, weights_only=True)
+    done, planned = saved["done"], saved["plans"]
+    training = {"run": name, "steps": done, "planned_steps": planned, "pictures_seen": done * RUNS[name].batch}
+    training |= {"seed": seed, "data": folder.stem}
     return weights.write(name, recipe.weights(), facts, training, out)

@@ -1,0 +1,147 @@
+"""The terminal face, as a person types it: results go to files, mistakes are one sentence."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imgen import drawings
+from imgen.__main__ import main
+from imgen.catalog import CARDS, CATALOG
+from imgen.image import Picture, decode
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def imgen(monkeypatch, capsys):
+    """Run a command in this process -> (exit code, standard output, standard error)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["imgen", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(drawings.city(48, seed=1).pixels).save(path)
+    return path
+
+
+def one_sentence(error):
+    return "Traceback" not in error and len(error.strip().splitlines()) == 1 and error.strip()[-1] in ".?"
+
+
+def test_list_for_people_names_every_card(imgen):
+    code, out, _ = imgen("list")
+    assert code == 0 and [line.split()[0] for line in out.splitlines()] == list(CATALOG)
+
+
+def test_list_for_programs_tells_what_the_cards_say(imgen):
+    code, out, _ = imgen("list", "--json")
+    rows = {row["name"]: row for row in json.loads(out)}
+    assert code == 0 and list(rows) == list(CATALOG)
+    for card in CARDS:
+        assert rows[card.name]["license"] == card.license and rows[card.name]["scores"] == card.facts.get("scores", {})
+
+
+def test_a_picture_is_enlarged_as_in_python(imgen, photo, tmp_path):
+    code, out, _ = imgen("run", "espcn_x2", photo, "-o", tmp_path / "new" / "large.png")
+    assert (code, out.strip()) == (0, str(tmp_path / "new" / "large.png"))
+    result = decode(tmp_path / "new" / "large.png")
+    assert np.array_equal(result.pixels, CATALOG["espcn_x2"](decode(photo)).pictures[0].pixels)
+
+
+def test_a_generator_takes_its_knobs(imgen, tmp_path):
+    code, *_ = imgen("run", "mlp_vae_fashion28", "--label", "bag", "--count", "3", "--seed", "4", "-o", tmp_path / "bags")
+    bags = CATALOG["mlp_vae_fashion28"](label="bag", count=3, seed=4).pictures
+    made = [decode(path) for path in sorted((tmp_path / "bags").iterdir())]
+    assert code == 0 and [np.array_equal(a.pixels, b.pixels) for a, b in zip(made, bags, strict=True)] == [True] * 3
+
+
+def test_every_card_says_its_knobs(imgen):
+    for card in CARDS:
+        code, out, _ = imgen("run", card.name, "--help")
+        options = set(re.findall(r"--([a-z]+)", re.sub(r"\x1b\[[0-9;]*m", "", out)))
+        assert code == 0 and set(card.knobs) <= options, card.name
+
+
+def test_a_folder_goes_on_after_a_bad_file(imgen, photo, tmp_path):
+    (tmp_path / "notes.png").write_text("not a picture")
+    Image.new("RGB", (20, 16), "red").save(tmp_path / "photo.png")
+    code, out, error = imgen("run", "espcn_x2", tmp_path, "-o", tmp_path / "out")
+    assert code == 2 and "notes.png" in error and "Traceback" not in error
+    assert {Path(line).name for line in out.splitlines()} == {"photo.png", "photo-2.png"}
+
+
+@pytest.mark.parametrize(("arguments", "word"), [
+    (["run", "espcn_x9", "PHOTO", "-o", "out.png"], "espcn_x4"),
+    (["run", "espcn_x2", "-o", "out.png"], "picture"),
+    (["run", "espcn_x2", "missing.png", "-o", "out.png"], "missing.png"),
+    (["run", "espcn_x2", "PHOTO", "-o", "out.jpg"], "out.jpg"),
+    (["run", "espcn_x2", "PHOTO", "PHOTO", "-o", "out.png"], "out.png"),
+    (["run", "espcn_x2", "PHOTO", "-o", "PHOTO/out.png"], "out.png"),
+    (["run", "dcgan_flowers64", "--count", "1000", "-o", "out"], "1000"),
+    (["run", "dcgan_flowers64", "--label", "oak", "-o", "out"], "oak"),
+    (["train", "oak", "--data", "PHOTO"], "oak"),
+    (["train", "espcn_x2", "--data", "nowhere"], "nowhere"),
+    (["evaluate", "oak", "--data", "PHOTO"], "oak"),
+    (["evaluate", "espcn_x2", "--data", "nowhere"], "nowhere"),
+    (["evaluate", "dcgan_flowers64", "--data", "FOLDER"], "squeezenet"),
+])
+def test_a_mistake_is_one_sentence(imgen, photo, arguments, word, monkeypatch):
+    monkeypatch.chdir(photo.parent)
+    known = {"PHOTO": photo.name, "FOLDER": "."}
+    code, out, error = imgen(*(known.get(a, a.replace("PHOTO", photo.name)) for a in arguments))
+    assert code == 2 and not out and one_sentence(error) and word in error
+    assert str(photo.parent) not in error
+
+
+def test_training_writes_a_card_and_goes_on_from_there(imgen, tmp_path):
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(drawings.city(192, seed=1).pixels).save(tmp_path / "photos" / "city.png")
+    where = ["--data", tmp_path / "photos", "--out", tmp_path / "weights", "--checkpoints", tmp_path / "runs"]
+    for steps in (2, 3):
+        code, out, _ = imgen("train", "espcn_x2", "--steps", steps, *where)
+        assert code == 0 and Path(out.strip()) == tmp_path / "weights" / "espcn_x2.safetensors"
+        facts = json.loads((tmp_path / "weights" / "espcn_x2.json").read_text())
+        assert facts["training"]["steps"] == steps and facts["scale"] == 2
+    assert facts["training"]["planned_steps"] == [2, 3]
+
+
+def test_evaluate_measures_what_the_papers_measure(imgen, tmp_path):
+    """Against scikit-image, on the same LR picture."""
+    from skimage.metrics import peak_signal_noise_ratio
+
+    from imgen.training.degrade import shrink
+
+    pixels = drawings.city(96, seed=2).pixels
+    Image.fromarray(pixels).save(tmp_path / "city.png")
+    code, out, _ = imgen("evaluate", "espcn_x3", "--data", tmp_path, "--json")
+    hr, lr = shrink(pixels, 3)
+    sr = CATALOG["espcn_x3"](Picture(lr)).pictures[0].pixels
+    y = [(p.astype(float) @ (65.481, 128.553, 24.966) / 255 + 16)[3:-3, 3:-3] for p in (hr, sr)]
+    assert code == 0
+    assert json.loads(out)["psnr"] == pytest.approx(peak_signal_noise_ratio(*y, data_range=255), abs=0.01)
+
+
+def test_words_are_chinese_for_a_chinese_machine():
+    """In a process of its own: the language is chosen when the program starts."""
+    command = [sys.executable, "-m", "imgen", "run", "espcn_x9", "-o", "out.png"]
+    environment = {**os.environ, "LC_ALL": "zh_CN.UTF-8", "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 2 and "没有" in done.stderr and one_sentence(done.stderr.replace("。", "."))
