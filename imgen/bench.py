@@ -8,13 +8,18 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imgen import drawings
 from imgen.catalog import CARDS, find_card
-from imgen.image import Picture
+from imgen.image import Picture, encode
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,16 +51,47 @@ def seconds(name: str, rounds: int = 5) -> float:
 
 
 def page(rounds: int = 5) -> dict[str, float]:
-    """Seconds from the start of the process to the first HTTP 200: the app and an empty Gradio page, in turns; medians."""
-    ours, empty = [], []
-    for _ in range(rounds):
-        empty.append(_first_answer([sys.executable, "-c", EMPTY_PAGE]))
-        ours.append(_first_answer([sys.executable, "app.py"]))
+    """Seconds from the start of the process to the first HTTP 200: the app and an empty Gradio page, in turns; medians.
+
+    Then, of each task, one click the moment that the app answers, and the same click once it is warm.
+    """
+    with TemporaryDirectory() as folder:
+        photo = Path(folder) / "photo.png"
+        photo.write_bytes(encode(drawings.landscape(256, seed=1)))
+        clicks = {"generate": {}, "upscale": {"picture": photo}, "stylize": {"picture": photo}}
+        ours, empty, first, warm = [], [], defaultdict(list), defaultdict(list)
+        for task, inputs in (list(clicks.items()) * rounds)[: max(rounds, len(clicks))]:
+            with _server([sys.executable, "-c", EMPTY_PAGE]) as (seconds, _):
+                empty.append(seconds)
+            with _server([sys.executable, "app.py"]) as (seconds, port):
+                ours.append(seconds)
+                took = _clicks(port, task, inputs)
+            first[task].append(took[0])
+            warm[task].append(statistics.median(took[1:]))
     mine, bare = statistics.median(ours), statistics.median(empty)
-    return {"app_seconds": round(mine, 2), "empty_page_seconds": round(bare, 2), "ratio": round(mine / bare, 2)}
+    result = {"app_seconds": mine, "empty_page_seconds": bare, "ratio": mine / bare}
+    for task in clicks:
+        result[f"{task}_first_click_seconds"] = statistics.median(first[task])
+        result[f"{task}_warm_click_seconds"] = statistics.median(warm[task])
+    return {name: round(value, 2) for name, value in result.items()}
 
 
-def _first_answer(command: list[str]) -> float:
+def _clicks(port: int, task: str, inputs: dict[str, Path], times: int = 5) -> list[float]:
+    """Seconds of one call after another, as gradio_client makes them."""
+    from gradio_client import Client, handle_file
+
+    client = Client(f"http://127.0.0.1:{port}/", verbose=False)
+    took = []
+    for _ in range(times):
+        began = time.perf_counter()
+        client.predict(**{name: handle_file(path) for name, path in inputs.items()}, api_name=f"/{task}")
+        took.append(time.perf_counter() - began)
+    return took
+
+
+@contextmanager
+def _server(command: list[str]) -> Iterator[tuple[float, int]]:
+    """Runs `command` -> seconds until its first HTTP 200, and its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -63,17 +99,21 @@ def _first_answer(command: list[str]) -> float:
     environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "127.0.0.1"}
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while time.perf_counter() - began < 120:
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-                    if answer.status == 200:
-                        return time.perf_counter() - began
-            except OSError:
-                time.sleep(0.02)
-        raise TimeoutError("the page did not answer within two minutes")
+        yield _answered(port, began), port
     finally:
         server.kill()
         server.wait()
+
+
+def _answered(port: int, began: float) -> float:
+    while time.perf_counter() - began < 120:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+                if answer.status == 200:
+                    return time.perf_counter() - began
+        except OSError:
+            time.sleep(0.02)
+    raise TimeoutError("the page did not answer within two minutes")
 
 
 TILES = """

@@ -1,5 +1,6 @@
 """Training in small: losses fall, an interruption costs nothing, and what is kept out of training stays out."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -143,6 +144,7 @@ def test_written_weights_load_and_are_recorded(tmp_path):
 
     ESPCN(2).load_state_dict(read_weights(path), strict=True)
     record = json.loads((tmp_path / "espcn_x2.json").read_text())
+    assert record["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert record["bytes"] == path.stat().st_size and record["training"]["steps"] == 5
     assert record["parameters"] == sum(p.numel() for p in net.parameters())
 

@@ -185,8 +185,10 @@ class Stylize:
     The last style of the net is the photograph itself: a short way to a strength that slides from photograph to painting.
     """
 
+    small_until = 0.6  # share of the run: half of the pixels teach the strokes as well, in half of the time
+
     def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=2e-3, decay=0.995):
-        """photos (N, 3, S, S) uint8, of which crops of 3/4 S are seen; paintings (1, 3, h, w) in [0, 1]: all styles but one."""
+        """photos (N, 3, S, S) uint8, of which crops of S/2 are seen, and of 3/4 S later on; paintings (1, 3, h, w) in [0, 1]: all styles but one."""
         self.net = net.to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.batches = Batches(photos, torch.zeros(len(photos), dtype=torch.long), batch, device)
@@ -202,7 +204,7 @@ class Stylize:
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 50, progress, warm=0.01)
         x, _ = self.batches()
-        side = x.shape[3] * 3 // 4
+        side = x.shape[3] * (2 if progress < self.small_until else 3) // 4
         top, left = torch.randint(x.shape[3] - side + 1, (2,)).tolist()
         x = x[:, :, top : top + side, left : left + side].contiguous(memory_format=torch.channels_last)
         chosen = torch.randint(self.net.styles, (len(x),))
