@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from imgen.models.dcgan import Generator, halvings
+from imgen.models.layers import condition
 
 
 class Encoder(nn.Module):
@@ -71,8 +72,9 @@ class ConvAE(nn.Module):
         return self.decoder(code, label)
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
-        """z (N, latent) ~ N(0, 1), label (N,) -> pictures: z becomes a code that is likely for the class."""
-        code = self.mean[label] + (self.spread[label] @ z[:, :, None])[:, :, 0]
+        """z (N, latent) ~ N(0, 1), label (N,) or shares of classes -> pictures: z becomes a code that is likely for the class."""
+        shares = condition(label, self.classes, self.mean)
+        code = shares @ self.mean + torch.einsum("nc,cij,nj->ni", shares, self.spread, z.to(shares.dtype))
         return self.decode(code.to(z.dtype), label)
 
     @torch.no_grad()

@@ -7,8 +7,9 @@ one-hot vector beside its noise, the discriminator by the inner product of Miyat
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from imgen.models.layers import condition
 
 
 def halvings(side: int) -> int:
@@ -38,9 +39,8 @@ class Generator(nn.Module):
         self.apply(small_weights)
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
-        """z (N, latent) ~ N(0, 1), label (N,) int64 -> pictures (N, channels, side, side) in [0, 1]."""
-        condition = F.one_hot(label, self.classes).to(z.dtype)
-        x = self.body(torch.cat([z, condition], dim=1)[:, :, None, None])
+        """z (N, latent) ~ N(0, 1), label (N,) int64 or shares of classes -> pictures (N, channels, side, side) in [0, 1]."""
+        x = self.body(torch.cat([z, condition(label, self.classes, z)], dim=1)[:, :, None, None])
         return (torch.tanh(x.float()) + 1) / 2
 
 

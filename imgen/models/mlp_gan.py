@@ -7,8 +7,9 @@ the class (Mirza and Osindero 2014, arXiv:1411.1784).
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from imgen.models.layers import condition
 
 
 class Generator(nn.Module):
@@ -24,8 +25,8 @@ class Generator(nn.Module):
         )
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
-        """z (N, latent) ~ N(0, 1), label (N,) int64 -> pictures (N, 1, side, side) in [0, 1]."""
-        x = self.body(torch.cat([z, F.one_hot(label, self.classes).to(z.dtype)], dim=1))
+        """z (N, latent) ~ N(0, 1), label (N,) int64 or shares of classes -> pictures (N, 1, side, side) in [0, 1]."""
+        x = self.body(torch.cat([z, condition(label, self.classes, z)], dim=1))
         return torch.sigmoid(x.float()).view(-1, 1, self.side, self.side)
 
 
@@ -43,4 +44,4 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         """x (N, 1, side, side) in [0, 1], label (N,) -> logits (N, 1)."""
-        return self.body(torch.cat([2 * x.flatten(1) - 1, F.one_hot(label, self.classes).to(x.dtype)], dim=1)).float()
+        return self.body(torch.cat([2 * x.flatten(1) - 1, condition(label, self.classes, x)], dim=1)).float()
