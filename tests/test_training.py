@@ -22,7 +22,7 @@ from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
 from imgen.training import data, recipes, weights
 from imgen.training.degrade import shrink
-from imgen.training.loop import train
+from imgen.training.loop import History, history_of, train
 from imgen.training.runs import RUNS, borrow, finish
 
 
@@ -114,6 +114,35 @@ def test_an_interrupted_training_ends_where_an_unbroken_one_does(make, tmp_path)
     torch.manual_seed(1)
     for name, value in second.weights().items():
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize("make", [gan, dense_gan, usual_gan, vae, conv_vae, conv_ae, style])
+def test_a_training_remembers_its_moments_and_is_not_changed_by_it(make, tmp_path):
+    """Sixteen samples over forty steps, none of them like the first; without samples the weights come out the same."""
+    watched = make()
+    list(train(watched, 40, tmp_path / "watched.pt", report_every=10))
+    history = history_of(torch.load(tmp_path / "watched.pt", weights_only=True))
+    steps, samples = zip(*history.moments, strict=True)
+    assert (steps[0], steps[-1]) == (0, 40) and len(steps) >= 12
+    assert all(s.dtype == torch.uint8 and s.shape == samples[0].shape for s in samples)
+    assert [entry["step"] for entry in history.losses] == [10, 20, 30, 40]
+    alone = make()
+    alone.sample = lambda: None
+    list(train(alone, 40, tmp_path / "alone.pt"))
+    for one, other in zip(watched.state.values(), alone.state.values(), strict=True):
+        if isinstance(one, nn.Module):
+            torch.testing.assert_close(dict(one.state_dict()), dict(other.state_dict()))
+
+
+def test_a_replay_shows_every_moment_and_a_curve_is_a_mean(tmp_path):
+    moments = [(n, torch.full((20, 1, 8, 8), 10 * n, dtype=torch.uint8)) for n in range(16)]
+    history = History(400, [400], [{"step": n, "loss": float(n)} for n in range(1, 401)], moments)
+    weights.write_replay("net", history, tmp_path)
+    with Image.open(tmp_path / "net.webp") as film:
+        assert film.n_frames == 16 and film.size == (48, 38)
+    curve = weights.curve(history)
+    assert len(curve["step"]) == len(curve["loss"]) == 100
+    assert curve["step"][:2] == [4, 8] and curve["loss"][:2] == [2.5, 6.5]
 
 
 def test_super_resolution_learns():

@@ -44,6 +44,13 @@ def remeasured(net: nn.Module, feed: Callable[[nn.Module], object], batches: int
     return net.eval()
 
 
+@torch.no_grad()
+def drawn(net: nn.Module, device: str, count: int = 20) -> Tensor:
+    """The same noise and classes every time."""
+    z = torch.randn(count, net.latent, generator=torch.Generator().manual_seed(0))
+    return net(z.to(device), (torch.arange(count) % net.classes).to(device))
+
+
 def cosine(optimizer: torch.optim.Optimizer, first: float, last: float, progress: float, warm: float = 0.0) -> None:
     """Set the learning rate: up over the first `warm` of the run, then from `first` down to `last` along half a cosine."""
     rate = last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
@@ -147,6 +154,9 @@ class Adversarial:
     def weights(self) -> dict[str, Tensor]:
         return remeasured(self.average.net, lambda net: net(*self.wishes())).state_dict()
 
+    def sample(self) -> Tensor:
+        return drawn(remeasured(self.average.net, lambda net: net(*self.wishes()), batches=8), self.device)
+
     def wishes(self) -> tuple[Tensor, Tensor]:
         """Noise and the labels of real pictures."""
         _, label = self.batches()
@@ -189,6 +199,9 @@ class Upscale:
 
     def weights(self) -> dict[str, Tensor]:
         return self.average.net.state_dict()
+
+    def sample(self) -> None:
+        """A step's difference is too small to see."""
 
 
 class Stylize:
@@ -235,6 +248,12 @@ class Stylize:
     def weights(self) -> dict[str, Tensor]:
         return self.average.net.state_dict()
 
+    @torch.no_grad()
+    def sample(self) -> Tensor:
+        """One photograph in every style."""
+        photo = self.batches.pictures[:1].float() / 255
+        return torch.cat([self.average.net(photo, style[None]) for style in torch.eye(self.net.styles, device=self.device)])
+
 
 def together(styles: list[dict[str, LayerStyle]]) -> dict[str, LayerStyle]:
     """The styles of a batch: one per picture."""
@@ -278,6 +297,9 @@ class UsualGAN:
     def weights(self) -> dict[str, Tensor]:
         return self.generator.state_dict()
 
+    def sample(self) -> Tensor:
+        return drawn(copy.deepcopy(self.generator).eval(), self.device)
+
 
 class Elbo:
     """A VAE: raise the evidence lower bound.  Grey pixels as coins, as Kingma and Welling 2014; colours need `gaussian`."""
@@ -302,6 +324,9 @@ class Elbo:
 
     def weights(self) -> dict[str, Tensor]:
         return remeasured(self.average.net, self.reconstruct).state_dict()
+
+    def sample(self) -> Tensor:
+        return drawn(remeasured(self.average.net, self.reconstruct, batches=8), self.device)
 
     def reconstruct(self, net: nn.Module) -> None:
         x, label = self.batches()
@@ -328,12 +353,18 @@ class Autoencode:
         self.average.update(self.net)
         return {"squared_error": loss}
 
-    @torch.no_grad()
     def weights(self) -> dict[str, Tensor]:
+        return self.measured(batches=64).state_dict()
+
+    def sample(self) -> Tensor:
+        return drawn(self.measured(batches=8), self.device)
+
+    @torch.no_grad()
+    def measured(self, batches: int) -> nn.Module:
         net = remeasured(self.average.net, self.reconstruct)
-        codes, labels = zip(*((net.encode(x), label) for x, label in (self.batches() for _ in range(64))), strict=True)
+        codes, labels = zip(*((net.encode(x), label) for x, label in (self.batches() for _ in range(batches))), strict=True)
         net.measure(torch.cat(codes), torch.cat(labels))
-        return net.state_dict()
+        return net
 
     def reconstruct(self, net: nn.Module) -> None:
         x, label = self.batches()

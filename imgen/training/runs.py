@@ -20,7 +20,7 @@ from imgen.models.espcn import ESPCN
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
 from imgen.training import data, recipes, weights
-from imgen.training.loop import Recipe, train
+from imgen.training.loop import Recipe, history_of, train
 from imgen.training.teachers import pruned_vgg
 
 STYLE_WEIGHT = 5.0
@@ -193,8 +193,12 @@ def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, se
     checkpoint = checkpoints / f"{name}.pt"
     if not checkpoint.exists():
         raise UserError("nothing_learned", run=name)
-    saved = torch.load(checkpoint, weights_only=True)
-    done, planned = saved["done"], saved["plans"]
-    training = {"run": name, "steps": done, "planned_steps": planned, "pictures_seen": done * RUNS[name].batch}
-    training |= {"seed": seed, "data": folder.stem}
-    return weights.write(name, recipe.weights(), facts, training, out)
+    history = history_of(torch.load(checkpoint, weights_only=True))
+    training = {
+        "run": name, "steps": history.done, "planned_steps": history.plans, "pictures_seen": history.done * RUNS[name].batch,
+        "seed": seed, "data": folder.stem,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    if history.moments:
+        weights.write_replay(name, history, out)
+    return weights.write(name, recipe.weights(), {**facts, "curve": weights.curve(history)}, training, out)
