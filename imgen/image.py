@@ -249,6 +249,13 @@ def encode(picture: Picture, level: int = 1) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + text + body + _chunk(b"IEND", b"")
 
 
+def decode_frame(path: Path, number: int) -> Picture:
+    """One picture of a film that `animate` wrote; counted from 0."""
+    with Image.open(path) as film:
+        film.seek(number)
+        return Picture(np.asarray(film.convert("RGB")))
+
+
 def animate(pictures: list[Picture], seconds: float = 0.08, lossless: bool = True) -> bytes:
     """-> an endless animated WebP, `seconds` a picture; all have one size, in RGB of 8 bit."""
     file, images = io.BytesIO(), [Image.fromarray(picture.rgb().pixels) for picture in pictures]

@@ -150,7 +150,7 @@ def painting(path: Path) -> Tensor:
 
 RUNS = {
     "dcgan_flowers64": Run(small_gan, 12000, 32),
-    "usual_dcgan_flowers64": Run(usual_flowers, 6000, 64),  # as many pictures
+    "usual_dcgan_flowers64": Run(usual_flowers, 2600, 64),
     "dcgan_emoji64": Run(small_gan, 12000, 32),
     "conv_vae_flowers64": Run(flowers_vae, 6000, 64),
     "mlp_vae_fashion28": Run(fashion_vae(16), 12000, 256),
@@ -199,6 +199,8 @@ def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, se
         "seed": seed, "data": folder.stem,
     }
     out.mkdir(parents=True, exist_ok=True)
+    facts = {**facts, "curve": weights.curve(history)}
     if history.moments:
+        facts["moments"] = [step for step, _ in history.moments]
         weights.write_replay(name, history, out)
-    return weights.write(name, recipe.weights(), {**facts, "curve": weights.curve(history)}, training, out)
+    return weights.write(name, recipe.weights(), facts, training, out)

@@ -32,6 +32,7 @@ def connect(bench: Workbench) -> None:
     bench.stop.click(halt, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
     card = [bench.about, *knobs, bench.lesson]
     bench.picker.input(chooser(bench), [bench.picker, *knobs], card, **AT_ONCE)
+    bench.growth.connect(bench.picker, **AT_ONCE)
     bench.fold.expand(teach, bench.picker, bench.lesson, **AT_ONCE)
     wished = [*picture, bench.picker, *card]
     press_run(bench, bench.wish.click(granter(bench), [bench.picker, *knobs], wished, cancels=[bench.running], **AT_ONCE))

@@ -8,6 +8,7 @@ from imgen.catalog import CARDS
 from imgen.exhibits import example_files, opening_files
 from imgen.ui import lesson, report
 from imgen.ui.examples import strip
+from imgen.ui.growth import Growth
 from imgen.ui.knobs import all_knobs, widget
 from imgen.ui.language import both, t
 from imgen.ui.picture import Download, PictureInput, bundle, peek
@@ -45,6 +46,7 @@ class Workbench:
                 with gr.Column(scale=8, min_width=320, elem_classes="right"):
                     self.result = make_result(self.opening_value())
                     self.make_outcome()
+            self.growth = Growth()
             with gr.Accordion(t("lesson"), open=False, elem_classes="lesson") as self.fold:
                 self.lesson = gr.Markdown(latex_delimiters=lesson.FORMULAS, elem_classes="lesson-text")
             self.wish = gr.HTML("", js_on_load=LISTEN, elem_classes="listener")

@@ -1,0 +1,74 @@
+"""How a network grew up: what it drew at sixteen moments of its training, under a slider, over the curves of its losses."""
+
+from collections.abc import Mapping
+
+import gradio as gr
+
+from imgen.cards import WEIGHTS
+from imgen.catalog import find_card
+from imgen.image import decode_frame
+from imgen.texts.words import WORDS
+from imgen.ui.language import both, t
+from imgen.ui.picture import save
+from imgen.ui.work import Trouble
+
+WIDTH, HEIGHT = 560, 150  # of the plot, in units of its own
+COLOURS = ("var(--primary-500)", "#d97706", "#7c3aed")
+
+
+class Growth:
+    """A folded part of a tab; it is filled when somebody opens it or moves the slider."""
+
+    def __init__(self):
+        with gr.Accordion(t("growth"), open=False, elem_classes="growth") as self.fold, gr.Row():
+            with gr.Column(scale=2, min_width=280):
+                self.picture = gr.Image(
+                    type="filepath", format="png", show_label=False, interactive=False, buttons=["fullscreen"]
+                )
+            with gr.Column(scale=3, min_width=280):
+                self.moment = gr.Slider(0, 15, 15, step=1, label=t("moment"), interactive=True, buttons=[])
+                self.curves = gr.HTML()
+
+    def connect(self, picker: gr.Radio, **how: object) -> None:
+        """how: settings of an event that is answered at once."""
+        for event in (self.fold.expand, self.moment.change, picker.change):
+            event(show, [picker, self.moment], [self.picture, self.curves], trigger_mode="always_last", **how)
+
+
+def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, str]:
+    with Trouble(request):
+        card = find_card(card_name)
+        replay, moments = WEIGHTS / f"{card.name}.webp", card.facts.get("moments", [])
+        number = max(0, min(int(moment), len(moments) - 1))
+        step = moments[number] if moments else None
+        path = save(decode_frame(replay, number), f"{card.name}-step{step}") if moments else None
+        drawing = curves(card.facts.get("curve", {}), step) or f"<p>{both('no_growth')}</p>"
+        return gr.update(value=path, visible=bool(path)), drawing
+
+
+def curves(losses: Mapping[str, list[float]], step: int | None) -> str:
+    """The losses over the steps, each in a scale of its own, as a drawing; a line marks `step`."""
+    if not losses.get("step"):
+        return ""
+    last = losses["step"][-1]
+    names = [name for name in losses if name != "step"]
+    lines = "".join(_line(losses["step"], losses[name], last, COLOURS[n % len(COLOURS)]) for n, name in enumerate(names))
+    mark = "" if step is None else f'<line x1="{(x := WIDTH * step / last):.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT}" class="mark"/>'
+    keys = "".join(_key(name, losses[name], COLOURS[n % len(COLOURS)]) for n, name in enumerate(names))
+    at = both("at_step", step=f"{step if step is not None else last:,}", steps=f"{last:,}")
+    drawing = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img">{lines}{mark}</svg>'
+    return f'<div class="curves"><p>{at}</p>{drawing}<p class="keys">{keys}</p></div>'
+
+
+def _line(steps: list[int], values: list[float], last: int, colour: str) -> str:
+    low, high = min(values), max(values)
+    points = " ".join(
+        f"{WIDTH * step / last:.1f},{(HEIGHT - 8) * (1 - (value - low) / (high - low or 1)) + 4:.1f}"
+        for step, value in zip(steps, values, strict=True)
+    )
+    return f'<polyline points="{points}" stroke="{colour}" fill="none" vector-effect="non-scaling-stroke"/>'
+
+
+def _key(name: str, values: list[float], colour: str) -> str:
+    words = both(f"loss_{name}") if f"loss_{name}" in WORDS else name
+    return f'<span><i style="background:{colour}"></i>{words} {values[0]:.3g} → {values[-1]:.3g}</span>'
