@@ -9,7 +9,7 @@ import torch
 from imgen.catalog import find_card
 from imgen.controls import UserError, checked, knobs_of
 from imgen.image import Picture, decode, encode
-from imgen.pipelines.explore import combine, morph, place, slerp
+from imgen.pipelines.explore import chart, combine, morph, place, point, slerp
 
 CARD = find_card("dcgan_flowers64")
 
@@ -114,6 +114,42 @@ def test_a_picture_of_a_film_is_a_stop_like_any_other():
 def test_a_picture_without_a_place_is_told_so(record):
     with pytest.raises(UserError, match="picture_without_place"):
         place(SimpleNamespace(latent=4, classes=3), Picture(np.zeros((8, 8, 1), np.uint8), record))
+
+
+class Flat(Plain):
+    latent = 2
+
+
+@torch.no_grad()
+def run_flat(pipeline, **knobs):
+    net, facts = Flat(), {"classes": ["ant", "bee", "cat"]}
+    *_, last = pipeline(net, **checked(knobs_of(pipeline, facts), knobs))
+    return net, last.pictures
+
+
+def test_a_map_gives_each_part_of_the_plane_its_due():
+    """Column n lies where (n + 1/2)/across of all normal numbers are smaller: scipy's quantiles."""
+    from scipy.stats import norm
+
+    net, pictures = run_flat(chart, label="bee", across=9)
+    z = np.array(net.z).reshape(9, 9, 2)
+    wanted = norm.ppf((np.arange(9) + 0.5) / 9)
+    np.testing.assert_allclose(z[0, :, 0], wanted, atol=1e-5)
+    np.testing.assert_allclose(z[:, 0, 1], wanted, atol=1e-5)
+    assert len(pictures) == 81 and net.shares[0] == [0, 1, 0]
+
+
+def test_a_spot_of_the_map_is_what_the_map_shows_there():
+    drawn, _ = run_flat(chart, label="cat", across=5)
+    picked, _ = run_flat(point, label="cat", x=0.7, y=0.3)
+    np.testing.assert_allclose(picked.z[0], drawn.z[5 * 1 + 3], atol=1e-5)
+    for corner in (0.0, 1.0):
+        assert np.isfinite(run_flat(point, x=corner, y=corner)[0].z).all()
+
+
+def test_a_net_with_more_numbers_has_no_map():
+    with pytest.raises(UserError, match="no_map"):
+        *_, _ = chart(Plain(), **checked(knobs_of(chart, {"classes": ["ant"]}), {}))
 
 
 def test_one_picture_makes_no_film():

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
-from imgen.controls import Slider, UserError
+from imgen.controls import Choice, Option, Slider, UserError
 from imgen.image import Frame, Picture, to_pixels
 from imgen.pipelines.generate import BATCH, noise
 
@@ -37,6 +37,35 @@ def combine(net: "nn.Module", first: Picture, less: Picture, more: Picture) -> I
     z = z * (a.norm() + b.norm() + c.norm()) / (3 * z.norm()).clamp(min=1e-9)
     shares = (of_a - of_b + of_c).clamp(min=0)
     yield from draw(net, [(z, shares / shares.sum().clamp(min=1e-9))])
+
+
+Label = Annotated[str, Choice("classes")]
+Share = Annotated[float, Slider(0.0, 1.0, 0.001)]
+
+
+def chart(net: "nn.Module", *, label: Label = "", across: Annotated[int, Slider(5, 31, 1)] = 17) -> Iterator[Frame]:
+    """A map of a latent space of two numbers: `across`² pictures, row by row, each for an equally likely part of the plane.
+
+    Kingma and Welling 2014, figure 4.
+    """
+    shares = [(n + 0.5) / across for n in range(across)]
+    yield from draw(net, [spot(net, label, x, y) for y in shares for x in shares])
+
+
+def point(net: "nn.Module", *, label: Label = "", x: Share = 0.5, y: Share = 0.5) -> Iterator[Frame]:
+    """The picture at one spot of the map: x from left to right, y from top to bottom."""
+    yield from draw(net, [spot(net, label, x, y)])
+
+
+def spot(net: "nn.Module", label: Option, x: float, y: float) -> Place:
+    """Shares of the map's sides -> the place there: as much of a normal variable lies to the left of z as of the map does."""
+    import torch
+    import torch.nn.functional as F
+
+    if net.latent != 2:
+        raise UserError("no_map")
+    z = torch.special.ndtri(torch.tensor([x, y]).clamp(0.001, 0.999))
+    return z, F.one_hot(torch.tensor(label.index), net.classes).float()
 
 
 def place(net: "nn.Module", picture: Picture) -> Place:

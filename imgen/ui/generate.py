@@ -4,6 +4,7 @@ import gradio as gr
 
 from imgen.ui.keep import Keep
 from imgen.ui.language import t
+from imgen.ui.latent_map import LatentMap, mapped
 from imgen.ui.workbench import Workbench
 
 
@@ -16,6 +17,14 @@ class Gallery(Workbench):
     def make_outcome(self) -> None:
         super().make_outcome()
         self.keep = Keep()
+
+    def make_rooms(self) -> None:
+        self.map = LatentMap() if mapped() else None
+
+    def connect_rooms(self) -> None:
+        self.keep.connect(self.result, self.chosen)
+        if self.map:
+            self.map.connect()
 
 
 def generate_tab() -> Gallery:

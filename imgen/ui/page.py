@@ -33,8 +33,8 @@ def build() -> gr.Blocks:
             benches = {bench.task: bench for bench in (generate_tab(), upscale_tab(), stylize_tab())}
         for bench in benches.values():
             connect(bench)
+            bench.connect_rooms()
             publish(bench)
-        benches["generate"].keep.connect(benches["generate"].result, benches["generate"].chosen)
         for bench in benches.values():
             for task, button in bench.send.items():
                 connect_send(button, bench, benches[task], tabs)

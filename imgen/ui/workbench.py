@@ -46,6 +46,7 @@ class Workbench:
                 with gr.Column(scale=8, min_width=320, elem_classes="right"):
                     self.result = make_result(self.opening_value())
                     self.make_outcome()
+            self.make_rooms()
             self.growth = Growth()
             with gr.Accordion(t("lesson"), open=False, elem_classes="lesson") as self.fold:
                 self.lesson = gr.Markdown(latex_delimiters=lesson.FORMULAS, elem_classes="lesson-text")
@@ -54,6 +55,12 @@ class Workbench:
                 self.chosen = gr.Number(0, precision=0)  # which of several pictures
                 self.caller, self.made = gr.Button(), gr.JSON()  # of the endpoint
                 self.file = gr.Image(type="filepath", format="png") if self.source else gr.Gallery(format="png")
+
+    def make_rooms(self) -> None:
+        """What a tab has below its pictures that others lack; connected by `connect_rooms`."""
+
+    def connect_rooms(self) -> None:
+        pass
 
     def read_opening(self) -> None:
         """Which card and knobs made what the tab opens with: its widgets start there."""
