@@ -42,7 +42,10 @@ RULES = {
 CARDS = [
     Card("dcgan_flowers64", "generate", Net("dcgan:Generator", classes=5), generate, DCGAN, "MIT", lesson="dcgan"),
     Card("mlp_vae_fashion28", "generate", Net("vae:VAE", classes=10), generate, VAE, "MIT", lesson="vae"),
-    *(Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn") for rule, paper in RULES.items()),
+    *(
+        Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn")
+        for rule, paper in RULES.items()
+    ),
     *(
         Card(f"espcn_x{scale}", "upscale", Net("espcn:ESPCN", scale=scale), upscale, ESPCN, "MIT", lesson="espcn")
         for scale in (4, 3, 2)

@@ -1,8 +1,8 @@
 """Digits and Chinese characters as strokes, written by a hand that never does it twice alike: no fonts.
 
-A glyph stands in a box of side 1, x to the right and y down.  A digit's strokes are points that a smooth curve meets; a character's
-are what a brush does: its kind of stroke, and the control points of a Bézier curve or the corners of a line.  Same contract as in
-`procedural`.
+A glyph stands in a box of side 1, x to the right and y down.  A digit's strokes are points that a smooth curve meets; a
+character's are what a brush does: its kind of stroke, and the control points of a Bézier curve or the corners of a line.
+The contract is that of `procedural`.
 """
 
 from typing import Annotated
@@ -31,7 +31,8 @@ DIGITS: dict[str, tuple[Points, ...]] = {
           ((0.32, 0.46), (0.52, 0.4), (0.71, 0.49), (0.75, 0.68), (0.62, 0.86), (0.42, 0.9), (0.25, 0.82))),
     "6": (((0.66, 0.12), (0.44, 0.25), (0.29, 0.5), (0.28, 0.74), (0.42, 0.89), (0.63, 0.86), (0.73, 0.69), (0.62, 0.53),
            (0.44, 0.54), (0.3, 0.68)),),
-    "7": (((0.25, 0.14), (0.5, 0.13), (0.75, 0.12)), ((0.75, 0.12), (0.58, 0.46), (0.45, 0.9)), ((0.4, 0.5), (0.54, 0.49), (0.69, 0.5))),
+    "7": (((0.25, 0.14), (0.5, 0.13), (0.75, 0.12)), ((0.75, 0.12), (0.58, 0.46), (0.45, 0.9)),
+          ((0.4, 0.5), (0.54, 0.49), (0.69, 0.5))),
     "8": (((0.64, 0.2), (0.5, 0.1), (0.34, 0.18), (0.34, 0.33), (0.5, 0.46), (0.68, 0.62), (0.68, 0.82), (0.5, 0.9), (0.32, 0.82),
            (0.32, 0.64), (0.5, 0.46), (0.65, 0.33), (0.64, 0.2)),),
     "9": (((0.71, 0.28), (0.58, 0.47), (0.4, 0.48), (0.29, 0.33), (0.36, 0.16), (0.54, 0.1), (0.69, 0.19), (0.71, 0.34),
@@ -53,7 +54,8 @@ CURVED = ("pie", "na", "dian")
 CHARACTERS: dict[str, tuple[tuple[str, Points], ...]] = {  # 一 二 三 十 人 大 小 山 水 火 木 日 月 田 口 中 上 下 天 土 王
     "one": (("heng", ((0.1, 0.53), (0.9, 0.48))),),
     "two": (("heng", ((0.25, 0.3), (0.75, 0.27))), ("heng", ((0.1, 0.77), (0.9, 0.74)))),
-    "three": (("heng", ((0.2, 0.2), (0.8, 0.17))), ("heng", ((0.27, 0.49), (0.73, 0.47))), ("heng", ((0.09, 0.82), (0.91, 0.79)))),
+    "three": (("heng", ((0.2, 0.2), (0.8, 0.17))), ("heng", ((0.27, 0.49), (0.73, 0.47))),
+              ("heng", ((0.09, 0.82), (0.91, 0.79)))),
     "ten": (("heng", ((0.1, 0.43), (0.9, 0.39))), ("shu", ((0.5, 0.08), (0.5, 0.94)))),
     "person": (("pie", ((0.5, 0.1), (0.5, 0.55), (0.08, 0.9))), ("na", ((0.48, 0.4), (0.6, 0.72), (0.94, 0.88)))),
     "big": (("heng", ((0.12, 0.4), (0.88, 0.36))), ("pie", ((0.5, 0.08), (0.52, 0.6), (0.1, 0.92))),
@@ -83,7 +85,8 @@ CHARACTERS: dict[str, tuple[tuple[str, Points], ...]] = {  # 一 二 三 十 人
              ("dian", ((0.54, 0.4), (0.66, 0.46), (0.78, 0.59)))),
     "sky": (("heng", ((0.22, 0.19), (0.78, 0.17))), ("heng", ((0.11, 0.48), (0.89, 0.45))),
             ("pie", ((0.5, 0.19), (0.52, 0.66), (0.09, 0.92))), ("na", ((0.5, 0.48), (0.62, 0.78), (0.94, 0.91)))),
-    "earth": (("heng", ((0.22, 0.42), (0.78, 0.39))), ("shu", ((0.5, 0.09), (0.5, 0.84))), ("heng", ((0.08, 0.87), (0.92, 0.84)))),
+    "earth": (("heng", ((0.22, 0.42), (0.78, 0.39))), ("shu", ((0.5, 0.09), (0.5, 0.84))),
+              ("heng", ((0.08, 0.87), (0.92, 0.84)))),
     "king": (("heng", ((0.16, 0.17), (0.84, 0.15))), ("heng", ((0.21, 0.5), (0.79, 0.48))), ("shu", ((0.5, 0.17), (0.5, 0.84))),
              ("heng", ((0.08, 0.87), (0.92, 0.84)))),
 }
@@ -182,8 +185,9 @@ def paper(side: int, rng: np.random.Generator, ground: str, grid: str, squares: 
         near = np.minimum(np.abs((x * squares) % 1 - 0.5), np.abs((y * squares) % 1 - 0.5)) / squares
         dashed = np.ones_like(near)
     else:
-        edge = np.maximum(np.abs(x - 0.5), np.abs(y - 0.5)) - 0.44
-        cross = np.minimum(np.minimum(np.abs(x - 0.5) + 0 * y, np.abs(y - 0.5) + 0 * x), np.minimum(np.abs(x - y), np.abs(x + y - 1)) / 2**0.5)
+        across, down = np.abs(x - 0.5), np.abs(y - 0.5)
+        edge = np.maximum(across, down) - 0.44
+        cross = np.minimum(np.minimum(across, down), np.abs(across - down) / 2**0.5)
         near = np.where(edge < -0.006, np.minimum(cross, np.abs(edge)), np.abs(edge))
         dashed = np.where(np.abs(edge) < 0.006, 1, ((x + 0.5 * y) * 36 % 1 < 0.6))
     paint(canvas, rgb(grid), 0.6 * dashed * np.clip(0.5 - (near - 0.002) * side, 0, 1))

@@ -52,7 +52,7 @@ def over(size: int) -> int:
 
 
 def finer(size: int) -> int:
-    """The same for what is computed pixel by pixel: its edges are soft, but a small pixel's middle does not speak for all of it."""
+    """The same for what is computed at the pixels' middles, which in a small picture do not speak for all of each pixel."""
     return 1 if size >= 256 else 2
 
 
@@ -88,6 +88,7 @@ def polyline(canvas: np.ndarray, points: np.ndarray, colour: np.ndarray, width: 
 
 
 MANY = 16  # lines or circles at most
+ENTRIES = 61  # of the colour table: prime, and no two 2ⁿ are alike modulo it, so neighbours never share an entry
 
 
 def lines(
@@ -115,9 +116,6 @@ def lines(
     paint(canvas, ink, 0.8 * hatched * inside(stripe - 0.0035, 1 / x.size))
     paint(canvas, ink, inside(near - rng.uniform(0.003, 0.006), 1 / x.size))
     return finish(shrunk(canvas, size))
-
-
-ENTRIES = 61  # of the colour table: prime, and no two 2ⁿ are alike modulo it, so neighbours never share an entry
 
 
 def splines(
@@ -248,7 +246,8 @@ def triangles(
 ) -> Picture:
     """A grid of `cells` equilateral triangles a side, its corners shaken, coloured by a smooth field."""
     _, colours = palette(rng)
-    field = fractal(128, rng, 2, octaves=2) * 0.9 + np.add(*(a * v for a, v in zip(plane(128), rng.uniform(-1, 1, 2), strict=True)))
+    (x, y), (across, down) = plane(128), rng.uniform(-1, 1, 2)
+    field = 0.9 * fractal(128, rng, 2, octaves=2) + across * x + down * y
     field = (field - field.min()) / np.ptp(field)
     rows = ceil(cells / 0.75**0.5) + 3
     j, i = np.mgrid[:rows, : cells + 4].astype(np.float64)
@@ -343,7 +342,7 @@ def noise(
     water: Annotated[float, Slider(0.0, 1.0, 0.05)] = 0.4,
     light: Annotated[int, Slider(0, 360, 5, "°")] = 130,
 ) -> Picture:
-    """Islands from above: noise is the height, `water` the share of the sea, `light` where the sun stands (0° right, 90° above)."""
+    """Islands from above: noise is the height, `water` the share of the sea, `light` where the sun stands (0° is the right)."""
     times = finer(size)
     side, (sea, land) = size * times, LANDS[rng.integers(len(LANDS))]
     height = fractal(side, rng, rng.uniform(2, 3.5), octaves, noise)
