@@ -79,9 +79,12 @@ def test_b_splines_follow_the_recursion_of_cox_and_de_boor():
     np.testing.assert_allclose(curves.b_spline(points, t), wanted, atol=1e-12)
 
 
-def test_a_curve_through_points_meets_them():
+def test_a_curve_through_points_meets_them_without_a_corner():
     points = np.random.default_rng(2).random((5, 2))
-    np.testing.assert_allclose(curves.through(points, samples=8)[::8], points)
+    line = curves.through(points, samples=1000)
+    np.testing.assert_allclose(line[::1000], points)
+    steps = np.diff(line, axis=0)
+    np.testing.assert_allclose(steps[999:-1:1000], steps[1000::1000], atol=0.02 * abs(steps).max())  # either side of a point
 
 
 def test_every_pixel_belongs_to_its_nearest_site():
@@ -159,13 +162,14 @@ def test_neighbouring_regions_never_share_a_colour_by_rule():
     assert len(powers) == 2 * procedural.MANY and 0 not in powers
 
 
-def test_triangles_cover_the_picture_without_gaps():
+def test_triangles_cover_the_picture_once():
     rows = np.stack(np.meshgrid(np.arange(6.0), np.arange(5.0)), axis=-1)
     rows[1::2, :, 0] += 0.5
-    a, b, c = np.concatenate(list(procedural.split(rows))).transpose(1, 0, 2)
-    areas = abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]) / 2
-    np.testing.assert_allclose(areas, 0.5)  # each spans one step and one row
-    assert len(areas) == 4 * 5 * 2
+    corners = np.concatenate(list(procedural.split(rows)))
+    points = np.random.default_rng(9).uniform((0.5, 0), (5, 4), (300, 2))
+    ways, edges = points[:, None, None] - corners, np.roll(corners, -1, axis=1) - corners
+    sides = np.sign(edges[..., 0] * ways[..., 1] - edges[..., 1] * ways[..., 0])  # (point, triangle, edge): which side of it
+    assert (abs(sides.sum(-1)) == 3).sum(1).tolist() == [1] * 300
 
 
 @pytest.mark.parametrize("name", ["draw_digits", "draw_characters"])
