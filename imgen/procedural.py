@@ -159,7 +159,7 @@ def mesh(
     normals = unit(np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]))
     seen = np.nonzero(normals[:, 2] > 0)[0]
     seen = seen[np.argsort(triangles[seen, :, 2].mean(1))]  # from far to near: the painter's algorithm
-    skin = ramp(np.clip(triangles[seen, :, 1].mean(1) + rng.uniform(0.3, 0.7), 0, 1), *rng.permutation(colours)[:3])
+    skin = ramp(np.clip(triangles[seen, :, 1].mean(1) + rng.uniform(0.3, 0.7), 0, 1), *rng.permutation(colours[1:])[:3])
     flat = 0.5 + triangles[seen, :, :2] / (1 - 0.35 * triangles[seen, :, 2:])  # nearer is larger
     canvas = np.rint(studio(size * over(size), ground, towards) * 255).astype(np.uint8)
     polygons(canvas, flat, lit(normals[seen], skin, towards))
@@ -170,7 +170,7 @@ def lit(normals: np.ndarray, skin: np.ndarray, towards: np.ndarray) -> np.ndarra
     """Lambert's cosine law over a dim room, and Blinn's highlight.  normals and skin (N, 3), towards the light (3,) -> (N, 3)."""
     cosine = np.clip(normals @ towards, 0, 1)[:, None]
     half = unit(towards + np.array([0, 0, 1.0]))
-    return skin * (0.22 + 0.85 * cosine) + 0.5 * np.clip(normals @ half, 0, 1)[:, None] ** 40
+    return skin * (0.25 + 0.85 * cosine) + 0.5 * np.clip(normals @ half, 0, 1)[:, None] ** 40
 
 
 def studio(size: int, ground: str, towards: np.ndarray) -> np.ndarray:
@@ -184,10 +184,15 @@ def studio(size: int, ground: str, towards: np.ndarray) -> np.ndarray:
 
 
 def turned(rng: np.random.Generator) -> np.ndarray:
-    """A random rotation, each as likely as any other."""
-    q, r = np.linalg.qr(rng.normal(size=(3, 3)))
-    q = q * np.sign(np.diag(r))
-    return q * np.linalg.det(q)
+    """A random rotation that never shows a ring from its edge: a spin, a tilt of a radian at most, another spin."""
+    tilt, first, second = rng.uniform(-1, 1), *rng.uniform(0, 2 * pi, 2)
+    return rotation(second, 2) @ rotation(tilt, 0) @ rotation(first, 2)
+
+
+def rotation(angle: float, axis: int) -> np.ndarray:
+    matrix, (i, j) = np.eye(3), [other for other in range(3) if other != axis]
+    matrix[[i, i, j, j], [i, j, i, j]] = np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(angle)
+    return matrix
 
 
 def boulder(detail: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

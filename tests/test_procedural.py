@@ -170,6 +170,7 @@ def test_triangles_cover_the_picture_once():
     ways, edges = points[:, None, None] - corners, np.roll(corners, -1, axis=1) - corners
     sides = np.sign(edges[..., 0] * ways[..., 1] - edges[..., 1] * ways[..., 0])  # (point, triangle, edge): which side of it
     assert (abs(sides.sum(-1)) == 3).sum(1).tolist() == [1] * 300
+    assert np.linalg.norm(edges, axis=-1).max() == pytest.approx(1.25**0.5)  # none is longer than it must be
 
 
 @pytest.mark.parametrize("name", ["draw_digits", "draw_characters"])
