@@ -131,7 +131,9 @@ def journey(seed: int = 7) -> Picture:
 
 def has_weights(card: Card) -> bool:
     """Trained, or nothing to train: a net that was only just built would draw nonsense."""
-    return card.ready and (card.weights is not None or card.net is None or not any(True for _ in card.net.build().parameters()))
+    if card.net is None:
+        return True
+    return card.ready and (card.weights is not None or not any(True for _ in card.net.build().parameters()))
 
 
 def trained(name: str) -> Card:
