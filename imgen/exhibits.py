@@ -218,7 +218,8 @@ def drawn() -> Picture:
 
 
 LESSONS: dict[str, Callable[[], Picture]] = {
-    "dcgan": dcgan, "vae": vae, "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan, "transfer": transfer,
+    "dcgan": dcgan, "vae": vae, "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
+    "transfer": transfer,
 }
 
 

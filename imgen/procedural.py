@@ -330,12 +330,12 @@ def spread(candidates: np.ndarray, count: int) -> np.ndarray:
 
 
 LANDS = (  # under water from deep to shore; above it from shore to summit
-    (("#123a63", "#2a6f97", "#7cc6c9"), ("#e9d8a6", "#8fb35a", "#4f8a4c", "#8a7a5a", "#f4f1ea")),
+    (("#0d1b2a", "#1b3a4b", "#4f8a8b"), ("#59545a", "#3f3a42", "#54383a", "#b5482e", "#ffc46b")),
     (("#0b2545", "#13456b", "#3f8fb0"), ("#d8c99b", "#c8a165", "#a8733f", "#7f4a2d", "#e8c9a0")),
     (("#1b2a49", "#35618f", "#a5d0e3"), ("#c9d6df", "#9fb6bd", "#6d8a8f", "#dfe9ee", "#ffffff")),
     (("#0f3d3e", "#1f7a74", "#84dcc6"), ("#fff1c9", "#f4a261", "#e76f51", "#8a3f52", "#f7d6c4")),
     (("#20123f", "#4b2a7a", "#9a6fc4"), ("#ffd9b0", "#f58f7c", "#b8507c", "#5a3470", "#ffe8d6")),
-    (("#0c3b2e", "#2b7a5b", "#9ad4a8"), ("#f3e9c0", "#b6c867", "#5f9a4f", "#2f6b45", "#dfe8d0")),
+    (("#123a63", "#2a6f97", "#7cc6c9"), ("#e9d8a6", "#8fb35a", "#4f8a4c", "#8a7a5a", "#f4f1ea")),
 )
 STEEP = 4.5  # the slope that counts as 45 degrees: without it the islands would be all cliffs
 

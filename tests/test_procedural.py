@@ -1,5 +1,7 @@
 """Rules that draw: what holds for all of them, and the mathematics of each beside an independent answer."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -57,6 +59,14 @@ def test_every_knob_is_heeded(card):
 @EACH
 def test_drawing_needs_no_net_and_is_shown_as_it_comes(card):
     assert [(frame.done, len(frame.pictures)) for frame in card.run(count=3, size=64)] == [(1, 1), (2, 2), (3, 3)]
+
+
+@EACH
+def test_drawing_is_fast(card):
+    for knobs, limit in (({"size": 64, "count": 16}, 0.25), ({"size": 512, "count": 1}, 0.5)):  # seconds
+        began = time.thread_time()  # of this thread alone: the machine may be busy
+        card(**knobs)
+        assert time.thread_time() - began < limit
 
 
 def test_de_casteljau_finds_the_same_bezier_curve():
