@@ -283,21 +283,21 @@ def split(corners: np.ndarray):
 
 def voronoi(
     size: int, rng: np.random.Generator, *,
-    cells: Annotated[int, Slider(2, 300, 1)] = 70,
+    panes: Annotated[int, Slider(2, 300, 1)] = 70,
     lead: Annotated[float, Slider(0.0, 2.0, 0.1, "%")] = 0.8,
 ) -> Picture:
     """Stained glass: each pane is all that lies nearer to its own site than to any other; `lead` in % of the side."""
     times = finer(size)
     (x, y), (_, colours) = plane(size * times), palette(rng)
-    sites = spread(rng.random((300, 4, 2)), cells)
+    sites = spread(rng.random((300, 4, 2)), panes)
     nearest, first, second = nearest_sites(x, y, sites)
     centre = rng.uniform(0.2, 0.8, 2)
-    rings = np.linalg.norm(sites - centre, axis=1) * rng.uniform(1.0, 2.0) + rng.uniform(-0.2, 0.2, 300)[:cells]
-    pane = nearest_tone(np.abs((rings + rng.random()) % 2 - 1), colours) * rng.uniform(0.85, 1.15, 300)[:cells, None]
+    rings = np.linalg.norm(sites - centre, axis=1) * rng.uniform(1.0, 2.0) + rng.uniform(-0.2, 0.2, 300)[:panes]
+    colour = nearest_tone(np.abs((rings + rng.random()) % 2 - 1), colours) * rng.uniform(0.85, 1.15, 300)[:panes, None]
     apart = np.linalg.norm(sites[nearest[0]] - sites[nearest[1]], axis=-1).astype(np.float32)
     border = (second - first) / (2 * np.maximum(apart, 1e-6))  # distance to the line halfway between the two nearest sites
-    glow = 0.85 + 0.3 * np.clip(border * cells**0.5 * 2, 0, 1) + 0.22 * fractal(x.size, rng, 9, octaves=3)
-    canvas = pane[nearest[0]].astype(np.float32) * glow[..., None]
+    glow = 0.85 + 0.3 * np.clip(border * panes**0.5 * 2, 0, 1) + 0.22 * fractal(x.size, rng, 9, octaves=3)
+    canvas = colour[nearest[0]].astype(np.float32) * glow[..., None]
     edge = border - lead / 200
     metal = ramp(np.clip(-edge / max(lead / 200, 1e-6), 0, 1), "#15131a", "#4d4a57")  # rounder in the middle
     paint(canvas, metal, inside(edge, 1 / x.size) if lead else 0 * edge)

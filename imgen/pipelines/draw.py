@@ -17,7 +17,7 @@ def drawing(rule: Callable[..., Picture]) -> Callable[..., Iterator[Frame]]:
         net: None, *,
         count: Annotated[int, Slider(1, 64, 1)] = 12,
         seed: Annotated[int, Seed()] = 7,
-        size: Annotated[int, Slider(64, 1024, 64, "px")] = 256,
+        size: Annotated[int, Slider(64, 1024, 64, "px", more=True)] = 256,
         **own: object,
     ) -> Iterator[Frame]:
         pictures: list[Picture] = []
