@@ -1,4 +1,4 @@
-"""The terminal face: list | run | train | evaluate | bench | publish | exhibits | readme."""
+"""The terminal face: list | run | film | combine | train | evaluate | bench | publish | exhibits | readme."""
 
 import inspect
 import json
@@ -13,9 +13,9 @@ import typer
 
 from imgen import hub
 from imgen.cards import WEIGHTS, Card
-from imgen.catalog import CARDS, find_card
+from imgen.catalog import CARDS, find_card, find_maker
 from imgen.controls import Choice, Knob, Seed, Slider, UserError
-from imgen.image import SUFFIXES, Frame, Picture, decode, encode
+from imgen.image import SUFFIXES, Frame, Picture, animate, decode, encode
 from imgen.sheet import sheet
 from imgen.texts import text
 
@@ -115,12 +115,14 @@ def free_name(folder: Path, stem: str, taken: set[Path]) -> Path:
     return path
 
 
-def write(path: Path, picture: Picture) -> None:
-    if path.suffix.lower() != ".png":
-        raise UserError("png_needed", name=path.name)
+def write(path: Path, result: Picture | list[Picture]) -> None:
+    """A picture as PNG, several as a film in WebP."""
+    suffix, to_bytes = (".png", encode) if isinstance(result, Picture) else (".webp", animate)
+    if path.suffix.lower() != suffix:
+        raise UserError("suffix_needed", name=path.name, suffix=suffix)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode(picture))
+        path.write_bytes(to_bytes(result))
     except OSError:
         raise UserError("cannot_write", name=path.name) from None
     print(path)
@@ -161,6 +163,33 @@ def hint(knob: Knob) -> str:
 
 for each in CARDS:
     add_run(each)
+
+
+@app.command()
+def film(
+    pictures: Annotated[list[Path], typer.Argument(help="PNGs that one generator of imgen has made, two or more")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="a .webp")],
+    steps: Annotated[int, typer.Option(help="pictures from one to the next")] = 20,
+) -> None:
+    """From picture to picture through the generator's latent space, and back to the first."""
+    from imgen.pipelines.explore import morph
+
+    stops = [decode(path) for path in pictures]
+    write(out, follow(find_maker(stops).do(morph, *stops, steps=steps)).pictures)
+
+
+@app.command()
+def combine(
+    first: Annotated[Path, typer.Argument(help="a PNG that a generator of imgen has made")],
+    less: Annotated[Path, typer.Argument(help="another, to be taken away")],
+    more: Annotated[Path, typer.Argument(help="a third, to be added")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="a .png")],
+) -> None:
+    """FIRST − LESS + MORE in the generator's latent space."""
+    from imgen.pipelines.explore import combine as add_up
+
+    pictures = [decode(path) for path in (first, less, more)]
+    write(out, follow(find_maker(pictures).do(add_up, *pictures)).pictures[0])
 
 
 @app.command()

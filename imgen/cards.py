@@ -102,22 +102,26 @@ class Card:
             return False
 
     def run(self, *pictures: Picture, **knobs: object) -> Iterator[Frame]:
+        """`do` what the card is for."""
+        if len(pictures) != self.pictures:
+            raise UserError("pictures_needed", needed=self.pictures, came=len(pictures))
+        yield from self.do(self.pipeline, *pictures, **knobs)
+
+    def do(self, pipeline: Callable[..., Iterator[Frame]], *pictures: Picture, **knobs: object) -> Iterator[Frame]:
         """Check the knobs, load the nets (downloading if need be), work.  The last Frame is the result, with how it was made.
 
         Closing the generator stops the work.  Raises UserError.
         """
-        values = checked(self.knobs, knobs)
-        if len(pictures) != self.pictures:
-            raise UserError("pictures_needed", needed=self.pictures, came=len(pictures))
+        values = checked(knobs_of(pipeline, self.facts), knobs)
         net = yield from self.prepare()
         began, frame = time.perf_counter(), None
-        frames = self.pipeline(net, *pictures, **values)
+        frames = pipeline(net, *pictures, **values)
         for frame in frames if net is None else _without_gradients(frames):
             if frame.done < frame.total:
                 yield frame
         facts = {"seconds": round(time.perf_counter() - began, 3), "device": device.name("cpu" if net is None else device.best())}
         made = {"card": self.name, "knobs": values, **_how(net), "version": __version__}
-        results = [replace(picture, record={**made, "number": n}) for n, picture in enumerate(frame.pictures)]
+        results = [replace(picture, record={**picture.record, **made, "number": n}) for n, picture in enumerate(frame.pictures)]
         yield replace(frame, done=frame.total, pictures=results, facts={**frame.facts, **facts, **made})
 
     def __call__(self, *pictures: Picture, **knobs: object) -> Frame:

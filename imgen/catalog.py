@@ -1,9 +1,12 @@
 """CARDS: every model of the app, one entry each."""
 
+from collections.abc import Sequence
+
 from imgen.cards import Card, Net, Paper
 from imgen.controls import UserError
 from imgen.handwriting import characters, digits
 from imgen.hub import WeightFile
+from imgen.image import Picture
 from imgen.pipelines.draw import drawing
 from imgen.pipelines.generate import generate
 from imgen.pipelines.stylize import stylize
@@ -71,3 +74,16 @@ def find_card(name: str) -> Card:
     if name not in CATALOG:
         raise UserError("card_unknown", card=name[:40], cards=", ".join(CATALOG))
     return CATALOG[name]
+
+
+def find_maker(pictures: Sequence[Picture]) -> Card:
+    """The generator that made them all, by their records; UserError if there is none, or more than one."""
+    names = {str(picture.record.get("card", "")) for picture in pictures}
+    if not names:
+        raise UserError("pictures_to_morph", came=0)
+    if len(names) > 1:
+        raise UserError("pictures_of_one_model")
+    card = CATALOG.get(names.pop())
+    if card is None or card.task != "generate" or card.net is None:  # a rule has no latent space
+        raise UserError("picture_without_place")
+    return card

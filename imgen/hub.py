@@ -96,7 +96,7 @@ def publish(repository: str, folder: Path, model_cards: dict[str, str], token: s
     `token` None: the one that `hf auth login` stored.  Raises UserError with the keys of a download.
     """
     library = _library()
-    files = sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".json"))
+    files = sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".json", ".webp"))
     index = "".join(f"- [{name}](cards/{name}.md)\n" for name in model_cards)
     texts = {"README.md": f"---\nlibrary_name: pytorch\ntags:\n- imgen\n---\n# Weights of imgen\n\n{index}"}
     texts |= {f"cards/{name}.md": text for name, text in model_cards.items()}

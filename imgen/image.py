@@ -249,6 +249,15 @@ def encode(picture: Picture, level: int = 1) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + text + body + _chunk(b"IEND", b"")
 
 
+def animate(pictures: list[Picture], seconds: float = 0.08, lossless: bool = True) -> bytes:
+    """-> an endless animated WebP, `seconds` a picture; all have one size, in RGB of 8 bit."""
+    file, images = io.BytesIO(), [Image.fromarray(picture.rgb().pixels) for picture in pictures]
+    how = {"save_all": True, "append_images": images[1:], "loop": 0, "duration": round(1000 * seconds)}
+    quality = 20 if lossless else 85  # without loss it is the effort
+    images[0].save(file, "WEBP", lossless=lossless, quality=quality, method=2, minimize_size=True, **how)
+    return file.getvalue()
+
+
 def _chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
 

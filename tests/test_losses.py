@@ -37,6 +37,15 @@ def test_reconstruction_is_the_bernoulli_likelihood():
     assert reconstruction.item() == pytest.approx(-likelihood.item(), rel=1e-5)
 
 
+def test_colours_are_normal_with_the_deviation_that_fits():
+    y, x = torch.rand(6, 3), torch.rand(6, 3)
+    deviation = (y - x).square().mean().sqrt()
+    likelihood = torch.distributions.Normal(y, deviation).log_prob(x).sum(1).mean()
+    assert losses.gaussian(y, x).item() == pytest.approx(-likelihood.item(), rel=1e-5)
+    worse = torch.distributions.Normal(y, deviation * 1.1).log_prob(x).sum(1).mean()
+    assert worse < likelihood
+
+
 def test_gram_is_the_mean_outer_product():
     features = torch.randn(1, 3, 4, 5)
     vectors = features[0].reshape(3, 20).double().numpy()

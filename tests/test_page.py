@@ -1,7 +1,9 @@
 """The page as visitors meet it: in a real browser, and over HTTP."""
 
+import io
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -35,6 +37,13 @@ def slow(net, picture):
         closed.set()
 
 
+def free_port() -> int:
+    """Gradio's own search leaves a socket open for each port that is taken, which is a warning, and so an error here."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 def broken(net, picture):
     raise ZeroDivisionError("a secret of the server")
     yield
@@ -61,7 +70,7 @@ def address(tmp_path_factory):
         for key, value in words.items():
             patch.setitem(WORDS, key, value)
         page = build()
-        _, url, _ = page.launch(prevent_thread_lock=True, server_name="127.0.0.1", **settings())
+        _, url, _ = page.launch(prevent_thread_lock=True, server_name="127.0.0.1", server_port=free_port(), **settings())
         yield url
         page.close()
 
@@ -149,6 +158,32 @@ def test_an_example_loads_and_runs_at_one_click(visit, task):
     bench.locator(".thumb").nth(1).click()
     new_result(page, bench, before)
     assert "秒" in bench.locator(".status").inner_text()
+
+
+def test_kept_pictures_become_a_film_and_a_sum(visit):
+    page = visit()
+    bench = tab(page, "generate")
+    before = shown(bench)
+    bench.locator("button.run").click()
+    new_result(page, bench, before)
+    bench.get_by_role("button", name="Film").click()  # nothing is kept yet
+    page.get_by_text("needs at least two pictures").first.wait_for()
+    for count in (1, 2, 3):
+        bench.locator(".result .thumbnail-item").nth(count).click()  # the first click opens the large view
+        bench.locator(f".result .thumbnail-item.selected[aria-label^='Thumbnail {count + 1} of']").first.wait_for()
+        page.wait_for_timeout(300)
+        bench.get_by_role("button", name="Keep this one").click()
+        page.wait_for_function(f"document.querySelectorAll('.kept img').length === {count}")
+    bench.get_by_role("button", name="Film").click()
+    film = bench.locator(".film img")
+    film.wait_for()
+    data = page.request.get(film.get_attribute("src")).body()
+    with Image.open(io.BytesIO(data)) as frames:
+        assert frames.n_frames == 60 and frames.size == (64, 64)
+    bench.get_by_role("button", name="A − B + C").click()
+    page.wait_for_function("document.querySelectorAll('.kept img').length === 4")
+    bench.get_by_role("button", name="Clear").click()
+    film.wait_for(state="detached")
 
 
 def test_a_lesson_sets_the_knobs_and_runs(visit):

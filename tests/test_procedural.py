@@ -8,7 +8,8 @@ from PIL import Image
 
 from imgen import curves, handwriting, procedural
 from imgen.cards import Card
-from imgen.catalog import CARDS, find_card
+from imgen.catalog import CARDS, find_card, find_maker
+from imgen.controls import UserError
 from imgen.drawings import unit
 
 DRAWN = [card for card in CARDS if card.net is None]
@@ -198,6 +199,11 @@ def test_each_class_looks_different_and_like_itself(name):
     alike = np.corrcoef(printed, unsteady)[: len(labels)]
     assert tuple(glyphs) == labels and (alike[:, : len(labels)] - np.eye(len(labels))).max() < 0.9
     assert np.mean(alike[:, len(labels) :].argmax(0) == np.arange(len(labels))) > 0.9
+
+
+def test_a_drawing_has_no_place_in_a_latent_space():
+    with pytest.raises(UserError, match="picture_without_place"):
+        find_maker(find_card("draw_lines")(count=2, size=64).pictures)
 
 
 def test_all_classes_come_in_turn():

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
 from imgen import drawings
 from imgen.controls import UserError
-from imgen.losses import StyleObjective
+from imgen.losses import StyleObjective, gaussian
+from imgen.models import mlp_gan
+from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic
 from imgen.models.dcgan import Discriminator, Generator
 from imgen.models.espcn import ESPCN
@@ -19,7 +22,7 @@ from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
 from imgen.training import data, recipes, weights
 from imgen.training.degrade import shrink
-from imgen.training.loop import train
+from imgen.training.loop import History, history_of, train
 from imgen.training.runs import RUNS, borrow, finish
 
 
@@ -46,10 +49,15 @@ def usual_gan():
     return recipes.UsualGAN(Generator(5, latent=8, width=4), Discriminator(5, width=4, norm=True), batches(), device="cpu")
 
 
-def vae():
+def signs(channels=3):
+    """One of five random pictures of 8×8 for each class."""
     torch.manual_seed(0)
-    signs = torch.randint(2, (5, 1, 8, 8), dtype=torch.uint8).repeat(4, 1, 1, 1) * 255  # one sign per class
-    data = recipes.Batches(signs, torch.arange(20) % 5, 8, "cpu", flip=False)
+    pictures = torch.randint(2, (5, channels, 8, 8), dtype=torch.uint8).repeat(4, 1, 1, 1) * 255
+    return recipes.Batches(pictures, torch.arange(20) % 5, 8, "cpu", flip=False)
+
+
+def vae():
+    data = signs(channels=1)
     return recipes.Elbo(VAE(5, side=8, latent=2, hidden=16), data, device="cpu")
 
 
@@ -61,7 +69,23 @@ def style():
     return recipes.Stylize(net, photos, paintings, objective, device="cpu", batch=3)
 
 
-ALL = pytest.mark.parametrize("make", [espcn, gan, usual_gan, vae, style])
+def dense_gan():
+    torch.manual_seed(0)
+    nets = mlp_gan.Generator(5, latent=8, widths=(16, 16), side=8), mlp_gan.Discriminator(5, widths=(16, 8), side=8)
+    return recipes.Adversarial(*nets, None, batches(side=8, channels=1), device="cpu", change=lambda x: x)
+
+
+def conv_vae():
+    data = signs()
+    return recipes.Elbo(ConvVAE(5, latent=2, width=8, side=8), data, device="cpu", likelihood=gaussian)
+
+
+def conv_ae():
+    data = signs()
+    return recipes.Autoencode(ConvAE(5, latent=2, width=8, side=8, channels=3), data, device="cpu")
+
+
+ALL = pytest.mark.parametrize("make", [espcn, gan, dense_gan, usual_gan, vae, conv_vae, conv_ae, style])
 
 
 @ALL
@@ -92,16 +116,68 @@ def test_an_interrupted_training_ends_where_an_unbroken_one_does(make, tmp_path)
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4, msg=name)
 
 
+@pytest.mark.parametrize("make", [gan, dense_gan, usual_gan, vae, conv_vae, conv_ae, style])
+def test_a_training_remembers_its_moments_and_is_not_changed_by_it(make, tmp_path):
+    """Sixteen samples over forty steps, none of them like the first; without samples the weights come out the same."""
+    watched = make()
+    list(train(watched, 40, tmp_path / "watched.pt", report_every=10))
+    history = history_of(torch.load(tmp_path / "watched.pt", weights_only=True))
+    steps, samples = zip(*history.moments, strict=True)
+    assert (steps[0], steps[-1]) == (0, 40) and len(steps) >= 12
+    assert all(s.dtype == torch.uint8 and s.shape == samples[0].shape for s in samples)
+    assert [entry["step"] for entry in history.losses] == [10, 20, 30, 40]
+    alone = make()
+    alone.sample = lambda: None
+    list(train(alone, 40, tmp_path / "alone.pt"))
+    for one, other in zip(watched.state.values(), alone.state.values(), strict=True):
+        if isinstance(one, nn.Module):
+            torch.testing.assert_close(dict(one.state_dict()), dict(other.state_dict()))
+
+
+def test_a_replay_shows_every_moment_and_a_curve_is_a_mean(tmp_path):
+    moments = [(n, torch.full((20, 1, 8, 8), 10 * n, dtype=torch.uint8)) for n in range(16)]
+    history = History(400, [400], [{"step": n, "loss": float(n)} for n in range(1, 401)], moments)
+    weights.write_replay("net", history, tmp_path)
+    with Image.open(tmp_path / "net.webp") as film:
+        assert film.n_frames == 16 and film.size == (48, 38)
+    curve = weights.curve(history)
+    assert len(curve["step"]) == len(curve["loss"]) == 100
+    assert curve["step"][:2] == [4, 8] and curve["loss"][:2] == [2.5, 6.5]
+
+
 def test_super_resolution_learns():
     recipe = espcn()
     scores = [recipe.step(0.0)["mse_db"].item() for _ in range(60)]
     assert np.mean(scores[-10:]) > np.mean(scores[:10]) + 3
 
 
-def test_a_vae_learns():
-    recipe = vae()
+@pytest.mark.parametrize("make", [vae, conv_vae, conv_ae])
+def test_an_autoencoder_learns(make):
+    recipe = make()
     totals = [sum(value.item() for value in recipe.step(0.0).values()) for _ in range(200)]
     assert np.mean(totals[-10:]) < np.mean(totals[:10]) * 0.9
+
+
+def test_codes_are_drawn_as_those_of_the_class_are_spread():
+    torch.manual_seed(0)
+    net, label = ConvAE(2, latent=3, width=4, side=8), torch.arange(4000) % 2
+    mixing = torch.tensor([[2.0, 0, 0], [1, 1, 0], [0, -1, 0.5]])
+    net.measure(torch.randn(4000, 3) @ mixing.T + label[:, None] * 5, label)
+    drawn = []
+    net.decode = lambda code, label: drawn.append(code)
+    net(torch.randn(4000, 3), torch.ones(4000, dtype=torch.long))
+    torch.testing.assert_close(drawn[0].mean(0), torch.full((3,), 5.0), atol=0.2, rtol=0)
+    torch.testing.assert_close(drawn[0].T.cov(), mixing @ mixing.T, atol=0.4, rtol=0)
+
+
+def test_batch_norm_is_measured_anew():
+    """The mean and variance of all that is fed, against numpy; the net itself stays as it was."""
+    net, fed = nn.Sequential(nn.BatchNorm1d(2)), [torch.randn(50, 2) * 3 + 7 for _ in range(4)]
+    shown = iter(fed)
+    fresh = recipes.remeasured(net, lambda copy: copy(next(shown)), batches=4)
+    assert not fresh.training and net[0].running_mean.abs().max() == 0
+    np.testing.assert_allclose(fresh[0].running_mean, np.mean([x.numpy().mean(0) for x in fed], 0), rtol=1e-5)
+    np.testing.assert_allclose(fresh[0].running_var, np.mean([x.numpy().var(0, ddof=1) for x in fed], 0), rtol=1e-5)
 
 
 def test_every_tenth_picture_is_kept_out_of_training(tmp_path):

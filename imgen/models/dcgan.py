@@ -4,36 +4,43 @@ Unlike the paper both networks are told the class (Mirza and Osindero 2014, arXi
 one-hot vector beside its noise, the discriminator by the inner product of Miyato and Koyama 2018, arXiv:1802.05637.
 """
 
+from itertools import pairwise
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from imgen.models.layers import condition
+
+
+def halvings(side: int) -> int:
+    """How often a side is halved until 4 to 7 pixels are left: 4 times for 64, twice for 28."""
+    return 0 if side < 8 else 1 + halvings(side // 2)
 
 
 class Generator(nn.Module):
-    """Noise and class -> picture, from 4×4 to 64×64 by four doublings."""
+    """Noise and class -> picture, from 4×4 to 64×64 by four doublings (or from 7×7 to 28×28 by two)."""
 
-    def __init__(self, classes: int, latent: int = 128, width: int = 64):
+    def __init__(self, classes: int, latent: int = 128, width: int = 64, side: int = 64, channels: int = 3):
         super().__init__()
         self.classes, self.latent = classes, latent
+        depth = halvings(side)
 
-        def up(cin: int, cout: int, **how) -> list[nn.Module]:
-            conv = nn.ConvTranspose2d(cin, cout, 4, **how, bias=False)  # batch norm brings the bias
+        def up(cin: int, cout: int, kernel: int, **how) -> list[nn.Module]:
+            conv = nn.ConvTranspose2d(cin, cout, kernel, **how, bias=False)  # batch norm brings the bias
             return [conv, nn.BatchNorm2d(cout), nn.ReLU(inplace=True)]
 
         doubling = {"stride": 2, "padding": 1}
+        widths = [width * 2**n for n in reversed(range(depth))]  # 8w, 4w, 2w, w for 64×64
         self.body = nn.Sequential(
-            *up(latent + classes, width * 8),             # (N, 8w, 4, 4)
-            *up(width * 8, width * 4, **doubling),        # (N, 4w, 8, 8)
-            *up(width * 4, width * 2, **doubling),        # (N, 2w, 16, 16)
-            *up(width * 2, width, **doubling),            # (N, w, 32, 32)
-            nn.ConvTranspose2d(width, 3, 4, **doubling),  # (N, 3, 64, 64)
+            *up(latent + classes, widths[0], side >> depth),                                    # (N, 8w, 4, 4)
+            *(layer for pair in pairwise(widths) for layer in up(*pair, 4, **doubling)),        # … (N, w, 32, 32)
+            nn.ConvTranspose2d(width, channels, 4, **doubling),                                 # (N, 3, 64, 64)
         )
         self.apply(small_weights)
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
-        """z (N, latent) ~ N(0, 1), label (N,) int64 -> pictures (N, 3, 64, 64) in [0, 1]."""
-        condition = F.one_hot(label, self.classes).to(z.dtype)
-        x = self.body(torch.cat([z, condition], dim=1)[:, :, None, None])
+        """z (N, latent) ~ N(0, 1), label (N,) int64 or shares of classes -> pictures (N, channels, side, side) in [0, 1]."""
+        x = self.body(torch.cat([z, condition(label, self.classes, z)], dim=1)[:, :, None, None])
         return (torch.tanh(x.float()) + 1) / 2
 
 
@@ -43,26 +50,26 @@ class Discriminator(nn.Module):
     Without batch norm a picture's logit is its own affair, which gradient penalties need.
     """
 
-    def __init__(self, classes: int, width: int = 64, norm: bool = False):
+    def __init__(self, classes: int, width: int = 64, norm: bool = False, side: int = 64, channels: int = 3):
         super().__init__()
+        depth = halvings(side)
 
         def down(cin: int, cout: int, norm: bool) -> list[nn.Module]:
             conv = nn.Conv2d(cin, cout, 4, stride=2, padding=1, bias=not norm)
             return [conv, *([nn.BatchNorm2d(cout)] if norm else []), nn.LeakyReLU(0.2, inplace=True)]
 
+        widths = [width * 2**n for n in range(depth)]  # w, 2w, 4w, 8w for 64×64
         self.body = nn.Sequential(
-            *down(3, width, False),              # (N, w, 32, 32)
-            *down(width, width * 2, norm),       # (N, 2w, 16, 16)
-            *down(width * 2, width * 4, norm),   # (N, 4w, 8, 8)
-            *down(width * 4, width * 8, norm),   # (N, 8w, 4, 4)
+            *down(channels, width, False),                                                      # (N, w, 32, 32)
+            *(layer for pair in pairwise(widths) for layer in down(*pair, norm)),               # … (N, 8w, 4, 4)
         )
-        self.score = nn.Conv2d(width * 8, 1, 4)
-        self.embed = nn.Embedding(classes, width * 8)
+        self.score = nn.Conv2d(widths[-1], 1, side >> depth)
+        self.embed = nn.Embedding(classes, widths[-1])
         if norm:
             self.apply(small_weights)
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
-        """x (N, 3, 64, 64) in [0, 1], label (N,) -> logits (N, 1)."""
+        """x (N, channels, side, side) in [0, 1], label (N,) -> logits (N, 1)."""
         h = self.body(2 * x - 1)
         match = (self.embed(label) * h.mean((2, 3))).sum(1, keepdim=True)
         return (self.score(h).flatten(1) + match).float()

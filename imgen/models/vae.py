@@ -5,8 +5,9 @@ Unlike the paper: two hidden layers with ReLU instead of one with tanh, and the 
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from imgen.models.layers import condition
 
 
 class VAE(nn.Module):
@@ -28,15 +29,12 @@ class VAE(nn.Module):
 
     def encode(self, x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """x (N, 1, side, side) in [0, 1], label (N,) -> mean and log variance, each (N, latent)."""
-        return self.encoder(torch.cat([x.flatten(1), self.one_hot(label, x)], dim=1)).chunk(2, dim=1)
+        return self.encoder(torch.cat([x.flatten(1), condition(label, self.classes, x)], dim=1)).chunk(2, dim=1)
 
     def decode(self, z: Tensor, label: Tensor) -> Tensor:
         """z (N, latent), label (N,) -> logits (N, 1, side, side)."""
-        return self.decoder(torch.cat([z, self.one_hot(label, z)], dim=1)).view(-1, 1, self.side, self.side)
+        return self.decoder(torch.cat([z, condition(label, self.classes, z)], dim=1)).view(-1, 1, self.side, self.side)
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
-        """A generator like any other: z ~ N(0, 1) and label -> pictures (N, 1, side, side) in [0, 1]."""
+        """A generator like any other: z ~ N(0, 1) and label (or shares of classes) -> pictures (N, 1, side, side) in [0, 1]."""
         return torch.sigmoid(self.decode(z, label).float())
-
-    def one_hot(self, label: Tensor, like: Tensor) -> Tensor:
-        return F.one_hot(label, self.classes).to(like.dtype)

@@ -33,7 +33,8 @@ def generate(
     for start in range(0, count, BATCH):
         part = slice(start, start + BATCH)
         x = net(z[part].to(weight.device, weight.dtype), labels[part].to(weight.device))
-        pictures = [*pictures, *(Picture(to_pixels(one)) for one in x)]
+        made = zip(x, labels[part].tolist(), strict=True)
+        pictures = [*pictures, *(Picture(to_pixels(one), {"class": label}) for one, label in made)]
         yield Frame(len(pictures), count, pictures)
 
 

@@ -28,10 +28,13 @@ def rgb(path: Path, side: int | None = None) -> np.ndarray:
 
 
 def classes(folder: Path, side: int, held_out: bool = False) -> tuple[Tensor, Tensor, list[str]]:
-    """One subfolder a class -> pictures (N, 3, side, side) uint8, labels (N,), names; without those held out, or only they."""
+    """One subfolder a class -> pictures (N, 3, side, side) uint8, labels (N,), names; without those held out, or only they.
+
+    A folder without subfolders is one class without a name.
+    """
     folders = sorted(p for p in Path(folder).iterdir() if p.is_dir())
     pictures, labels = [], []
-    for label, one in enumerate(folders):
+    for label, one in enumerate(folders or [Path(folder)]):
         for number, path in enumerate(files(one)):
             if (number % HELD_OUT == 0) == held_out:
                 pictures.append(rgb(path, side))

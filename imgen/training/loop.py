@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -23,51 +24,86 @@ class Recipe(Protocol):
     def weights(self) -> dict[str, Tensor]:
         """What the card's nets load: the result so far."""
 
+    def sample(self) -> Tensor | None:
+        """Pictures (N, C, H, W) in [0, 1] of what it can do by now, always for the same wish; None if there is nothing to see."""
+
+
+MOMENTS = 16
+
+
+@dataclass
+class History:
+    """How a training went."""
+
+    done: int = 0
+    plans: list[int] = field(default_factory=list)  # steps to take, at first and after each change: schedules hang on it
+    losses: list[dict[str, float]] = field(default_factory=list)  # means since the last entry, and the step
+    moments: list[tuple[int, Tensor]] = field(default_factory=list)  # steps, and samples as uint8
+
 
 def train(recipe: Recipe, steps: int, checkpoint: Path, *, save_every: float = 180, report_every: int = 50) -> Iterator[Frame]:
     """Take `steps` steps, going on from `checkpoint` if it is there; yields losses and the time left.
 
-    The checkpoint (all of `recipe.state`, the random state, the step) is written every `save_every` seconds, at the end,
+    The checkpoint (all of `recipe.state`, the random state, the history) is written every `save_every` seconds, at the end,
     and when the generator is closed: that is how Stop keeps what was learned.
     """
-    done, plans = resume(recipe, checkpoint)
-    plans = plans if plans[-1:] == [steps] else [*plans, steps]
+    history = resume(recipe, checkpoint)
+    if history.plans[-1:] != [steps]:
+        history.plans.append(steps)
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))
     began = saved = time.monotonic()
-    first = told = done
+    first = told = history.done
     try:
-        while done < steps:
-            for name, value in recipe.step(done / steps).items():
+        while history.done < steps:
+            remember(recipe, history, steps)
+            for name, value in recipe.step(history.done / steps).items():
                 sums[name] = sums[name] + value.detach()
-            done += 1
+            history.done = done = history.done + 1
             if done % report_every == 0 or done == steps:
                 losses = {name: total.item() / (done - told) for name, total in sums.items()}
                 sums.clear()
                 told = done
+                history.losses.append({"step": done, **losses})
                 seconds = time.monotonic() - began
                 yield Frame(done, steps, facts={**losses, "seconds_left": seconds / (done - first) * (steps - done)})
             if time.monotonic() - saved > save_every:
-                save(recipe, done, plans, checkpoint)
+                save(recipe, history, checkpoint)
                 saved = time.monotonic()
+        remember(recipe, history, steps)
     finally:
-        if done > first:
-            save(recipe, done, plans, checkpoint)
+        if history.done > first:
+            save(recipe, history, checkpoint)
 
 
-def save(recipe: Recipe, done: int, plans: list[int], checkpoint: Path) -> None:
-    """`plans`: the steps that the training was to take, one for each time that this was changed: schedules hang on it."""
+def remember(recipe: Recipe, history: History, steps: int) -> None:
+    """Take a sample if its moment has come: at 0, 1/225, 4/225 … of the steps, because the first steps change most."""
+    if history.done not in {round(steps * (n / (MOMENTS - 1)) ** 2) for n in range(MOMENTS)}:
+        return
+    with torch.random.fork_rng():  # a training must not depend on being watched
+        torch.manual_seed(0)
+        sample = recipe.sample()
+    if sample is not None and [step for step, _ in history.moments[-1:]] != [history.done]:
+        history.moments.append((history.done, sample.mul(255).round().byte().cpu()))
+
+
+def save(recipe: Recipe, history: History, checkpoint: Path) -> None:
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     state = {name: part.state_dict() for name, part in recipe.state.items()}
     fresh = checkpoint.with_suffix(".new")  # a crash while writing must not cost the old one
-    torch.save({"done": done, "plans": plans, "random": torch.get_rng_state(), "state": state}, fresh)
+    torch.save({**asdict(history), "random": torch.get_rng_state(), "state": state}, fresh)
     fresh.replace(checkpoint)
 
 
-def resume(recipe: Recipe, checkpoint: Path) -> tuple[int, list[int]]:
+def resume(recipe: Recipe, checkpoint: Path) -> History:
     if not checkpoint.exists():
-        return 0, []
+        return History()
     saved = torch.load(checkpoint, weights_only=True)
     for name, part in recipe.state.items():
         part.load_state_dict(saved["state"][name])
     torch.set_rng_state(saved["random"])
-    return saved["done"], saved["plans"]
+    return history_of(saved)
+
+
+def history_of(saved: dict[str, object]) -> History:
+    """Of a loaded checkpoint; older ones lack what was not yet remembered."""
+    return History(**{name: saved[name] for name in History.__dataclass_fields__ if name in saved})

@@ -2,11 +2,12 @@
 
 import copy
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, relativistic
+from imgen.losses import LayerStyle, bernoulli, elbo_terms, gradient_penalty, relativistic
 from imgen.metrics import luma
 from imgen.training.augment import augment
 
@@ -28,6 +29,26 @@ class Average(nn.Module):
             mine.lerp_(theirs, 1 - decay)
         for mine, theirs in zip(self.net.buffers(), net.buffers(), strict=True):
             mine.copy_(theirs)
+
+
+@torch.no_grad()
+def remeasured(net: nn.Module, feed: Callable[[nn.Module], object], batches: int = 32) -> nn.Module:
+    """A copy with batch norm measured anew, over what `feed` shows it: an average of weights has statistics of its own."""
+    net = copy.deepcopy(net).train()
+    for norm in net.modules():
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over all that follows
+    for _ in range(batches):
+        feed(net)
+    return net.eval()
+
+
+@torch.no_grad()
+def drawn(net: nn.Module, device: str, count: int = 20) -> Tensor:
+    """The same noise and classes every time."""
+    z = torch.randn(count, net.latent, generator=torch.Generator().manual_seed(0))
+    return net(z.to(device), (torch.arange(count) % net.classes).to(device))
 
 
 def cosine(optimizer: torch.optim.Optimizer, first: float, last: float, progress: float, warm: float = 0.0) -> None:
@@ -64,21 +85,23 @@ class Batches:
 
 
 class Adversarial:
-    """A GAN for a small data set: relativistic loss, R1 and R2 penalties, augmentation, an averaged generator, feature critics.
+    """A GAN that settles: relativistic loss, R1 and R2 penalties, an averaged generator; for small data sets
+    augmentation and critics of features as well.
 
     After R3GAN (arXiv:2501.05441), DiffAugment (arXiv:2006.10738) and Projected GAN (arXiv:2111.01007).
     """
 
     penalty_every = 4  # steps; the weight makes up for it
 
-    def __init__(self, generator, discriminator, critic, batches, *, device, gamma=0.1, rate=1.5e-4, decay=0.998):
+    def __init__(self, generator, discriminator, critic, batches, *, device, gamma=0.1, rate=1.5e-4, decay=0.998, change=augment):
+        """change: what happens to every picture before it is judged."""
         self.generator, self.discriminator, self.critic = (
             net.to(device, memory_format=torch.channels_last) if net else None for net in (generator, discriminator, critic)
         )
         self.average = Average(self.generator, decay)
         judges = nn.ModuleList([net for net in (self.discriminator, self.critic) if net])
         self.judges, self.batches, self.device, self.gamma = judges, batches, device, gamma
-        self.rate = rate
+        self.rate, self.change = rate, change
         self.optimizer_g, self.optimizer_d = adam(self.generator, (0.5, 0.99)), adam(judges, (0.5, 0.99))
         self.state = {
             "generator": self.generator, "judges": judges, "average": self.average,
@@ -86,8 +109,8 @@ class Adversarial:
         }
 
     def judge(self, x: Tensor, label: Tensor) -> Tensor:
-        """Every judge's opinion of the same augmented pictures: (N, K)."""
-        seen = augment(x).contiguous(memory_format=torch.channels_last)
+        """Every judge's opinion of the same changed pictures: (N, K)."""
+        seen = self.change(x).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device, torch.bfloat16):
             return torch.cat([net(seen, label) for net in self.judges], dim=1)
 
@@ -129,16 +152,15 @@ class Adversarial:
 
     @torch.no_grad()
     def weights(self) -> dict[str, Tensor]:
-        """The averaged generator, its batch norm measured anew: the average of the weights has statistics of its own."""
-        net = copy.deepcopy(self.average.net).train()
-        norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # a plain mean over all that follows
-        for _ in range(32):
-            _, label = self.batches()
-            net(torch.randn(len(label), net.latent, device=self.device), label)
-        return net.state_dict()
+        return remeasured(self.average.net, lambda net: net(*self.wishes())).state_dict()
+
+    def sample(self) -> Tensor:
+        return drawn(remeasured(self.average.net, lambda net: net(*self.wishes()), batches=8), self.device)
+
+    def wishes(self) -> tuple[Tensor, Tensor]:
+        """Noise and the labels of real pictures."""
+        _, label = self.batches()
+        return torch.randn(len(label), self.generator.latent, device=self.device), label
 
 
 class Upscale:
@@ -178,6 +200,9 @@ class Upscale:
     def weights(self) -> dict[str, Tensor]:
         return self.average.net.state_dict()
 
+    def sample(self) -> None:
+        """A step's difference is too small to see."""
+
 
 class Stylize:
     """One network, many paintings: perceptual losses of Johnson et al. 2016, styles as in Dumoulin et al. 2017.
@@ -188,7 +213,7 @@ class Stylize:
     small_until = 0.6  # share of the run: half of the pixels teach the strokes as well, in half of the time
 
     def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=2e-3, decay=0.995):
-        """photos (N, 3, S, S) uint8, of which crops of S/2 are seen, and of 3/4 S later on; paintings (1, 3, h, w) in [0, 1]: all styles but one."""
+        """photos (N, 3, S, S) uint8, seen in crops of S/2, later 3/4 S; paintings (1, 3, h, w) in [0, 1]: all styles but one."""
         self.net = net.to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.batches = Batches(photos, torch.zeros(len(photos), dtype=torch.long), batch, device)
@@ -222,6 +247,12 @@ class Stylize:
 
     def weights(self) -> dict[str, Tensor]:
         return self.average.net.state_dict()
+
+    @torch.no_grad()
+    def sample(self) -> Tensor:
+        """One photograph in every style."""
+        photo = self.batches.pictures[:1].float() / 255
+        return torch.cat([self.average.net(photo, style[None]) for style in torch.eye(self.net.styles, device=self.device)])
 
 
 def together(styles: list[dict[str, LayerStyle]]) -> dict[str, LayerStyle]:
@@ -266,9 +297,45 @@ class UsualGAN:
     def weights(self) -> dict[str, Tensor]:
         return self.generator.state_dict()
 
+    def sample(self) -> Tensor:
+        return drawn(copy.deepcopy(self.generator).eval(), self.device)
+
 
 class Elbo:
-    """A VAE: raise the evidence lower bound.  The pixels' own binary likelihood, as Kingma and Welling 2014 for grey pictures."""
+    """A VAE: raise the evidence lower bound.  Grey pixels as coins, as Kingma and Welling 2014; colours need `gaussian`."""
+
+    def __init__(self, net, batches, *, device, rate=1e-3, decay=0.999, likelihood=bernoulli):
+        self.net, self.batches, self.device, self.rate, self.likelihood = net.to(device), batches, device, rate, likelihood
+        self.average = Average(net, decay)
+        self.optimizer = adam(net, (0.9, 0.999))
+        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        cosine(self.optimizer, self.rate, self.rate / 100, progress)
+        x, label = self.batches()
+        with torch.autocast(self.device, torch.bfloat16):
+            mean, log_var = self.net.encode(x, label)
+            z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)  # so that the gradient passes through the sample
+            decoded = self.net.decode(z, label)
+        reconstruction, kl = elbo_terms(decoded.float(), x, mean.float(), log_var.float(), self.likelihood)
+        update(self.optimizer, reconstruction + kl)
+        self.average.update(self.net)
+        return {"reconstruction": reconstruction, "kl": kl}
+
+    def weights(self) -> dict[str, Tensor]:
+        return remeasured(self.average.net, self.reconstruct).state_dict()
+
+    def sample(self) -> Tensor:
+        return drawn(remeasured(self.average.net, self.reconstruct, batches=8), self.device)
+
+    def reconstruct(self, net: nn.Module) -> None:
+        x, label = self.batches()
+        mean, log_var = net.encode(x, label)
+        net.decode(mean + (0.5 * log_var).exp() * torch.randn_like(mean), label)
+
+
+class Autoencode:
+    """Through a narrow code and back, by squared error; then the Gaussian of each class's codes is measured."""
 
     def __init__(self, net, batches, *, device, rate=1e-3, decay=0.999):
         self.net, self.batches, self.device, self.rate = net.to(device), batches, device, rate
@@ -280,13 +347,25 @@ class Elbo:
         cosine(self.optimizer, self.rate, self.rate / 100, progress)
         x, label = self.batches()
         with torch.autocast(self.device, torch.bfloat16):
-            mean, log_var = self.net.encode(x, label)
-            z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)  # so that the gradient passes through the sample
-            logits = self.net.decode(z, label)
-        reconstruction, kl = elbo_terms(logits.float(), x, mean.float(), log_var.float())
-        update(self.optimizer, reconstruction + kl)
+            y = self.net.decode(self.net.encode(x), label)
+        loss = (y - x).square().mean()
+        update(self.optimizer, loss)
         self.average.update(self.net)
-        return {"reconstruction": reconstruction, "kl": kl}
+        return {"squared_error": loss}
 
     def weights(self) -> dict[str, Tensor]:
-        return self.average.net.state_dict()
+        return self.measured(batches=64).state_dict()
+
+    def sample(self) -> Tensor:
+        return drawn(self.measured(batches=8), self.device)
+
+    @torch.no_grad()
+    def measured(self, batches: int) -> nn.Module:
+        net = remeasured(self.average.net, self.reconstruct)
+        codes, labels = zip(*((net.encode(x), label) for x, label in (self.batches() for _ in range(batches))), strict=True)
+        net.measure(torch.cat(codes), torch.cat(labels))
+        return net
+
+    def reconstruct(self, net: nn.Module) -> None:
+        x, label = self.batches()
+        net.decode(net.encode(x), label)

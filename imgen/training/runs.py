@@ -7,18 +7,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from imgen.controls import UserError
 from imgen.image import Frame
-from imgen.losses import StyleObjective
+from imgen.losses import StyleObjective, gaussian
+from imgen.models import mlp_gan
+from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic
 from imgen.models.dcgan import Discriminator, Generator
 from imgen.models.espcn import ESPCN
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
 from imgen.training import data, recipes, weights
-from imgen.training.loop import Recipe, train
+from imgen.training.loop import Recipe, history_of, train
 from imgen.training.teachers import pruned_vgg
 
 STYLE_WEIGHT = 5.0
@@ -38,6 +40,7 @@ PAINTINGS = {  # style -> file in the folder of paintings
     "chinese_landscape": "chinese-landscape_5.jpg",
     "etching_seaport": "unknown_etching_seaport.jpg",
 }
+Make = Callable[[Path, Path | None, str], tuple[Recipe, dict[str, object]]]
 FASHION = ["t_shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle_boot"]
 
 
@@ -45,22 +48,25 @@ FASHION = ["t_shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt",
 class Run:
     """`make(data, teachers, device)` -> the recipe, and the facts that the card's pipeline needs (class names …)."""
 
-    make: Callable[[Path, Path | None, str], tuple[Recipe, dict[str, object]]]
+    make: Make
     steps: int
     batch: int
     starts_from: str = ""  # another run whose matching tensors are a better start than noise
 
 
-def flowers(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-    """data: one folder per class; teachers: holds vgg19_pruned16x/enc5.pt (without it: the discriminator of pixels alone)."""
+def small_gan(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: one folder per class, or pictures without classes; teachers: holds vgg19_pruned16x/enc5.pt (without it: the
+    discriminator of pixels alone).
+    """
     pictures, labels, names = data.classes(folder, 64)
+    classes = max(1, len(names))
     critic = None
     if teachers:
         widths = {"relu2_1": 32, "relu3_1": 64, "relu4_1": 128, "relu5_1": 128}
         features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
-        critic = FeatureCritic(features, widths, len(names))
+        critic = FeatureCritic(features, widths, classes)
     batches = recipes.Batches(pictures, labels, 32, device)
-    recipe = recipes.Adversarial(Generator(len(names)), Discriminator(len(names)), critic, batches, device=device)
+    recipe = recipes.Adversarial(Generator(classes), Discriminator(classes), critic, batches, device=device)
     return recipe, {"classes": names}
 
 
@@ -72,13 +78,52 @@ def usual_flowers(folder: Path, teachers: Path | None, device: str) -> tuple[Rec
     return recipe, {"classes": names}
 
 
-def fashion(npz: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-    pictures, labels = data.digits(npz)
-    batches = recipes.Batches(pictures, labels, 256, device, flip=False)
-    return recipes.Elbo(VAE(len(FASHION)), batches, device=device), {"classes": FASHION}
+def fashion(recipe: Callable[[recipes.Batches, str], Recipe], batch: int) -> Make:
+    """data: fashion_mnist.npz."""
+    def make(npz: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+        pictures, labels = data.digits(npz)
+        return recipe(recipes.Batches(pictures, labels, batch, device, flip=False), device), {"classes": FASHION}
+
+    return make
 
 
-def photos_espcn(scale: int) -> Callable[[Path, Path | None, str], tuple[Recipe, dict[str, object]]]:
+def fashion_vae(latent: int) -> Make:
+    return fashion(lambda batches, device: recipes.Elbo(VAE(len(FASHION), latent=latent), batches, device=device), 256)
+
+
+def fashion_ae(batches: recipes.Batches, device: str) -> Recipe:
+    return recipes.Autoencode(ConvAE(len(FASHION)), batches, device=device)
+
+
+def fashion_gan(networks: Callable[[bool], tuple[nn.Module, nn.Module]]) -> Make:
+    """60,000 pictures need neither augmentation nor critics of features."""
+    def recipe(batches: recipes.Batches, device: str) -> Recipe:
+        settings = {"change": lambda x: x, "rate": 3e-4, "gamma": 0.3}
+        return recipes.Adversarial(*networks(False), None, batches, device=device, **settings)
+
+    return fashion(recipe, 64)
+
+
+def usual_fashion_gan(networks: Callable[[bool], tuple[nn.Module, nn.Module]]) -> Make:
+    return fashion(lambda batches, device: recipes.UsualGAN(*networks(True), batches, device=device), 64)
+
+
+def dense(norm: bool) -> tuple[nn.Module, nn.Module]:
+    return mlp_gan.Generator(len(FASHION)), mlp_gan.Discriminator(len(FASHION))
+
+
+def convolutional(norm: bool) -> tuple[nn.Module, nn.Module]:
+    size = {"side": 28, "channels": 1}
+    return Generator(len(FASHION), latent=64, **size), Discriminator(len(FASHION), norm=norm, **size)
+
+
+def flowers_vae(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    pictures, labels, names = data.classes(folder, 64)
+    batches = recipes.Batches(pictures, labels, 64, device)
+    return recipes.Elbo(ConvVAE(len(names)), batches, device=device, likelihood=gaussian), {"classes": names}
+
+
+def photos_espcn(scale: int) -> Make:
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         return recipes.Upscale(ESPCN(scale), *data.patches(folder, scale), device=device), {"scale": scale}
 
@@ -104,9 +149,17 @@ def painting(path: Path) -> Tensor:
 
 
 RUNS = {
-    "dcgan_flowers64": Run(flowers, 5200, 32),
-    "usual_dcgan_flowers64": Run(usual_flowers, 2600, 64),  # as many pictures
-    "mlp_vae_fashion28": Run(fashion, 12000, 256),
+    "dcgan_flowers64": Run(small_gan, 12000, 32),
+    "usual_dcgan_flowers64": Run(usual_flowers, 6000, 64),  # as many pictures
+    "dcgan_emoji64": Run(small_gan, 12000, 32),
+    "conv_vae_flowers64": Run(flowers_vae, 6000, 64),
+    "mlp_vae_fashion28": Run(fashion_vae(16), 12000, 256),
+    "mlp_vae2d_fashion28": Run(fashion_vae(2), 12000, 256),
+    "conv_ae_fashion28": Run(fashion(fashion_ae, 256), 4000, 256),
+    "mlp_gan_fashion28": Run(fashion_gan(dense), 15000, 64),
+    "usual_mlp_gan_fashion28": Run(usual_fashion_gan(dense), 15000, 64),
+    "dcgan_fashion28": Run(fashion_gan(convolutional), 10000, 64),
+    "usual_dcgan_fashion28": Run(usual_fashion_gan(convolutional), 10000, 64),
     "espcn_x3": Run(photos_espcn(3), 75000, 16),
     "espcn_x4": Run(photos_espcn(4), 30000, 16, starts_from="espcn_x3"),
     "espcn_x2": Run(photos_espcn(2), 30000, 16, starts_from="espcn_x3"),
@@ -140,8 +193,12 @@ def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, se
     checkpoint = checkpoints / f"{name}.pt"
     if not checkpoint.exists():
         raise UserError("nothing_learned", run=name)
-    saved = torch.load(checkpoint, weights_only=True)
-    done, planned = saved["done"], saved["plans"]
-    training = {"run": name, "steps": done, "planned_steps": planned, "pictures_seen": done * RUNS[name].batch}
-    training |= {"seed": seed, "data": folder.stem}
-    return weights.write(name, recipe.weights(), facts, training, out)
+    history = history_of(torch.load(checkpoint, weights_only=True))
+    training = {
+        "run": name, "steps": history.done, "planned_steps": history.plans, "pictures_seen": history.done * RUNS[name].batch,
+        "seed": seed, "data": folder.stem,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    if history.moments:
+        weights.write_replay(name, history, out)
+    return weights.write(name, recipe.weights(), {**facts, "curve": weights.curve(history)}, training, out)

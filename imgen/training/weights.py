@@ -9,6 +9,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from imgen import __version__
+from imgen.image import Picture, animate, to_pixels
+from imgen.sheet import sheet
+from imgen.training.loop import History
 
 
 def write(name: str, tensors: dict[str, Tensor], facts: dict[str, object], training: dict[str, object], folder: Path) -> Path:
@@ -16,7 +19,6 @@ def write(name: str, tensors: dict[str, Tensor], facts: dict[str, object], train
 
     facts: what the pipeline needs (classes, styles …); training: how the weights came to be.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.safetensors"
     save_file({key: stored(value) for key, value in tensors.items()}, path)
     data = path.read_bytes()
@@ -29,6 +31,22 @@ def write(name: str, tensors: dict[str, Tensor], facts: dict[str, object], train
     }
     (folder / f"{name}.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
+
+
+def curve(history: History, points: int = 100) -> dict[str, list[float]]:
+    """The losses, thinned out to about `points` means: {"step": […], "generator": […], …}."""
+    if not history.losses:
+        return {}
+    share = -(-len(history.losses) // points)
+    parts = [history.losses[n : n + share] for n in range(0, len(history.losses), share)]
+    means = {name: [float(f"{sum(one[name] for one in part) / len(part):.4g}") for part in parts] for name in history.losses[0]}
+    return means | {"step": [part[-1]["step"] for part in parts]}
+
+
+def write_replay(name: str, history: History, folder: Path) -> None:
+    """`<card>.webp`: a film of what it drew at each remembered moment, the same wishes every time."""
+    sheets = [sheet([Picture(to_pixels(x.float() / 255)) for x in pictures], columns=5) for _, pictures in history.moments]
+    (folder / f"{name}.webp").write_bytes(animate(sheets, seconds=0.4, lossless=False))
 
 
 def stored(value: Tensor) -> Tensor:

@@ -2,12 +2,24 @@
 
 import gradio as gr
 
+from imgen.ui.keep import Keep
 from imgen.ui.language import t
 from imgen.ui.workbench import Workbench
 
 
-def generate_tab() -> Workbench:
-    return Workbench("generate", _gallery, lambda now: now.shown)
+class Gallery(Workbench):
+    """Many results, of which a visitor may keep some."""
+
+    def __init__(self):
+        super().__init__("generate", _gallery, lambda now: now.shown)
+
+    def make_outcome(self) -> None:
+        super().make_outcome()
+        self.keep = Keep()
+
+
+def generate_tab() -> Gallery:
+    return Gallery()
 
 
 def _gallery(value: list[str] | None) -> gr.Gallery:

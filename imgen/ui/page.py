@@ -34,6 +34,7 @@ def build() -> gr.Blocks:
         for bench in benches.values():
             connect(bench)
             publish(bench)
+        benches["generate"].keep.connect(benches["generate"].result, benches["generate"].chosen)
         for bench in benches.values():
             for task, button in bench.send.items():
                 connect_send(button, bench, benches[task], tabs)
