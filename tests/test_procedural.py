@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgen import curves, handwriting, procedural
+from imgen import curves, handwriting, procedural, solids
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card, find_maker
 from imgen.controls import UserError
@@ -125,7 +125,7 @@ def test_a_triangle_that_faces_the_light_is_brighter():
     assert dull[0] - dull[1] == pytest.approx(0.5 * 0.85 * 0.5, abs=0.01)
 
 
-@pytest.mark.parametrize("body", procedural.BODIES)
+@pytest.mark.parametrize("body", solids.BODIES)
 def test_bodies_are_closed_and_their_triangles_look_outwards(body):
     corners, faces = body(2, np.random.default_rng(5))
     a, b, c = corners[faces].transpose(1, 0, 2)
@@ -160,7 +160,7 @@ def test_as_much_is_water_as_was_asked_for(share, monkeypatch):
 
 def test_the_side_towards_the_light_is_the_brighter_one(monkeypatch):
     monkeypatch.setattr(procedural, "PALETTES", [("#808080",) * 6])
-    monkeypatch.setattr(procedural, "BODIES", [procedural.boulder])  # no holes, whose far side would be lit instead
+    monkeypatch.setattr(procedural, "BODIES", [solids.boulder])  # no holes, whose far side would be lit instead
     for seed in range(4):
         pictures = (procedural.mesh(128, np.random.default_rng(seed), light=angle) for angle in (0, 90, 180, 270))
         right, above, left, below = (picture.pixels[32:96, 32:96].mean(-1) for picture in pictures)
