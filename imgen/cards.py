@@ -57,7 +57,7 @@ class Card:
 
     name: str
     task: str
-    net: Net
+    net: Net | None  # None: a rule, with nothing to learn
     pipeline: Callable[..., Iterator[Frame]]
     paper: Paper
     license: str  # SPDX of the weights
@@ -115,10 +115,11 @@ class Card:
         values = checked(knobs_of(pipeline, self.facts), knobs)
         net = yield from self.prepare()
         began, frame = time.perf_counter(), None
-        for frame in _without_gradients(pipeline(net, *pictures, **values)):
+        frames = pipeline(net, *pictures, **values)
+        for frame in frames if net is None else _without_gradients(frames):
             if frame.done < frame.total:
                 yield frame
-        facts = {"seconds": round(time.perf_counter() - began, 3), "device": device.name(device.best())}
+        facts = {"seconds": round(time.perf_counter() - began, 3), "device": device.name("cpu" if net is None else device.best())}
         made = {"card": self.name, "knobs": values, **_how(net), "version": __version__}
         results = [replace(picture, record={**picture.record, **made, "number": n}) for n, picture in enumerate(frame.pictures)]
         yield replace(frame, done=frame.total, pictures=results, facts={**frame.facts, **facts, **made})
@@ -147,8 +148,10 @@ _loaded: "OrderedDict[str, nn.Module]" = OrderedDict()
 _lock = threading.Lock()
 
 
-def load(card: Card, path: Path | None = None) -> "nn.Module":
+def load(card: Card, path: Path | None = None) -> "nn.Module | None":
     """The card's net with its weights, on the fastest device, kept for the next time.  Raises UserError if they do not fit."""
+    if card.net is None:
+        return None
     with _lock:
         if card.name not in _loaded:
             _loaded[card.name] = _fresh(card, path)
@@ -203,7 +206,7 @@ def _without_gradients(frames: Iterator[Frame]) -> Iterator[Frame]:
         frames.close()
 
 
-def _how(net: "nn.Module") -> dict[str, str]:
+def _how(net: "nn.Module | None") -> dict[str, str]:
     """Precision, for the record of a result."""
-    weight = next(net.parameters(), None)
+    weight = None if net is None else next(net.parameters(), None)
     return {"precision": "float32" if weight is None else str(weight.dtype).removeprefix("torch.")}

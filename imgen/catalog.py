@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 from imgen.cards import Card, Net, Paper
 from imgen.controls import UserError
+from imgen.handwriting import characters, digits
 from imgen.hub import WeightFile
 from imgen.image import Picture
+from imgen.pipelines.draw import drawing
 from imgen.pipelines.generate import generate
 from imgen.pipelines.stylize import stylize
 from imgen.pipelines.upscale import interpolate, upscale
+from imgen.procedural import lines, mesh, noise, splines, triangles, voronoi
 
 DCGAN = Paper(
     "Unsupervised representation learning with deep convolutional generative adversarial networks",
@@ -28,10 +31,24 @@ TRANSFER = Paper(
     "Perceptual losses for real-time style transfer and super-resolution", "Johnson, Alahi, Fei-Fei", 2016, "1603.08155"
 )
 INTERPOLATION = {"lanczos": LANCZOS, "bicubic": KEYS, "bilinear": KEYS, "nearest": KEYS}
+RULES = {
+    lines: Paper("Point and line to plane", "Kandinsky", 1926),
+    splines: Paper("A practical guide to splines", "de Boor", 1978),
+    mesh: Paper("Models of light reflection for computer synthesized pictures", "Blinn", 1977),
+    triangles: Paper("Tilings and patterns", "Grünbaum, Shephard", 1987),
+    voronoi: Paper("A cellular texture basis function", "Worley", 1996),
+    noise: Paper("An image synthesizer", "Perlin", 1985),
+    digits: Paper("A class of local interpolating splines", "Catmull, Rom", 1974),
+    characters: Paper("Hairy brushes", "Strassmann", 1986),
+}
 
 CARDS = [
     Card("dcgan_flowers64", "generate", Net("dcgan:Generator", classes=5), generate, DCGAN, "MIT", lesson="dcgan"),
     Card("mlp_vae_fashion28", "generate", Net("vae:VAE", classes=10), generate, VAE, "MIT", lesson="vae"),
+    *(
+        Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn")
+        for rule, paper in RULES.items()
+    ),
     *(
         Card(f"espcn_x{scale}", "upscale", Net("espcn:ESPCN", scale=scale), upscale, ESPCN, "MIT", lesson="espcn")
         for scale in (4, 3, 2)
@@ -67,6 +84,6 @@ def find_maker(pictures: Sequence[Picture]) -> Card:
     if len(names) > 1:
         raise UserError("pictures_of_one_model")
     card = CATALOG.get(names.pop())
-    if card is None or card.task != "generate":
+    if card is None or card.task != "generate" or card.net is None:  # a rule has no latent space
         raise UserError("picture_without_place")
     return card

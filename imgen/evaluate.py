@@ -81,7 +81,8 @@ def generation(card: Card, folder: Path, teachers: Path | None) -> Scores:
         "floor_kid_x1000": round(1000 * kernel_distance(real, train), 2),
         "samples": SAMPLES, "held_out": len(held),
     }
-    return scores | (bound(card, *data.digits(folder, "test")) if hasattr(_net(card), "encode") else {})
+    encodes = card.net is not None and hasattr(_net(card), "encode")
+    return scores | (bound(card, *data.digits(folder, "test")) if encodes else {})
 
 
 def evenly(pictures: "Tensor", count: int) -> "Tensor":
@@ -196,6 +197,8 @@ def _square(pixels: np.ndarray, side: int) -> np.ndarray:
 
 def parameters(card: Card) -> int:
     """How many numbers the card's net has learned, counted without making them."""
+    if card.net is None:
+        return 0
     import torch
 
     with torch.device("meta"):

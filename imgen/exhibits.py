@@ -131,6 +131,8 @@ def journey(seed: int = 7) -> Picture:
 
 def has_weights(card: Card) -> bool:
     """Trained, or nothing to train: a net that was only just built would draw nonsense."""
+    if card.net is None:
+        return True
     return card.ready and (card.weights is not None or not any(True for _ in card.net.build().parameters()))
 
 
@@ -207,8 +209,17 @@ def transfer() -> Picture:
     return stacked([sheet([cells[:4]], above=names[:4]), sheet([cells[4:]], above=names[4:])])
 
 
+def drawn() -> Picture:
+    """One picture of each rule."""
+    cards = [card for card in CARDS if card.net is None]
+    names = [card.name.removeprefix("draw_") for card in cards]
+    cells = [card(count=9, seed=9, size=224).pictures[n] for n, card in enumerate(cards, 1)]  # no two in the same colours
+    return stacked([sheet([cells[n : n + 4]], above=names[n : n + 4]) for n in (0, 4)])
+
+
 LESSONS: dict[str, Callable[[], Picture]] = {
-    "dcgan": dcgan, "vae": vae, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan, "transfer": transfer,
+    "dcgan": dcgan, "vae": vae, "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
+    "transfer": transfer,
 }
 
 

@@ -13,8 +13,8 @@ from imgen.catalog import CARDS, CATALOG
 from imgen.controls import Choice, Seed, Slider
 from imgen.texts import LANGUAGES, lesson, text
 
-BUNDLED = [card for card in CARDS if card.source is None and card.net.where.split(":")[0] != "interpolation"]
-WITH_NETS = [card for card in CARDS if card.net.where.split(":")[0] != "interpolation"]
+WITH_NETS = [card for card in CARDS if card.net and card.net.where.split(":")[0] != "interpolation"]
+BUNDLED = [card for card in WITH_NETS if card.source is None]
 
 
 def each(chosen):

@@ -10,8 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"app"}, {"ui", "__main__"}, {"readme", "exhibits"}, {"evaluate"}, {"bench"}, {"training"}, {"catalog"}, {"cards"},
-    {"models", "pipelines"},
-    {"hub", "resample", "sheet", "drawings", "tiles", "losses", "metrics"}, {"image"}, {"device", "controls", "texts"}, {"imgen"},
+    {"models", "pipelines"}, {"handwriting"}, {"procedural"}, {"solids"},
+    {"hub", "resample", "sheet", "drawings", "curves", "tiles", "losses", "metrics"},
+    {"image"}, {"device", "controls", "texts"}, {"imgen"},
 ]  # from the roof down
 HEIGHT = {room: -n for n, rooms in enumerate(FLOORS) for room in rooms}
 FILES = [ROOT / "app.py", *(ROOT / "imgen").rglob("*.py")]

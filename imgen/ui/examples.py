@@ -16,7 +16,8 @@ def strip(card: Card, files: list[Path], opened: list[Path]) -> str:
     label = card.knobs.get("label")
     if not thumbs and label:
         classes = [option for option in label.options if option != label.control.every and f"option_{option}" in WORDS]
-        thumbs = [(f"label={one}", path, both(f"option_{one}")) for one, path in zip(classes, opened, strict=False)]
+        ask = f"card={card.name}&label="
+        thumbs = [(ask + one, path, both(f"option_{one}")) for one, path in zip(classes, opened, strict=False)]
     if not thumbs:
         return ""
     return f'<h3>{both("examples")}</h3><div class="thumbs">' + "".join(thumb(*parts) for parts in thumbs) + "</div>"

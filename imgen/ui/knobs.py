@@ -9,7 +9,7 @@ from imgen.controls import SEEDS, Choice, Knob, Seed, Slider, UserError
 from imgen.texts.words import WORDS
 from imgen.ui.language import t
 
-PILLS = 12  # more options than that go into a list that drops down
+PILLS = 120  # letters: options that need more go into a list that drops down
 
 
 def _unchecked(self, payload):
@@ -51,7 +51,7 @@ def widget(kinds: list[Knob], knob: Knob | None, value: object) -> gr.components
         case Seed():
             return SeedKnob(precision=0, minimum=0, maximum=SEEDS - 1, **settings)
         case Choice():
-            return (ListKnob if max(len(k.options) for k in kinds) > PILLS else PillsKnob)(**settings)
+            return (ListKnob if max(len("".join(k.options)) for k in kinds) > PILLS else PillsKnob)(**settings)
         case Slider():
             return SliderKnob(**settings)
 
