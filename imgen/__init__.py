@@ -1,7 +1,7 @@
 """imgen: make, enlarge and restyle pictures with convolutional networks, and see how each one works.
 
-    from imgen import CATALOG, decode, encode
-    result = CATALOG["espcn_x4"](decode("photo.jpg"))
+    from imgen import decode, encode, find_card
+    result = find_card("espcn_x4")(decode("photo.jpg"))
 
 The names below are imported when they are first asked for, so that `import imgen` costs nothing.
 """
@@ -10,7 +10,8 @@ import importlib
 
 __version__ = "0.1.0"
 _HOME = {
-    "CATALOG": "catalog", "Card": "cards", "load": "cards", "Picture": "image", "decode": "image", "encode": "image",
+    "CATALOG": "catalog", "find_card": "catalog", "Card": "cards", "load": "cards",
+    "Picture": "image", "decode": "image", "encode": "image",
     "UserError": "controls",
 }
 __all__ = [*_HOME, "__version__"]

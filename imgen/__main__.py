@@ -80,7 +80,7 @@ def run_card(card: Card, paths: list[Path], out: Path, knobs: dict[str, object])
         return
     todo = list(inputs(paths))
     if not todo:
-        raise UserError("pictures_needed", needed=card.pictures, came=0)
+        raise UserError("picture_first")
     if out.suffix and len(todo) > 1:
         raise UserError("folder_needed", name=out.name)
     failed, taken = [], set()

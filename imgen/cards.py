@@ -7,7 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +65,6 @@ class Card:
     source: hub.WeightFile | None = None  # of a third party's weights
     convert: str = ""  # function of the model file that renames a third party's tensors
     exact: bool = False  # float32 even where bfloat16 is faster
-    opening: dict[str, object] = field(default_factory=dict)  # knobs that the page opens with
 
     @cached_property
     def facts(self) -> dict[str, object]:
@@ -103,6 +102,8 @@ class Card:
 
     def run(self, *pictures: Picture, **knobs: object) -> Iterator[Frame]:
         """`do` what the card is for."""
+        if self.pictures and not pictures:
+            raise UserError("picture_first")
         if len(pictures) != self.pictures:
             raise UserError("pictures_needed", needed=self.pictures, came=len(pictures))
         yield from self.do(self.pipeline, *pictures, **knobs)

@@ -62,8 +62,7 @@ CARDS = [
         source=WeightFile("wkrettek/real-esrgan-models", "realesrgan_x4plus.safetensors", "main", None, 67_000_000),
         convert="convert",
     ),
-    Card("transfer_paintings", "stylize", Net("transfer:TransferNet", styles=13), stylize, TRANSFER, "MIT", lesson="transfer",
-         opening={"style": "starry_night", "second": "great_wave"}),
+    Card("transfer_paintings", "stylize", Net("transfer:TransferNet", styles=13), stylize, TRANSFER, "MIT", lesson="transfer"),
 ]
 CATALOG = {card.name: card for card in CARDS}
 TASKS = tuple(dict.fromkeys(card.task for card in CARDS))

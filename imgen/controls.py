@@ -91,10 +91,15 @@ class Knob:
         except (TypeError, ValueError):
             raise UserError("knob_not_a_number", knob=self.name, value=str(value)[:40]) from None
         if not low <= number <= high:  # also catches nan
-            raise UserError("knob_out_of_range", knob=self.name, value=str(value)[:40], low=f"{low:g}", high=f"{high:g}")
+            raise UserError("knob_out_of_range", knob=self.name, value=str(value)[:40], low=plain(low), high=plain(high))
         if whole and number != int(number):
             raise UserError("knob_not_whole", knob=self.name, value=str(value)[:40])
         return number
+
+
+def plain(number: float) -> str:
+    """4294967295, not 4.29497e+09; 0.5."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 def knobs_of(pipeline: Callable, facts: Mapping[str, object]) -> dict[str, Knob]:

@@ -103,7 +103,7 @@ def openings() -> dict[str, list[Picture]]:
     for task in TASKS:
         card = next(card for card in CARDS if card.task == task)
         if has_weights(card):
-            results[task] = card(*([first_example(task)] if card.pictures else []), **card.opening).pictures
+            results[task] = card(*([first_example(task)] if card.pictures else [])).pictures
     return results
 
 

@@ -125,12 +125,12 @@ def shown(bench) -> str:
 
 
 def new_result(page, bench, before: str) -> str:
-    """Wait for the end of a run: the status line says so, and another picture is shown."""
-    bench.locator(".status.done").wait_for()
+    """Wait for the end of a run: another picture is shown, and the status line, which may show some on the way, says so."""
     deadline = time.monotonic() + 15
     while shown(bench) == before:
         assert time.monotonic() < deadline, "no new picture"
         page.wait_for_timeout(50)
+    bench.locator(".status.done").wait_for()
     return shown(bench)
 
 

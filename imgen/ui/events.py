@@ -30,8 +30,10 @@ def connect(bench: Workbench) -> None:
     outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop]
     bench.running = bench.run.click(runner(bench), [bench.picker, *picture, *knobs], outputs, **WORK, **PRIVATE)
     bench.stop.click(halt, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
-    card = [bench.about, *knobs, bench.lesson]
-    bench.picker.input(chooser(bench), [bench.picker, *knobs], card, **AT_ONCE)
+    card = [bench.about, *knobs, bench.lesson, bench.status]
+    chosen = bench.picker.input(chooser(bench), [bench.picker, *knobs], card, **AT_ONCE)
+    if not bench.source:  # what another model drew would look like this one's
+        press_run(bench, chosen)
     bench.growth.connect(bench.picker, **AT_ONCE)
     bench.fold.expand(teach, bench.picker, bench.lesson, **AT_ONCE)
     wished = [*picture, bench.picker, *card]
@@ -105,7 +107,8 @@ def chooser(bench: Workbench):
         with Trouble(request):
             card = find_card(card_name)
             kept = dict(zip(bench.widgets, values, strict=True))
-            return [report.about(card), *updates(bench.widgets, card, kept), lesson.markdown(card, language_of(request))]
+            return [report.about(card), *updates(bench.widgets, card, kept), lesson.markdown(card, language_of(request)),
+                    report.status(both("status_ready"))]
 
     return choose
 

@@ -21,12 +21,16 @@ class SliderKnob(gr.Slider):
     is_template, preprocess = True, _unchecked  # a template is drawn in the browser by its parent
 
 
+def _any_text(self):
+    return {"type": "string"}  # of an endpoint: each card has options of its own, told in its description
+
+
 class ListKnob(gr.Dropdown):
-    is_template, preprocess = True, _unchecked
+    is_template, preprocess, api_info = True, _unchecked, _any_text
 
 
 class PillsKnob(gr.Radio):
-    is_template, preprocess = True, _unchecked
+    is_template, preprocess, api_info = True, _unchecked, _any_text
 
 
 class SeedKnob(gr.Number):

@@ -16,7 +16,7 @@ from imgen.ui.work import Trouble, gpu
 
 
 def mapped() -> list[Card]:
-    return [card for card in CARDS if card.net.settings.get("latent") == 2]
+    return [card for card in CARDS if card.net and card.net.settings.get("latent") == 2]
 
 
 class LatentMap:

@@ -23,12 +23,38 @@ HEADER = """
 <a href="?language=en" lang="en">English</a><a href="?language=zh" lang="zh">中文</a>
 </nav></header>"""
 
+SWITCH = """
+const tabs = () => [...document.querySelectorAll('.tabs [role=tab]')];
+const asked = new URLSearchParams(location.search).get('tab');
+const open = tries => { const tab = tabs()[asked]; tab ? tab.click() : tries && setTimeout(open, 100, tries - 1); };
+if (asked) open(50);
+for (const link of element.querySelectorAll('nav a'))
+  link.addEventListener('click', () => {  // the theme and the tab stay
+    const query = new URLSearchParams(location.search);
+    query.set('language', link.lang);
+    query.set('tab', Math.max(0, tabs().findIndex(tab => tab.ariaSelected === 'true')));
+    link.href = '?' + query;
+  });
+"""
+
+
+class Page(gr.Blocks):
+    def get_api_info(self, *args, **kwargs):
+        """Gradio's page about the endpoints cannot translate: there a parameter goes by its name."""
+        info = super().get_api_info(*args, **kwargs)
+        for endpoint in info["named_endpoints"].values():
+            for parameter in endpoint["parameters"]:
+                parameter["label"] = parameter["parameter_name"]
+            for returned, name in zip(endpoint["returns"], ("result", "made"), strict=True):
+                returned["label"] = name
+        return info
+
 
 def build() -> gr.Blocks:
     """The page, not yet served; torch is not imported."""
     gr.set_static_paths([ASSETS, *{path.parent for task in TASKS for path in example_files(task)}])
-    with gr.Blocks(title="imgen", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(HEADER.format(sentence=both("app_sentence")), elem_classes="header")
+    with Page(title="imgen", analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(HEADER.format(sentence=both("app_sentence")), js_on_load=SWITCH, elem_classes="header")
         with gr.Tabs(selected="generate", overflow_behavior="wrap", elem_classes="tabs") as tabs:
             benches = {bench.task: bench for bench in (generate_tab(), upscale_tab(), stylize_tab())}
         for bench in benches.values():

@@ -60,8 +60,7 @@ def code(card: Card, knobs: Mapping[str, object]) -> str:
     picture = ['decode("picture.png")'] if card.pictures else []
     settings = ", ".join([*picture, *(f"{name}={_plain(value)!r}" for name, value in knobs.items())])
     python = (
-        "from pathlib import Path\n\nfrom imgen.catalog import find_card\n"
-        f"from imgen.image import {'decode, ' if picture else ''}encode\n\n"
+        f"from pathlib import Path\n\nfrom imgen import {'decode, ' if picture else ''}encode, find_card\n\n"
         f'result = find_card("{card.name}")({settings})\n'
         "for n, picture in enumerate(result.pictures):\n"
         '    Path(f"result-{n}.png").write_bytes(encode(picture))'
@@ -69,7 +68,7 @@ def code(card: Card, knobs: Mapping[str, object]) -> str:
     files = "picture.png -o result.png" if picture else "-o results/"
     command = [f"python -m imgen run {card.name} {files}"]
     command += [f"--{name} {_plain(value)}" for name, value in knobs.items()]
-    parts = [(both("code_python"), python), (both("code_command"), " ".join(command))]
+    parts = [(both("code_python"), python), (both("code_command"), " \\\n    ".join(command))]
     body = "".join(f"<h4>{title}</h4><pre><code>{escape(text)}</code></pre>" for title, text in parts)
     return f'<details class="code"><summary>{both("show_code")}</summary><p>{both("code_hint")}</p>{body}</details>'
 

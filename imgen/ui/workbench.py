@@ -69,7 +69,7 @@ class Workbench:
             self.record = peek(self.opened[0])[1]
             self.card = next((card for card in self.cards if card.name == self.record.get("card")), self.card)
         defaults = {name: knob.default for name, knob in self.card.knobs.items()}
-        self.values = {**defaults, **self.card.opening, **self.record.get("knobs", {})}
+        self.values = {**defaults, **self.record.get("knobs", {})}
 
     def opening_value(self) -> object:
         paths = [str(path) for path in self.opened]
@@ -115,7 +115,9 @@ class Workbench:
         with gr.Row(elem_classes="actions"):
             label, value = t(f"download_picture{'s' if len(paths) > 1 else ''}"), bundle(paths, self.card.name) if paths else None
             self.download = Download(label, value=value, size="sm")
-            self.send = {task: gr.Button(t(f"send_to_{task}"), size="sm") for task in ("upscale", "stylize") if task != self.task}
+            chosen = "" if self.source else "chosen_"
+            tasks = [task for task in ("upscale", "stylize") if task != self.task]
+            self.send = {task: gr.Button(t(f"send_{chosen}to_{task}"), size="sm") for task in tasks}
         self.code = gr.HTML(report.code(self.card, self.values), elem_classes="code-fold")
 
     def opening_status(self) -> str:
