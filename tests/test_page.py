@@ -253,6 +253,24 @@ def test_what_only_developers_understand_is_not_shown(visit, caplog):
     assert "a secret of the server" in caplog.text
 
 
+def test_a_switch_of_language_keeps_the_tab_and_the_theme(visit, address):
+    page = visit()
+    page.goto(f"{address}?__theme=dark")
+    tab(page, "stylize")
+    page.get_by_role("link", name="中文").click()
+    page.get_by_role("tab", name="风格迁移", selected=True).wait_for()
+    assert page.locator("body.dark, .dark").count() and "language=zh" in page.url
+
+
+def test_another_generator_draws_at_once(visit):
+    page = visit()
+    bench = tab(page, "generate")
+    before = shown(bench)
+    pick(bench, "draw_voronoi")
+    new_result(page, bench, before)
+    assert "pictures of 256×256" in bench.locator(".status").inner_text()
+
+
 def test_the_language_can_be_switched(visit):
     page = visit("zh-CN")
     assert "图像生成" in page.inner_text("body") and "Generation" not in page.inner_text("body")
@@ -290,6 +308,9 @@ def test_each_task_has_one_endpoint(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert sorted(endpoints) == ["/generate", "/stylize", "/upscale"]
     assert [p["parameter_name"] for p in endpoints["/upscale"]["parameters"]][:2] == ["card", "picture"]
+    for endpoint in endpoints.values():
+        assert [p["label"] for p in endpoint["parameters"]] == [p["parameter_name"] for p in endpoint["parameters"]]
+        assert [r["label"] for r in endpoint["returns"]] == ["result", "made"]
 
 
 def test_the_endpoints_answer(client, photo):

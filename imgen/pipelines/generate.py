@@ -16,7 +16,7 @@ def generate(
     net: "nn.Module", *,
     label: Annotated[str, Choice("classes", every="all")] = "all",
     count: Annotated[int, Slider(1, 64, 1)] = 20,
-    seed: Annotated[int, Seed()] = 7,
+    seed: Annotated[int, Seed()] = 10,
     truncation: Annotated[float, Slider(0.0, 1.5, 0.05, more=True)] = 1.0,
 ) -> Iterator[Frame]:
     """Draw `count` pictures of a class (or of all classes in turn) from `seed`.

@@ -26,7 +26,10 @@ HEADER = """
 SWITCH = """
 const tabs = () => [...document.querySelectorAll('.tabs [role=tab]')];
 const asked = new URLSearchParams(location.search).get('tab');
-const open = tries => { const tab = tabs()[asked]; tab ? tab.click() : tries && setTimeout(open, 100, tries - 1); };
+const open = tries => {  // a tab that is only just drawn does not listen yet
+  const tab = tabs()[asked];
+  if (tab?.ariaSelected !== 'true' && tries) { tab?.click(); setTimeout(open, 100, tries - 1); }
+};
 if (asked) open(50);
 for (const link of element.querySelectorAll('nav a'))
   link.addEventListener('click', () => {  // the theme and the tab stay
