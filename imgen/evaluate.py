@@ -1,6 +1,7 @@
 """What a card is worth, in figures: each task in its own measure, on pictures that training never saw."""
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,7 +83,7 @@ def generation(card: Card, folder: Path, teachers: Path | None) -> Scores:
         "samples": SAMPLES, "held_out": len(held),
     }
     encodes = card.net is not None and hasattr(_net(card), "encode")
-    return scores | (bound(card, *data.digits(folder, "test")) if encodes else {})
+    return scores | (coding(card, *data.digits(folder, "test")) if encodes else {})
 
 
 def evenly(pictures: "Tensor", count: int) -> "Tensor":
@@ -91,14 +92,17 @@ def evenly(pictures: "Tensor", count: int) -> "Tensor":
 
 
 def samples(card: Card, count: int) -> Iterator[Picture]:
-    """`count` pictures, classes in turn."""
-    at_once = int(card.knobs["count"].control.high)
+    """`count` pictures, classes in turn, each as often as another."""
+    most, classes = int(card.knobs["count"].control.high), max(1, len(card.facts.get("classes", ())))
+    at_once = most - most % classes
     for start in range(0, count, at_once):
         yield from card(count=min(at_once, count - start), seed=start).pictures
 
 
-def bound(card: Card, pictures: "Tensor", labels: "Tensor") -> Scores:
-    """−ELBO in nats per picture of the test part, one sample of z each, and its two halves."""
+def coding(card: Card, pictures: "Tensor", labels: "Tensor") -> Scores:
+    """How well codes serve: of a plain autoencoder the PSNR (dB) over all pixels of its reconstructions; of a variational one
+    −ELBO in nats per picture, one sample of z each, and its two halves.
+    """
     import torch
 
     from imgen.losses import elbo_terms
@@ -106,7 +110,10 @@ def bound(card: Card, pictures: "Tensor", labels: "Tensor") -> Scores:
     net, generator = _net(card).float(), torch.Generator().manual_seed(0)
     with torch.inference_mode():
         x = pictures.float() / 255
-        mean, log_var = net.encode(x, labels)
+        code = net.encode(x, labels)
+        if not isinstance(code, tuple):
+            return {"reconstruction_psnr": round(-10 * math.log10((net.decode(code, labels) - x).square().mean().item()), 2)}
+        mean, log_var = code
         z = mean + (log_var / 2).exp() * torch.randn(mean.shape, generator=generator)
         reconstruction, kl = elbo_terms(net.decode(z, labels), x, mean, log_var)
     parts = {"nats_per_picture": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}

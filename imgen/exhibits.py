@@ -16,6 +16,7 @@ from imgen.cards import Card
 from imgen.catalog import CARDS, TASKS, find_card
 from imgen.controls import UserError
 from imgen.image import Picture, encode
+from imgen.texts import text
 
 ASSETS = Path(__file__).parent / "assets"
 INK, PAPER = (40, 40, 48), (255, 255, 255)
@@ -147,14 +148,28 @@ def dcgan() -> Picture:
     """One row a class, the same noise in a column."""
     card = trained("dcgan_flowers64")
     names = card.facts["classes"]
-    return sheet([card(label=name, count=9, seed=7).pictures for name in names], beside=names)
+    rows = [card(label=name, count=9, seed=7).pictures for name in names]
+    return sheet(rows, beside=[text(f"option_{name}", "en") for name in names])
 
 
 def vae() -> Picture:
-    card = trained("mlp_vae_fashion28")
+    return clothes("mlp_vae_fashion28")
+
+
+def gan() -> Picture:
+    return clothes("mlp_gan_fashion28")
+
+
+def autoencoder() -> Picture:
+    return clothes("conv_ae_fashion28")
+
+
+def clothes(name: str) -> Picture:
+    """One row a class, the same noise in a column."""
+    card = trained(name)
     names = card.facts["classes"]
     rows = [[enlarged(picture, 2) for picture in card(label=name, count=12, seed=7).pictures] for name in names]
-    return sheet(rows, beside=names)
+    return sheet(rows, beside=[text(f"option_{name}", "en") for name in names])
 
 
 def espcn() -> Picture:
@@ -205,7 +220,7 @@ def transfer() -> Picture:
     styles = card.knobs["style"].options[:7]
     painted = [photo, *(card(photo, style=name).pictures[0] for name in styles)]
     cells = [resized(p, 230, Image.Resampling.LANCZOS) for p in painted]
-    names = ["original", *styles]
+    names = ["original", *(text(f"option_{style}", "en").split(" · ")[0] for style in styles)]
     return stacked([sheet([cells[:4]], above=names[:4]), sheet([cells[4:]], above=names[4:])])
 
 
@@ -218,7 +233,8 @@ def drawn() -> Picture:
 
 
 LESSONS: dict[str, Callable[[], Picture]] = {
-    "dcgan": dcgan, "vae": vae, "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
+    "dcgan": dcgan, "gan": gan, "vae": vae, "autoencoder": autoencoder,
+    "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
     "transfer": transfer,
 }
 

@@ -8,6 +8,7 @@ from imgen.texts import text
 
 ROOT = Path(__file__).parent.parent
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "imgen" / "texts" / "zh" / "README.md"}
+NONE = "–"
 BEGIN, END = "<!-- models -->", "<!-- /models -->"
 Row = dict[str, object]
 
@@ -49,18 +50,19 @@ def paper(row: Row) -> str:
 
 
 def figures(row: Row, language: str) -> str:
-    """The stored scores, each with the data it was measured on."""
+    """The stored scores, each with the data it was measured on.  row: a summary, or the facts of a card."""
     parts = []
     for data, scores in row["scores"].items():
         if isinstance(scores, dict):
             named = ", ".join(f"{text(f'score_{k}', language)} {v:g}" for k, v in scores.items() if f"score_{k}" in SHOWN)
             parts.append(f"{data}: {named}")
-    return "; ".join(parts) or "–"
+    return "; ".join(parts) or NONE
 
 
 SHOWN = {
     "score_psnr", "score_ssim", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
-    "score_nats_per_picture", "score_objective", "score_gatys_50_evaluations", "score_gatys_100_evaluations",
+    "score_nats_per_picture", "score_reconstruction_psnr",
+    "score_objective", "score_gatys_50_evaluations", "score_gatys_100_evaluations",
 }
 
 

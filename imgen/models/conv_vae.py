@@ -63,8 +63,8 @@ class ConvAE(nn.Module):
         self.register_buffer("mean", torch.zeros(classes, latent))
         self.register_buffer("spread", torch.eye(latent).repeat(classes, 1, 1))  # Cholesky factors of the covariances
 
-    def encode(self, x: Tensor) -> Tensor:
-        """x (N, channels, side, side) in [0, 1] -> code (N, latent)."""
+    def encode(self, x: Tensor, label: Tensor) -> Tensor:
+        """x (N, channels, side, side) in [0, 1], label (N,), not asked -> code (N, latent)."""
         return self.encoder(x)
 
     def decode(self, code: Tensor, label: Tensor) -> Tensor:

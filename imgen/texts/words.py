@@ -281,6 +281,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "score_ssim": ("SSIM", "SSIM"),
     "score_kid_x1000": ("KID ×1000", "KID ×1000"),
     "score_floor_kid_x1000": ("floor", "下限"),
+    "score_reconstruction_psnr": ("reconstruction PSNR dB", "重建 PSNR（dB）"),
     "score_usual_kid_x1000": ("usual DCGAN recipe", "通常的 DCGAN 训练"),
     "score_nats_per_picture": ("−ELBO nats per picture", "每张图 −ELBO（nat）"),
     "score_objective": ("style objective", "风格目标函数"),

@@ -347,7 +347,7 @@ class Autoencode:
         cosine(self.optimizer, self.rate, self.rate / 100, progress)
         x, label = self.batches()
         with torch.autocast(self.device, torch.bfloat16):
-            y = self.net.decode(self.net.encode(x), label)
+            y = self.net.decode(self.net.encode(x, label), label)
         loss = (y - x).square().mean()
         update(self.optimizer, loss)
         self.average.update(self.net)
@@ -362,10 +362,10 @@ class Autoencode:
     @torch.no_grad()
     def measured(self, batches: int) -> nn.Module:
         net = remeasured(self.average.net, self.reconstruct)
-        codes, labels = zip(*((net.encode(x), label) for x, label in (self.batches() for _ in range(batches))), strict=True)
-        net.measure(torch.cat(codes), torch.cat(labels))
+        x, label = (torch.cat(parts) for parts in zip(*(self.batches() for _ in range(batches)), strict=True))
+        net.measure(net.encode(x, label), label)
         return net
 
     def reconstruct(self, net: nn.Module) -> None:
         x, label = self.batches()
-        net.decode(net.encode(x), label)
+        net.decode(net.encode(x, label), label)

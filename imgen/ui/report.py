@@ -5,7 +5,9 @@ from html import escape
 
 from imgen.cards import Card
 from imgen.image import Frame
-from imgen.ui.language import both
+from imgen.readme import NONE, figures
+from imgen.texts import LANGUAGES
+from imgen.ui.language import both, spans
 
 MEGA = 1_000_000
 
@@ -20,6 +22,9 @@ def about(card: Card) -> str:
     link = f'href="{escape(card.paper.url)}" target="_blank" rel="noopener"'
     facts.append(f'<a {link} title="{escape(card.paper.title)}">{paper}</a>' if card.paper.url
                  else f'<span title="{escape(card.paper.title)}">{paper}</span>')
+    if card.facts.get("scores"):
+        measured = {language: escape(figures(card.facts, language)) for language in LANGUAGES}
+        facts.append(f'<span class="measured">{spans(**measured)}</span>' if measured["en"] != NONE else "")
     if not card.ready:
         facts.append(f'<b>{both("downloads", size=round(card.weights.size / MEGA))}</b>')
     line = '<i aria-hidden="true"> · </i>'.join(fact for fact in facts if fact)
