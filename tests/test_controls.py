@@ -4,7 +4,7 @@ from typing import Annotated
 
 import pytest
 
-from imgen.controls import Choice, Seed, Slider, UserError, checked, knobs_of
+from imgen.controls import Choice, Seed, Slider, UserError, checked, knobs_of, plain
 
 
 def pipeline(
@@ -98,3 +98,7 @@ def test_an_unknown_knob_is_refused_by_name():
     with pytest.raises(UserError) as error:
         checked(KNOBS, {"colour": 3})
     assert error.value.key == "knob_unknown" and error.value.facts["knob"] == "colour" and "count" in error.value.facts["knobs"]
+
+
+def test_limits_are_told_in_full():
+    assert [plain(number) for number in (2**32 - 1, 0.5, 3.0)] == ["4294967295", "0.5", "3"]

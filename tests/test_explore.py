@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from imgen.catalog import find_card
+from imgen.catalog import find_card, find_maker
 from imgen.controls import UserError, checked, knobs_of
 from imgen.image import Picture, decode, encode
 from imgen.pipelines.explore import chart, combine, morph, place, point, slerp
@@ -150,6 +150,16 @@ def test_a_spot_of_the_map_is_what_the_map_shows_there():
 def test_a_net_with_more_numbers_has_no_map():
     with pytest.raises(UserError, match="no_map"):
         *_, _ = chart(Plain(), **checked(knobs_of(chart, {"classes": ["ant"]}), {}))
+
+
+def test_there_is_no_way_between_two_models_nor_from_none():
+    flower, bag = CARD(count=1).pictures[0], find_card("mlp_vae_fashion28")(count=1).pictures[0]
+    assert find_maker([flower, flower]) is CARD
+    with pytest.raises(UserError, match="pictures_of_one_model"):
+        find_maker([flower, bag])
+    for drawing in (find_card("draw_lines")(count=1).pictures[0], Picture(flower.pixels)):
+        with pytest.raises(UserError, match="picture_without_place"):
+            find_maker([drawing])
 
 
 def test_one_picture_makes_no_film():

@@ -7,6 +7,8 @@ from PIL import Image
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from imgen import evaluate
+from imgen.catalog import find_card
 from imgen.metrics import from_luma_and_colour, luma, psnr, ssim
 from imgen.models.interpolation import Interpolation
 from imgen.resample import KERNELS
@@ -92,3 +94,16 @@ def test_nearest_repeats_every_pixel_exactly(scale):
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_an_even_picture_stays_even(kernel):
     torch.testing.assert_close(Interpolation(kernel)(torch.full((1, 1, 5, 1), 0.3), 3), torch.full((1, 1, 15, 3), 0.3))
+
+
+def test_a_part_of_a_sorted_set_holds_every_class_alike():
+    labels = torch.arange(10).repeat_interleave(600)
+    assert torch.bincount(evaluate.evenly(labels, 2000)).tolist() == [200] * 10
+    assert evaluate.evenly(labels, 9000) is not None and len(evaluate.evenly(labels, 9000)) == 6000
+
+
+@pytest.mark.parametrize(("name", "count"), [("mlp_vae_fashion28", 120), ("dcgan_flowers64", 70)])
+def test_samples_to_measure_hold_every_class_alike(name, count):
+    card = find_card(name)
+    classes = [picture.record["class"] for picture in evaluate.samples(card, count)]
+    assert len(set(np.bincount(classes))) == 1 and len(classes) == count
