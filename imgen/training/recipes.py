@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from imgen.drawings import landscape
+from imgen.image import to_tensor
 from imgen.losses import LayerStyle, bernoulli, elbo_terms, gradient_penalty, relativistic
 from imgen.metrics import luma
 from imgen.training.augment import augment
@@ -250,8 +252,8 @@ class Stylize:
 
     @torch.no_grad()
     def sample(self) -> Tensor:
-        """One photograph in every style."""
-        photo = self.batches.pictures[:1].float() / 255
+        """One landscape in every style; drawn, because a photograph belongs to somebody."""
+        photo = to_tensor(landscape(192).pixels).to(self.device)
         return torch.cat([self.average.net(photo, style[None]) for style in torch.eye(self.net.styles, device=self.device)])
 
 

@@ -161,9 +161,9 @@ RUNS = {
     "dcgan_fashion28": Run(fashion_gan(convolutional), 10000, 64),
     "usual_dcgan_fashion28": Run(usual_fashion_gan(convolutional), 10000, 64),
     "espcn_x3": Run(photos_espcn(3), 75000, 16),
-    "espcn_x4": Run(photos_espcn(4), 30000, 16, starts_from="espcn_x3"),
-    "espcn_x2": Run(photos_espcn(2), 30000, 16, starts_from="espcn_x3"),
-    "transfer_paintings": Run(paintings, 4500, 4),
+    "espcn_x4": Run(photos_espcn(4), 45000, 16, starts_from="espcn_x3"),
+    "espcn_x2": Run(photos_espcn(2), 40000, 16, starts_from="espcn_x3"),
+    "transfer_paintings": Run(paintings, 18000, 4),
 }
 
 
