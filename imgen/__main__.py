@@ -231,6 +231,7 @@ def evaluate(
     name: Annotated[str, typer.Argument(help="a card")],
     data: Annotated[Path, typer.Option(help="pictures that training never saw")],
     teachers: Annotated[Path | None, typer.Option(help="a folder with the feature networks that measure")] = None,
+    peer: Annotated[Path | None, typer.Option(help="of a GAN: usual_CARD.safetensors, made by the usual recipe")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
     store: Annotated[bool, typer.Option(help="keep the figures in weights/<card>.json")] = False,
 ) -> None:
@@ -239,6 +240,8 @@ def evaluate(
 
     card = find_card(name)
     scores = evaluation.evaluate(card, data, teachers)
+    if peer:
+        scores[data.stem] |= evaluation.peer(card, peer, data, teachers)
     if store:
         evaluation.store(card, {**scores, "sample": evaluation.sample_figure(card)})
     for pictures, values in scores.items():

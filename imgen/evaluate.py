@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -84,6 +85,17 @@ def generation(card: Card, folder: Path, teachers: Path | None) -> Scores:
     }
     encodes = card.net is not None and hasattr(_net(card), "encode")
     return scores | (coding(card, *data.digits(folder, "test")) if encodes else {})
+
+
+def peer(card: Card, weights: Path, folder: Path, teachers: Path | None) -> Scores:
+    """The kernel distance of the same net with weights that the usual recipe made, and how many pictures it had seen."""
+    from imgen.cards import load
+
+    twin = replace(card, name=weights.stem)
+    twin.__dict__["facts"] = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+    load(twin, weights)
+    seen = twin.facts["training"]["pictures_seen"]
+    return {"usual_kid_x1000": generation(twin, folder, teachers)["kid_x1000"], "usual_pictures_seen": seen}
 
 
 def evenly(pictures: "Tensor", count: int) -> "Tensor":

@@ -120,14 +120,16 @@ def lesson_pictures() -> dict[str, Picture]:
     return pictures
 
 
-def journey(seed: int = 10) -> Picture:
-    """For the README: flowers that one net made, enlarged by a second, painted by a third."""
-    flowers = trained("dcgan_flowers64")(count=5, seed=seed).pictures
-    large = [trained("espcn_x4")(flower).pictures[0] for flower in flowers]
-    card = trained("transfer_paintings")
-    painted = [card(photo, style=style).pictures[0] for photo, style in zip(large, card.knobs["style"].options, strict=False)]
-    rows = [[enlarged(flower, 4) for flower in flowers], large, painted]
-    return sheet(rows, beside=["made", "enlarged", "painted"])
+def journey(seed: int = 10, wide: int = 1334) -> Picture:
+    """For the README: what a generator made, what rules drew, one landscape in the manner of several painters."""
+    flowers = [enlarged(flower, 2) for flower in trained("dcgan_flowers64")(count=10, seed=seed).pictures]
+    rules = [card for card in CARDS if card.net is None]
+    drawn_ones = [card(count=5, seed=9, size=128).pictures[n % 5] for n, card in enumerate([*rules, *rules[:2]], 1)]
+    card, photo = trained("transfer_paintings"), first_example("stylize")
+    painted = [photo, *(card(photo, style=style).pictures[0] for style in card.knobs["style"].options[:4])]
+    side = (wide + GAP) // len(painted) - GAP
+    cells = [resized(picture, side, Image.Resampling.LANCZOS) for picture in painted]
+    return stacked([sheet([flowers, drawn_ones]), sheet([cells])])
 
 
 def has_weights(card: Card) -> bool:
@@ -154,10 +156,6 @@ def dcgan() -> Picture:
 
 def vae() -> Picture:
     return clothes("mlp_vae_fashion28")
-
-
-def gan() -> Picture:
-    return clothes("mlp_gan_fashion28")
 
 
 def autoencoder() -> Picture:
@@ -233,7 +231,7 @@ def drawn() -> Picture:
 
 
 LESSONS: dict[str, Callable[[], Picture]] = {
-    "dcgan": dcgan, "gan": gan, "vae": vae, "autoencoder": autoencoder,
+    "dcgan": dcgan, "vae": vae, "autoencoder": autoencoder,
     "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
     "transfer": transfer,
 }

@@ -18,8 +18,8 @@ SMALLEST = 16  # pixels: below it, instance normalisation has nothing to average
 
 def stylize(
     net: "nn.Module", picture: Picture, *,
-    style: Annotated[str, Choice("styles")] = "great_wave",
-    second: Annotated[str, Choice("styles")] = "starry_night",
+    style: Annotated[str, Choice("styles")] = "composition_vii",
+    second: Annotated[str, Choice("styles")] = "great_wave",
     mix: Annotated[float, Slider(0.0, 1.0, 0.05)] = 0.0,
     strength: Annotated[float, Slider(0.0, 1.5, 0.05)] = 1.0,
     size: Annotated[int, Slider(256, 2048, 64, "px", more=True)] = 1024,
