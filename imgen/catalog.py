@@ -20,6 +20,7 @@ DCGAN = Paper(
 CONV_AE = Paper(
     "Stacked convolutional auto-encoders for hierarchical feature extraction", "Masci, Meier, Cireşan, Schmidhuber", 2011
 )
+GAN = Paper("Generative adversarial nets", "Goodfellow et al.", 2014, "1406.2661")
 VAE = Paper("Auto-encoding variational Bayes", "Kingma, Welling", 2014, "1312.6114")
 ESPCN = Paper(
     "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network",
@@ -49,6 +50,7 @@ CARDS = [
     Card("dcgan_flowers64", "generate", Net("dcgan:Generator", classes=5), generate, DCGAN, "MIT", lesson="dcgan"),
     Card("mlp_vae_fashion28", "generate", Net("vae:VAE", classes=10), generate, VAE, "MIT", lesson="vae"),
     Card("mlp_vae2d_fashion28", "generate", Net("vae:VAE", classes=10, latent=2), generate, VAE, "MIT", lesson="vae"),
+    Card("mlp_gan_fashion28", "generate", Net("mlp_gan:Generator", classes=10), generate, GAN, "MIT", lesson="gan"),
     Card("conv_ae_fashion28", "generate", Net("conv_vae:ConvAE", classes=10), generate, CONV_AE, "MIT", lesson="autoencoder"),
     *(
         Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn")

@@ -158,6 +158,10 @@ def vae() -> Picture:
     return clothes("mlp_vae_fashion28")
 
 
+def gan() -> Picture:
+    return clothes("mlp_gan_fashion28")
+
+
 def autoencoder() -> Picture:
     return clothes("conv_ae_fashion28")
 
@@ -231,7 +235,7 @@ def drawn() -> Picture:
 
 
 LESSONS: dict[str, Callable[[], Picture]] = {
-    "dcgan": dcgan, "vae": vae, "autoencoder": autoencoder,
+    "dcgan": dcgan, "gan": gan, "vae": vae, "autoencoder": autoencoder,
     "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
     "transfer": transfer,
 }

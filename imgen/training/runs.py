@@ -156,13 +156,13 @@ RUNS = {
     "mlp_vae_fashion28": Run(fashion_vae(16), 12000, 256),
     "mlp_vae2d_fashion28": Run(fashion_vae(2), 12000, 256),
     "conv_ae_fashion28": Run(fashion(fashion_ae, 256), 4000, 256),
-    "mlp_gan_fashion28": Run(fashion_gan(dense), 15000, 64),
-    "usual_mlp_gan_fashion28": Run(usual_fashion_gan(dense), 15000, 64),
+    "mlp_gan_fashion28": Run(fashion_gan(dense), 9000, 64),
+    "usual_mlp_gan_fashion28": Run(usual_fashion_gan(dense), 9000, 64),
     "dcgan_fashion28": Run(fashion_gan(convolutional), 10000, 64),
     "usual_dcgan_fashion28": Run(usual_fashion_gan(convolutional), 10000, 64),
     "espcn_x3": Run(photos_espcn(3), 75000, 16),
     "espcn_x4": Run(photos_espcn(4), 45000, 16, starts_from="espcn_x3"),
-    "espcn_x2": Run(photos_espcn(2), 40000, 16, starts_from="espcn_x3"),
+    "espcn_x2": Run(photos_espcn(2), 50000, 16, starts_from="espcn_x3"),
     "transfer_paintings": Run(paintings, 18000, 4),
 }
 
