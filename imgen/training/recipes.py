@@ -303,41 +303,8 @@ class UsualGAN:
         return drawn(copy.deepcopy(self.generator).eval(), self.device)
 
 
-class Elbo:
-    """A VAE: raise the evidence lower bound.  Grey pixels as coins, as Kingma and Welling 2014; colours need `gaussian`."""
-
-    def __init__(self, net, batches, *, device, rate=1e-3, decay=0.999, likelihood=bernoulli):
-        self.net, self.batches, self.device, self.rate, self.likelihood = net.to(device), batches, device, rate, likelihood
-        self.average = Average(net, decay)
-        self.optimizer = adam(net, (0.9, 0.999))
-        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
-
-    def step(self, progress: float) -> dict[str, Tensor]:
-        cosine(self.optimizer, self.rate, self.rate / 100, progress)
-        x, label = self.batches()
-        with torch.autocast(self.device, torch.bfloat16):
-            mean, log_var = self.net.encode(x, label)
-            z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)  # so that the gradient passes through the sample
-            decoded = self.net.decode(z, label)
-        reconstruction, kl = elbo_terms(decoded.float(), x, mean.float(), log_var.float(), self.likelihood)
-        update(self.optimizer, reconstruction + kl)
-        self.average.update(self.net)
-        return {"reconstruction": reconstruction, "kl": kl}
-
-    def weights(self) -> dict[str, Tensor]:
-        return remeasured(self.average.net, self.reconstruct).state_dict()
-
-    def sample(self) -> Tensor:
-        return drawn(remeasured(self.average.net, self.reconstruct, batches=8), self.device)
-
-    def reconstruct(self, net: nn.Module) -> None:
-        x, label = self.batches()
-        mean, log_var = net.encode(x, label)
-        net.decode(mean + (0.5 * log_var).exp() * torch.randn_like(mean), label)
-
-
-class Autoencode:
-    """Through a narrow code and back, by squared error; then the Gaussian of each class's codes is measured."""
+class Coder:
+    """What autoencoders share: a net that encodes and decodes, its average, and a step that lowers the sum of `losses`."""
 
     def __init__(self, net, batches, *, device, rate=1e-3, decay=0.999):
         self.net, self.batches, self.device, self.rate = net.to(device), batches, device, rate
@@ -347,22 +314,52 @@ class Autoencode:
 
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 100, progress)
-        x, label = self.batches()
-        with torch.autocast(self.device, torch.bfloat16):
-            y = self.net.decode(self.net.encode(x, label), label)
-        loss = (y - x).square().mean()
-        update(self.optimizer, loss)
+        losses = self.losses(*self.batches())
+        update(self.optimizer, sum(losses.values()))
         self.average.update(self.net)
-        return {"squared_error": loss}
+        return losses
 
     def weights(self) -> dict[str, Tensor]:
-        return self.measured(batches=64).state_dict()
+        return self.measured().state_dict()
 
     def sample(self) -> Tensor:
         return drawn(self.measured(batches=8), self.device)
 
+
+class Elbo(Coder):
+    """A VAE: raise the evidence lower bound.  Grey pixels as coins, as Kingma and Welling 2014; colours need `gaussian`."""
+
+    def __init__(self, net, batches, *, likelihood=bernoulli, **how):
+        super().__init__(net, batches, **how)
+        self.likelihood = likelihood
+
+    def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
+        with torch.autocast(self.device, torch.bfloat16):
+            mean, log_var = self.net.encode(x, label)
+            z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)  # so that the gradient passes through the sample
+            decoded = self.net.decode(z, label)
+        reconstruction, kl = elbo_terms(decoded.float(), x, mean.float(), log_var.float(), self.likelihood)
+        return {"reconstruction": reconstruction, "kl": kl}
+
+    def measured(self, batches: int = 32) -> nn.Module:
+        return remeasured(self.average.net, self.reconstruct, batches)
+
+    def reconstruct(self, net: nn.Module) -> None:
+        x, label = self.batches()
+        mean, log_var = net.encode(x, label)
+        net.decode(mean + (0.5 * log_var).exp() * torch.randn_like(mean), label)
+
+
+class Autoencode(Coder):
+    """Through a narrow code and back, by squared error; then the Gaussian of each class's codes is measured."""
+
+    def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
+        with torch.autocast(self.device, torch.bfloat16):
+            y = self.net.decode(self.net.encode(x, label), label)
+        return {"squared_error": (y - x).square().mean()}
+
     @torch.no_grad()
-    def measured(self, batches: int) -> nn.Module:
+    def measured(self, batches: int = 64) -> nn.Module:
         net = remeasured(self.average.net, self.reconstruct)
         x, label = (torch.cat(parts) for parts in zip(*(self.batches() for _ in range(batches)), strict=True))
         net.measure(net.encode(x, label), label)
