@@ -6,6 +6,7 @@
 import importlib.util
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -146,32 +147,12 @@ def trained(name: str) -> Card:
     return card
 
 
-def dcgan() -> Picture:
-    """One row a class, the same noise in a column."""
-    card = trained("dcgan_flowers64")
-    names = card.facts["classes"]
-    rows = [card(label=name, count=9, seed=7).pictures for name in names]
-    return sheet(rows, beside=[text(f"option_{name}", "en") for name in names])
-
-
-def vae() -> Picture:
-    return clothes("mlp_vae_fashion28")
-
-
-def gan() -> Picture:
-    return clothes("mlp_gan_fashion28")
-
-
-def autoencoder() -> Picture:
-    return clothes("conv_ae_fashion28")
-
-
-def clothes(name: str) -> Picture:
+def classes(name: str, count: int = 12, times: int = 2) -> Picture:
     """One row a class, the same noise in a column."""
     card = trained(name)
     names = card.facts["classes"]
-    rows = [[enlarged(picture, 2) for picture in card(label=name, count=12, seed=7).pictures] for name in names]
-    return sheet(rows, beside=[text(f"option_{name}", "en") for name in names])
+    rows = [[enlarged(picture, times) for picture in card(label=one, count=count, seed=7).pictures] for one in names]
+    return sheet(rows, beside=[text(f"option_{one}", "en") for one in names])
 
 
 def espcn() -> Picture:
@@ -235,7 +216,8 @@ def drawn() -> Picture:
 
 
 LESSONS: dict[str, Callable[[], Picture]] = {
-    "dcgan": dcgan, "gan": gan, "vae": vae, "autoencoder": autoencoder,
+    "dcgan": partial(classes, "dcgan_flowers64", count=9, times=1), "gan": partial(classes, "mlp_gan_fashion28"),
+    "vae": partial(classes, "mlp_vae_fashion28"), "autoencoder": partial(classes, "conv_ae_fashion28"),
     "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
     "transfer": transfer,
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from imgen.cards import Card
-from imgen.catalog import CARDS, find_card
+from imgen.catalog import CARDS
 from imgen.image import decode
 from imgen.pipelines.explore import chart, point
 from imgen.sheet import sheet
@@ -27,7 +27,6 @@ class LatentMap:
         names = card.knobs["label"].options
         with gr.Accordion(t("map"), open=False, elem_classes="map") as self.fold, gr.Row():
             with gr.Column(scale=3, min_width=280):
-                self.card = gr.Textbox(card.name, visible=False)
                 choices = [(t(f"option_{name}"), name) for name in names if name != card.knobs["label"].control.every]
                 first = choices[-1][1]
                 self.label = gr.Radio(choices, value=first, label=t("knob_label"), elem_classes="knob", interactive=True)
@@ -41,24 +40,24 @@ class LatentMap:
 
     def connect(self) -> None:
         for event in (self.fold.expand, self.label.input):
-            event(draw_map, [self.card, self.label], [self.sheet, self.picture], trigger_mode="always_last", **WORK, **PRIVATE)
-        self.sheet.select(pick, [self.card, self.label, self.sheet], self.picture, trigger_mode="always_last", **AT_ONCE)
+            event(draw_map, self.label, [self.sheet, self.picture], trigger_mode="always_last", **WORK, **PRIVATE)
+        self.sheet.select(pick, [self.label, self.sheet], self.picture, trigger_mode="always_last", **AT_ONCE)
 
 
 @gpu
-def draw_map(request: gr.Request, card_name: str, label: str) -> tuple[str, str]:
+def draw_map(request: gr.Request, label: str) -> tuple[str, str]:
     with Trouble(request):
-        card = find_card(card_name)
+        card = mapped()[0]
         *_, last = card.do(chart, label=label)
         middle = last.pictures[len(last.pictures) // 2]
         return save(sheet(last.pictures, gap=0), f"{card.name}-{label}-map"), save(middle, f"{card.name}-{label}")
 
 
 @gpu
-def pick(request: gr.Request, event: gr.SelectData, card_name: str, label: str, drawn: str) -> str:
+def pick(request: gr.Request, event: gr.SelectData, label: str, drawn: str) -> str:
     """The picture of the spot that was clicked: event.index counts the map's pixels from its left and its top."""
     with Trouble(request):
-        card, side = find_card(card_name), decode(Path(drawn)).width
+        card, side = mapped()[0], decode(Path(drawn)).width
         x, y = (min(1.0, max(0.0, pixel / side)) for pixel in event.index)
         *_, last = card.do(point, label=label, x=x, y=y)
         return save(last.pictures[0], f"{card.name}-{label}")
