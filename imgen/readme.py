@@ -60,7 +60,7 @@ def figures(row: Row, language: str) -> str:
 
 
 SHOWN = {
-    "score_psnr", "score_ssim", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
+    "score_psnr", "score_ssim", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000", "score_usual_pictures_seen",
     "score_nats_per_picture", "score_reconstruction_psnr",
     "score_objective", "score_gatys_50_evaluations", "score_gatys_100_evaluations",
 }
