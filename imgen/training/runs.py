@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from imgen.controls import UserError
 from imgen.image import Frame
 from imgen.losses import StyleObjective, gaussian
-from imgen.models import mlp_gan
+from imgen.models import mlp_gan, resgan
 from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic
 from imgen.models.dcgan import Discriminator, Generator
@@ -54,20 +54,33 @@ class Run:
     starts_from: str = ""  # another run whose matching tensors are a better start than noise
 
 
-def small_gan(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+def small_gan(networks: Callable[[int], tuple[nn.Module, nn.Module]]) -> Make:
     """data: one folder per class, or pictures without classes; teachers: holds vgg19_pruned16x/enc5.pt (without it: the
     discriminator of pixels alone).
     """
-    pictures, labels, names = data.classes(folder, 64)
-    classes = max(1, len(names))
-    critic = None
-    if teachers:
-        widths = {"relu2_1": 32, "relu3_1": 64, "relu4_1": 128, "relu5_1": 128}
-        features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
-        critic = FeatureCritic(features, widths, classes)
-    batches = recipes.Batches(pictures, labels, 32, device)
-    recipe = recipes.Adversarial(Generator(classes), Discriminator(classes), critic, batches, device=device)
-    return recipe, {"classes": names}
+    def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+        pictures, labels, names = data.classes(folder, 64)
+        classes = max(1, len(names))
+        batches = recipes.Batches(pictures, labels, 32, device)
+        critic = feature_critic(teachers, classes)
+        return recipes.Adversarial(*networks(classes), critic, batches, device=device), {"classes": names}
+
+    return make
+
+
+def feature_critic(teachers: Path | None, classes: int) -> FeatureCritic | None:
+    if not teachers:
+        return None
+    widths = {"relu2_1": 32, "relu3_1": 64, "relu4_1": 128, "relu5_1": 128}
+    return FeatureCritic(pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros"), widths, classes)
+
+
+def dcgan(classes: int) -> tuple[nn.Module, nn.Module]:
+    return Generator(classes), Discriminator(classes)
+
+
+def residual(classes: int) -> tuple[nn.Module, nn.Module]:
+    return resgan.Generator(classes), resgan.Discriminator(classes)
 
 
 def usual_flowers(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
@@ -149,9 +162,10 @@ def painting(path: Path) -> Tensor:
 
 
 RUNS = {
-    "dcgan_flowers64": Run(small_gan, 12000, 32),
+    "dcgan_flowers64": Run(small_gan(dcgan), 12000, 32),
+    "resgan_flowers64": Run(small_gan(residual), 12000, 32),
     "usual_dcgan_flowers64": Run(usual_flowers, 2600, 64),
-    "dcgan_emoji64": Run(small_gan, 12000, 32),
+    "dcgan_emoji64": Run(small_gan(dcgan), 12000, 32),
     "conv_vae_flowers64": Run(flowers_vae, 6000, 64),
     "mlp_vae_fashion28": Run(fashion_vae(16), 12000, 256),
     "mlp_vae2d_fashion28": Run(fashion_vae(2), 12000, 256),
