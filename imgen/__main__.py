@@ -1,4 +1,4 @@
-"""The terminal face: list | run | film | combine | train | evaluate | bench | publish | exhibits | readme."""
+"""The terminal face: list | run | film | combine | find | train | judge | evaluate | bench | publish | exhibits | readme."""
 
 import inspect
 import json
@@ -14,7 +14,7 @@ import typer
 from imgen import hub
 from imgen.cards import WEIGHTS, Card
 from imgen.catalog import CARDS, find_card, find_maker
-from imgen.controls import Choice, Knob, Seed, Slider, UserError
+from imgen.controls import Choice, Knob, Seed, Slider, UserError, Words
 from imgen.image import SUFFIXES, Frame, Picture, animate, decode, encode
 from imgen.sheet import sheet
 from imgen.texts import text
@@ -155,6 +155,8 @@ def hint(knob: Knob) -> str:
     match knob.control:
         case Choice():
             return f"{words}: {', '.join(knob.options)}"
+        case Words():
+            return f"{words}: {', '.join(knob.options[:30])} …"
         case Slider(low, high):
             return f"{words}: {low:g} … {high:g}"
         case Seed():
@@ -193,6 +195,52 @@ def combine(
 
 
 @app.command()
+def find(
+    name: Annotated[str, typer.Argument(help="a generator that is a network")],
+    picture: Annotated[Path, typer.Argument(help="a picture of your own")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="a .png")],
+    label: Annotated[str, typer.Option(help="one of the generator's kinds, if not any")] = "all",
+) -> None:
+    """What the generator would draw that is most like PICTURE: a PNG like any that it has made."""
+    from imgen.pipelines.rebuild import rebuild
+
+    last = follow(find_card(name).do(rebuild, decode(picture), label=label))
+    write(out, last.pictures[1])
+    say(" · ".join([text("own_near", LANGUAGE, db=f"{last.facts['db']:.1f}"),
+                    *([text("own_inverted", LANGUAGE)] if last.facts["inverted"] else [])]))
+
+
+@app.command()
+def steer(
+    picture: Annotated[Path, typer.Argument(help="a PNG that a generator of imgen has made")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="a .png")],
+    amount: Annotated[list[float] | None, typer.Option(help="how far along direction 1, 2, … (give it several times)")] = None,
+) -> None:
+    """Move a picture along the directions in which its generator's pictures change most."""
+    from imgen.pipelines.steer import DIRECTIONS
+    from imgen.pipelines.steer import steer as move
+
+    amounts = [*(amount or []), *[0.0] * DIRECTIONS][:DIRECTIONS]
+    made = decode(picture)
+    card = find_maker([made])
+    write(out, follow(card.do(move(card.facts.get("directions"), amounts), made)).pictures[0])
+
+
+@app.command()
+def directions(names: Annotated[list[str] | None, typer.Argument(help="generators; all if none is named")] = None) -> None:
+    """Find the directions in which a generator's pictures change most, and store them in weights/<card>.json."""
+    from imgen.cards import load
+    from imgen.evaluate import store
+    from imgen.pipelines.steer import principal
+
+    named = [find_card(name) for name in names or ()]
+    for card in named or [card for card in CARDS if card.task == "generate" and card.net and card.source is None]:
+        follow(card.prepare())
+        store(card, {}, directions=[[round(value, 4) for value in way] for way in principal(load(card)).tolist()])
+        print(card.name)
+
+
+@app.command()
 def train(
     name: Annotated[str, typer.Argument(help="a recorded training; see imgen/training/runs.py")],
     data: Annotated[Path, typer.Option(help="the folder or .npz to learn from")],
@@ -218,6 +266,23 @@ def train(
     print(finish(name, recipe, facts, data, seed, checkpoints, out))
 
 
+@app.command()
+def judge(
+    name: Annotated[str, typer.Argument(help="a GAN's recorded training that was made before judges were kept")],
+    data: Annotated[Path, typer.Option(help="the folder or .npz that it learned from")],
+    out: Annotated[Path, typer.Option(help="where its weights are, and the judge goes")] = WEIGHTS,
+    checkpoints: Annotated[Path, typer.Option(help="where the training was kept")] = Path(".runs"),
+) -> None:
+    """Write the judge of a finished GAN from its checkpoint, which is only read."""
+    from imgen.training.runs import RUNS, keep_judge
+
+    if name not in RUNS:
+        raise UserError("card_unknown", card=name[:40], cards=", ".join(RUNS))
+    if not data.exists():
+        raise UserError("data_missing", name=data.name)
+    print(keep_judge(name, data, checkpoints, out))
+
+
 def told(frames: Iterator[Frame]) -> Iterator[Frame]:
     """A line every now and then, for logs that nobody watches."""
     for n, frame in enumerate(frames):
@@ -228,20 +293,26 @@ def told(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 @app.command()
 def evaluate(
-    name: Annotated[str, typer.Argument(help="a card")],
+    name: Annotated[str, typer.Argument(help="a card, or eye_squeezenet")],
     data: Annotated[Path, typer.Option(help="pictures that training never saw")],
     teachers: Annotated[Path | None, typer.Option(help="a folder with the feature networks that measure")] = None,
-    peer: Annotated[Path | None, typer.Option(help="of a GAN: usual_CARD.safetensors, made by the usual recipe")] = None,
+    peer: Annotated[Path | None, typer.Option(help="of a generator: usual_CARD.safetensors, made by the usual recipe")] = None,
+    neighbours: Annotated[Path | None, typer.Option(help="a .png: samples, and the training picture nearest to each")] = None,
+    inception: Annotated[bool, typer.Option(help="of a generator: Fréchet distance in the Hub's Inception v3 too")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
     store: Annotated[bool, typer.Option(help="keep the figures in weights/<card>.json")] = False,
 ) -> None:
-    """Measure a card: PSNR and SSIM, a kernel distance, or the style objective."""
+    """Measure a card: PSNR and SSIM, distances to real pictures, or the style objective."""
     from imgen import evaluate as evaluation
 
-    card = find_card(name)
-    scores = evaluation.evaluate(card, data, teachers)
+    card = evaluation.find(name)
+    if (peer or neighbours or inception) and card.task != "generate":
+        raise UserError("generators_only", card=card.name)
+    scores = evaluation.evaluate(card, data, teachers, inception)
     if peer:
         scores[data.stem] |= evaluation.peer(card, peer, data, teachers)
+    if neighbours:
+        write(neighbours, evaluation.neighbours(card, data))
     if store:
         evaluation.store(card, {**scores, "sample": evaluation.sample_figure(card)})
     for pictures, values in scores.items():
@@ -250,11 +321,20 @@ def evaluate(
 
 
 @app.command()
-def bench(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+def bench(
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    store: Annotated[bool, typer.Option(help="only what a picture of each generator costs, kept in weights/<card>.json")] = False,
+) -> None:
     """Time and memory of every card, and of the page beside an empty one."""
     from imgen import bench as benchmark
+    from imgen import evaluate as evaluation
 
-    result = benchmark.everything()
+    if store:
+        result = {card.name: benchmark.pace(card) for card in benchmark.generators() if card.net and card.ready}
+        for name, facts in result.items():
+            evaluation.store(find_card(name), {}, bench=facts)
+    else:
+        result = benchmark.everything()
     print(json.dumps(result, indent=1) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))
 
 

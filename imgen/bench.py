@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgen import drawings
+from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
-from imgen.image import Picture, encode
+from imgen.image import Picture, animate, encode
+from imgen.pipelines.explore import morph
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,7 +40,8 @@ page.launch()
 
 
 def everything() -> dict[str, object]:
-    return {"page": page(), "cards": {card.name: seconds(card.name) for card in CARDS if card.ready}, "tiles": tiles()}
+    cards = {card.name: seconds(card.name) for card in CARDS if card.ready}
+    return {"page": page(), "cards": cards, "drawn": drawn(), "films": films(), "tiles": tiles()}
 
 
 def seconds(name: str, rounds: int = 5) -> float:
@@ -48,6 +51,39 @@ def seconds(name: str, rounds: int = 5) -> float:
     pictures = [Picture(rng.integers(0, 256, (256, 256, 3), np.uint8))] * card.pictures
     times = [card(*pictures).facts["seconds"] for _ in range(rounds + 1)]
     return statistics.median(times[1:])
+
+
+def pace(card: Card) -> dict[str, object]:
+    """What a picture of a generator costs, loaded and warm, beside what it was measured on."""
+    import torch
+
+    count = int(min(64, card.knobs["count"].control.high))
+    runs = [card(count=count).facts for _ in range(6)][1:]
+    middle = statistics.median(run["seconds"] for run in runs)
+    where = {name: runs[0][name] for name in ("device", "precision")}
+    return {"seconds_per_picture": float(f"{middle / count:.3g}"), "count": count, "threads": torch.get_num_threads(), **where}
+
+
+def drawn(count: int = 64, size: int = 64) -> dict[str, float]:
+    """Seconds that `count` pictures of `size` pixels take by each rule."""
+    return {card.name: card(count=count, size=size).facts["seconds"] for card in generators() if card.net is None}
+
+
+def films(steps: int = 30) -> dict[str, float]:
+    """Seconds for a film from one picture to another and back, `steps` a way: drawn, and written as an animated WebP."""
+    took = {}
+    for card in generators():
+        if card.net and card.ready:
+            stops = card(count=2).pictures
+            began = time.perf_counter()
+            *_, last = card.do(morph, *stops, steps=steps)
+            animate(last.pictures)
+            took[card.name] = round(time.perf_counter() - began, 3)
+    return took
+
+
+def generators() -> list[Card]:
+    return [card for card in CARDS if card.task == "generate"]
 
 
 def page(rounds: int = 5) -> dict[str, float]:

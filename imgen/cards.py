@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from imgen import __version__, device, hub
 from imgen.controls import Knob, UserError, checked, knobs_of
 from imgen.image import Frame, Picture
+from imgen.pipelines.judge import opinion
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
-KEEP = 6  # nets kept loaded
+KEEP = 12  # nets kept loaded: generators side by side, and their judges
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Card:
     source: hub.WeightFile | None = None  # of a third party's weights
     convert: str = ""  # function of the model file that renames a third party's tensors
     exact: bool = False  # float32 even where bfloat16 is faster
+    judge: Net | None = None  # of a GAN: the discriminator that it was trained against
 
     @cached_property
     def facts(self) -> dict[str, object]:
@@ -93,6 +95,15 @@ class Card:
         return hub.WeightFile(hub.project_repository, f"{self.name}.safetensors", "main", self.facts["sha256"], size)
 
     @property
+    def judged_by(self) -> "Card | None":
+        """A GAN's discriminator as a card of its own, `<name>_judge`, with the facts under "judge"; None if there is none."""
+        if self.judge is None or "judge" not in self.facts:
+            return None
+        judge = replace(self, name=f"{self.name}_judge", net=self.judge, pipeline=opinion, exact=True, judge=None)
+        judge.__dict__["facts"] = self.facts["judge"]
+        return judge
+
+    @property
     def ready(self) -> bool:
         """Whether a run needs no download."""
         try:
@@ -115,14 +126,14 @@ class Card:
         """
         values = checked(knobs_of(pipeline, self.facts), knobs)
         net = yield from self.prepare()
+        made = {"card": self.name, "knobs": values, **_how(net), "version": __version__}
         began, frame = time.perf_counter(), None
         frames = pipeline(net, *pictures, **values)
         for frame in frames if net is None else _without_gradients(frames):
+            results = [replace(one, record={**one.record, **made, "number": n}) for n, one in enumerate(frame.pictures)]
             if frame.done < frame.total:
-                yield frame
-        facts = {"seconds": round(time.perf_counter() - began, 3), "device": device.name("cpu" if net is None else device.best())}
-        made = {"card": self.name, "knobs": values, **_how(net), "version": __version__}
-        results = [replace(picture, record={**picture.record, **made, "number": n}) for n, picture in enumerate(frame.pictures)]
+                yield replace(frame, pictures=results)  # whoever stops may keep them
+        facts = {"seconds": round(time.perf_counter() - began, 4), "device": device.name("cpu" if net is None else device.best())}
         yield replace(frame, done=frame.total, pictures=results, facts={**frame.facts, **facts, **made})
 
     def __call__(self, *pictures: Picture, **knobs: object) -> Frame:
@@ -171,25 +182,36 @@ def _fresh(card: Card, path: Path | None) -> "nn.Module":
         if path is None:
             raise UserError("weights_missing", card=card.name)
         state = read_weights(path)
-        if card.convert:
-            state = getattr(importlib.import_module(f"imgen.models.{card.net.where.split(':')[0]}"), card.convert)(state)
         try:
+            if card.convert:
+                state = getattr(importlib.import_module(f"imgen.models.{card.net.where.split(':')[0]}"), card.convert)(state)
             net.load_state_dict(state, strict=True)
-        except RuntimeError:
+        except (KeyError, RuntimeError):
             raise UserError("weights_do_not_fit", card=card.name) from None
     here = device.best()
     return device.place(net, here, torch.float32 if card.exact else device.fast_dtype(here))
 
 
 def read_weights(path: Path) -> "dict[str, Tensor]":
-    """The tensors of a .safetensors file, stored in half precision or not, as float32 (counters as they are)."""
-    from safetensors import SafetensorError
+    """The tensors of a file, stored in half precision or not, as float32 (counters as they are).
+
+    A .safetensors file, or a third party's .pt, in which a dictionary's tensors are named "<its name>.<their name>".
+    """
     from safetensors.torch import load_file
 
     try:
-        return {name: t.float() if t.is_floating_point() else t for name, t in load_file(path).items()}
-    except (SafetensorError, OSError):
+        tensors = unpickled(path) if path.suffix == ".pt" else load_file(path)
+        return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+    except Exception:  # rubbish can be wrong in any way
         raise UserError("weights_altered", file=path.name) from None
+
+
+def unpickled(path: Path) -> "dict[str, Tensor]":
+    """weights_only: torch's own reader, which builds tensors, numbers and containers and refuses all else; it runs nothing."""
+    import torch
+
+    parts = torch.load(path, map_location="cpu", weights_only=True)
+    return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
 
 def _without_gradients(frames: Iterator[Frame]) -> Iterator[Frame]:

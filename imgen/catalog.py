@@ -8,7 +8,7 @@ from imgen.handwriting import characters, digits
 from imgen.hub import WeightFile
 from imgen.image import Picture
 from imgen.pipelines.draw import drawing
-from imgen.pipelines.generate import generate
+from imgen.pipelines.generate import generate, generate_large
 from imgen.pipelines.stylize import stylize
 from imgen.pipelines.upscale import interpolate, upscale
 from imgen.procedural import lines, mesh, noise, splines, triangles, voronoi
@@ -19,6 +19,10 @@ DCGAN = Paper(
 )
 CONV_AE = Paper(
     "Stacked convolutional auto-encoders for hierarchical feature extraction", "Masci, Meier, Cireşan, Schmidhuber", 2011
+)
+FASTGAN = Paper(
+    "Towards faster and stabilized GAN training for high-fidelity few-shot image synthesis",
+    "Liu, Zhu, Song, Elgammal", 2021, "2101.04775",
 )
 GAN = Paper("Generative adversarial nets", "Goodfellow et al.", 2014, "1406.2661")
 VAE = Paper("Auto-encoding variational Bayes", "Kingma, Welling", 2014, "1312.6114")
@@ -45,13 +49,33 @@ RULES = {
     digits: Paper("A class of local interpolating splines", "Catmull, Rom", 1974),
     characters: Paper("Hairy brushes", "Strassmann", 1986),
 }
+CLOTHES = Net("dcgan:Generator", classes=10, latent=64, side=28, channels=1)
 
 CARDS = [
-    Card("dcgan_flowers64", "generate", Net("dcgan:Generator", classes=5), generate, DCGAN, "MIT", lesson="dcgan"),
+    Card(
+        "dcgan_flowers64", "generate", Net("dcgan:Generator", classes=5), generate, DCGAN, "MIT", lesson="dcgan",
+        judge=Net("dcgan:Discriminator", classes=5),
+    ),
+    Card("conv_vae_flowers64", "generate", Net("conv_vae:ConvVAE", classes=5), generate, VAE, "MIT", lesson="conv_vae"),
+    Card(
+        "dcgan_fashion28", "generate", CLOTHES, generate, DCGAN, "MIT", lesson="dcgan",
+        judge=Net("dcgan:Discriminator", classes=10, side=28, channels=1),
+    ),
     Card("mlp_vae_fashion28", "generate", Net("vae:VAE", classes=10), generate, VAE, "MIT", lesson="vae"),
     Card("mlp_vae2d_fashion28", "generate", Net("vae:VAE", classes=10, latent=2), generate, VAE, "MIT", lesson="vae"),
-    Card("mlp_gan_fashion28", "generate", Net("mlp_gan:Generator", classes=10), generate, GAN, "MIT", lesson="gan"),
+    Card(
+        "mlp_gan_fashion28", "generate", Net("mlp_gan:Generator", classes=10), generate, GAN, "MIT", lesson="gan",
+        judge=Net("mlp_gan:Discriminator", classes=10),
+    ),
     Card("conv_ae_fashion28", "generate", Net("conv_vae:ConvAE", classes=10), generate, CONV_AE, "MIT", lesson="autoencoder"),
+    Card(  # exact: nobody here has seen its pictures in bfloat16
+        "fastgan_butterflies512", "generate", Net("fastgan:Generator"), generate_large, FASTGAN, "MIT", lesson="fastgan",
+        source=WeightFile(
+            "ceyda/butterfly_cropped_uniq1K_512", "model.pt", "95a9596a1e47e2419c9bd5252d809eecb14fdcf4",
+            "d88d20c02e7d8be48d8dcd455a42430eb69b34f357f9ec6d0687d3f2f5822a02", 154_623_695,
+        ),
+        convert="convert", exact=True,
+    ),
     *(
         Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn")
         for rule, paper in RULES.items()
@@ -71,7 +95,11 @@ CARDS = [
     ),
     Card("transfer_paintings", "stylize", Net("transfer:TransferNet", styles=13), stylize, TRANSFER, "MIT", lesson="transfer"),
 ]
-CATALOG = {card.name: card for card in CARDS}
+FAILURES = [  # the network of dcgan_fashion28, badly trained on purpose: to be shown, not to be chosen
+    Card(f"{how}_dcgan_fashion28", "generate", CLOTHES, generate, DCGAN, "MIT", lesson="gan")
+    for how in ("undertrained", "collapsed", "overfitted")
+]
+CATALOG = {card.name: card for card in [*CARDS, *FAILURES]}
 TASKS = tuple(dict.fromkeys(card.task for card in CARDS))
 
 

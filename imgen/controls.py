@@ -4,7 +4,9 @@ A pipeline declares its knobs as keyword-only parameters, `Annotated[type, Slide
 follow the widgets of the page, the options of the command line, the endpoint, and the check of every value.
 """
 
+import difflib
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -39,6 +41,14 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Words:
+    """Free text.  Those of its words count that the card's fact `vocabulary` names: {"heart": "心", …}, in either language."""
+
+    vocabulary: str
+    more: bool = False
+
+
+@dataclass(frozen=True)
 class Seed:
     """A whole number in [0, 2³²); the page has dice for it."""
 
@@ -46,7 +56,7 @@ class Seed:
 
 
 SEEDS = 2**32
-Control = Slider | Choice | Seed
+Control = Slider | Choice | Words | Seed
 
 
 class Option(str):
@@ -54,6 +64,13 @@ class Option(str):
 
     index: int | None
     options: tuple[str, ...]
+
+
+class Phrase(str):
+    """The known words of a text, which know their places in the vocabulary of `known` words."""
+
+    indices: tuple[int, ...]
+    known: int
 
 
 @dataclass(frozen=True)
@@ -64,12 +81,15 @@ class Knob:
     control: Control
     default: object
     options: tuple[str, ...] = ()
+    spelled: tuple[str, ...] = ()  # of Words: each option in Chinese, or ""
 
     def check(self, value: object) -> object:
         """The value in its proper type, or UserError."""
         match self.control:
             case Choice(every=every):
                 return self._option(str(value), every)
+            case Words():
+                return self._phrase(str(value))
             case Seed():
                 return int(self._number(value, 0, SEEDS - 1, whole=True))
             case Slider(low, high, step):
@@ -84,6 +104,20 @@ class Knob:
         option.options = tuple(o for o in self.options if o != every)
         option.index = None if value == every else option.options.index(value)
         return option
+
+    def _phrase(self, value: str) -> Phrase:
+        """English words whole, Chinese ones wherever they stand, the longer first: nobody puts spaces between them."""
+        text = value.lower()
+        found = [word for word in re.findall("[a-z]+", text) if word in self.options]
+        for chinese, word in sorted(zip(self.spelled, self.options, strict=True), key=lambda pair: -len(pair[0])):
+            if chinese and chinese in text:
+                text, found = text.replace(chinese, " "), [*found, word]
+        if not found:
+            near = difflib.get_close_matches(text, self.options, 5, 0.5) or self.options[:12]
+            raise UserError("words_unknown", value=value[:40], words=", ".join(near))
+        phrase = Phrase(" ".join(dict.fromkeys(found)))
+        phrase.indices, phrase.known = tuple(self.options.index(word) for word in phrase.split()), len(self.options)
+        return phrase
 
     def _number(self, value: object, low: float, high: float, whole: bool) -> float:
         try:
@@ -109,12 +143,15 @@ def knobs_of(pipeline: Callable, facts: Mapping[str, object]) -> dict[str, Knob]
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             continue
         control = typing.get_args(parameter.annotation)[1]
-        options, default = (), parameter.default
+        options, spelled, default = (), (), parameter.default
         if isinstance(control, Choice):
             options = control.options if isinstance(control.options, tuple) else tuple(facts.get(control.options, ()))
             options = ((control.every,) if control.every else ()) + options
             default = default if default in options else next(iter(options), None)
-        knobs[name] = Knob(name, control, default, options)
+        if isinstance(control, Words):
+            vocabulary = facts.get(control.vocabulary, {})
+            options, spelled = tuple(vocabulary), tuple(vocabulary.values())
+        knobs[name] = Knob(name, control, default, options, spelled)
     return knobs
 
 

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,30 +12,36 @@ import numpy as np
 
 from imgen import drawings
 from imgen.cards import Card
+from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.image import Picture, to_tensor
+from imgen.likeness import EYE, SAMPLES, Scores, by_eye, by_inception, closeness, evenly, kernel, likeness, look, real
+from imgen.sheet import sheet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Scores = dict[str, float | int]
 
+def evaluate(card: Card, folder: Path, teachers: Path | None = None, inception: bool = False) -> dict[str, Scores]:
+    """Name of the pictures -> the scores on them, of a card or of the eye.
 
-def evaluate(card: Card, folder: Path, teachers: Path | None = None) -> dict[str, Scores]:
-    """Name of the pictures -> the card's scores on them.
+    folder: the pictures (for some generators an .npz); teachers: holds the feature networks that measure; inception: measure a
+    generator in Inception's features too, from the Hub.
 
-    folder: the pictures (for some generators an .npz); teachers: holds the feature networks that measure.
-
-    Raises UserError data_missing, data_empty, teacher_missing.
+    Raises UserError data_missing, data_empty, data_too_few, data_unlike, teacher_missing.
     """
     if not folder.exists():
         raise UserError("data_missing", name=folder.name)
+    if card is EYE:
+        return closeness(folder, teachers)
     if card.task == "stylize":
         return {PHOTOGRAPHS.name: painting(card, folder, teachers)}
-    return {folder.stem: {"upscale": upscaling, "generate": generation}[card.task](card, folder, teachers)}
+    if card.task == "upscale":
+        return {folder.stem: upscaling(card, folder)}
+    return {folder.stem: generation(card, folder, teachers, inception)}
 
 
-def upscaling(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
+def upscaling(card: Card, folder: Path) -> Scores:
     """PSNR (dB) and SSIM of Y, border cut by the scale, bicubic LR: mean over every picture of `folder`."""
     from imgen.metrics import psnr, ssim
     from imgen.training.data import files, rgb
@@ -54,53 +61,51 @@ def upscaling(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
     return {"psnr": round(float(mean[0]), 3), "ssim": round(float(mean[1]), 4), "count": len(values), "scale": scale}
 
 
-SAMPLES = 2000
+def generation(card: Card, folder: Path, teachers: Path | None = None, inception: bool = False) -> Scores:
+    """2,000 samples beside pictures that no training saw, in the measures of `likeness`; of an encoder, what its codes are worth.
 
-
-def generation(card: Card, folder: Path, teachers: Path | None) -> Scores:
-    """Kernel distance ×1000 of 2,000 samples to held-out pictures, in pooled SqueezeNet features; a VAE's bound besides.
-
-    folder: one subfolder per class, of which every 10th picture counts; or an .npz, of which the test part counts.
-    `floor` is the same distance between the training pictures and the held-out ones.
+    With `teachers` the kernel distance in SqueezeNet's features as well.  Raises UserError data_unlike, or those of a download.
     """
-    import torch
-
-    from imgen.metrics import kernel_distance
-    from imgen.training import data
-
-    features = squeezenet(teachers)
-    side = card(count=1).pictures[0].height
-    if folder.suffix == ".npz":
-        (held, _), (seen, _) = data.digits(folder, "test"), data.digits(folder, "train")
-        held = evenly(held, SAMPLES)
-    else:
-        (held, *_), (seen, *_) = data.classes(folder, side, held_out=True), data.classes(folder, side)
-    seen = evenly(seen, SAMPLES)
-    made = torch.cat([to_tensor(picture.pixels) for picture in samples(card, SAMPLES)])
-    real, train, fake = (pooled(features, x) for x in (held, seen, (made * 255).round().byte()))
-    scores = {
-        "kid_x1000": round(1000 * kernel_distance(real, fake), 2),
-        "floor_kid_x1000": round(1000 * kernel_distance(real, train), 2),
-        "samples": SAMPLES, "held_out": len(held),
-    }
-    encodes = card.net is not None and hasattr(_net(card), "encode")
-    return scores | (coding(card, *data.digits(folder, "test")) if encodes else {})
+    one, net = drawn(card, 1, folder), _net(card) if card.net else None
+    pictures, labels, _ = real(folder, one.shape[2])
+    if pictures.shape[1:] != one.shape[1:] or (net and labels.max() >= net.classes):
+        raise UserError("data_unlike", name=folder.name, card=card.name)
+    made = drawn(card, SAMPLES, folder)
+    scores = kernel(made, folder, teachers) if teachers else {}
+    scores |= by_inception(made, folder) if inception else {}
+    scores |= {"samples": SAMPLES, "held_out": len(evenly(pictures, SAMPLES))} | likeness(made, folder)
+    return scores | (coding(net, pictures, labels) if hasattr(net, "encode") else {})
 
 
 def peer(card: Card, weights: Path, folder: Path, teachers: Path | None) -> Scores:
-    """The kernel distance of the same net with weights that the usual recipe made, and how many pictures it had seen."""
+    """Some measures of the same net with weights that the usual recipe made, and how many pictures it had seen."""
     from imgen.cards import load
 
     twin = replace(card, name=weights.stem)
     twin.__dict__["facts"] = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
     load(twin, weights)
-    seen = twin.facts["training"]["pictures_seen"]
-    return {"usual_kid_x1000": generation(twin, folder, teachers)["kid_x1000"], "usual_pictures_seen": seen}
+    measured = generation(twin, folder, teachers)
+    usual = {f"usual_{name}": measured[name] for name in ("kid_x1000", "frechet", "nats_per_picture") if name in measured}
+    return usual | {"usual_pictures_seen": twin.facts["training"]["pictures_seen"]}
 
 
-def evenly(pictures: "Tensor", count: int) -> "Tensor":
-    """At most `count` of them, from the first to the last: data sets are sorted by class, and each keeps its share."""
-    return pictures[:: max(1, -(-len(pictures) // count))]
+def neighbours(card: Card, folder: Path, count: int = 10) -> Picture:
+    """A sheet: samples, and below each the training picture that is nearest to it in the eye's features."""
+    from imgen.image import to_pixels
+    from imgen.metrics import nearest
+
+    made = drawn(card, count, folder)
+    *_, seen = real(folder, made.shape[2])
+    _, which = nearest(look(made), by_eye(folder, made.shape[2])[1])
+    return sheet([Picture(to_pixels(x.float() / 255)) for x in (*made, *seen[which])], columns=count)
+
+
+def drawn(card: Card, count: int, folder: Path) -> "Tensor":
+    """Samples (N, C, H, W) uint8."""
+    import torch
+
+    made = worded(card, count, folder) if "words" in card.knobs else samples(card, count)
+    return (torch.cat([to_tensor(picture.pixels) for picture in made]) * 255).round().byte()
 
 
 def samples(card: Card, count: int) -> Iterator[Picture]:
@@ -111,25 +116,51 @@ def samples(card: Card, count: int) -> Iterator[Picture]:
         yield from card(count=min(at_once, count - start), seed=start).pictures
 
 
-def coding(card: Card, pictures: "Tensor", labels: "Tensor") -> Scores:
-    """How well codes serve: of a plain autoencoder the PSNR (dB) over all pixels of its reconstructions; of a variational one
-    −ELBO in nats per picture, one sample of z each, and its two halves.
+def worded(card: Card, count: int, folder: Path) -> Iterator[Picture]:
+    """`count` pictures of the names of held-out emoji, each as often as another."""
+    from imgen.training.data import HELD_OUT, files
+    from imgen.training.emoji import words
+
+    known = set(card.knobs["words"].options)
+    phrases = [phrase for path in files(folder)[::HELD_OUT] if (phrase := known.intersection(words(path.stem)))]
+    each = -(-count // len(phrases))
+    made = (picture for n, phrase in enumerate(phrases) for picture in card(words=" ".join(phrase), count=each, seed=n).pictures)
+    yield from islice(made, count)
+
+
+def coding(net: "nn.Module", pictures: "Tensor", labels: "Tensor") -> Scores:
+    """How well codes serve: PSNR (dB) over all pixels of the reconstructions, of a variational autoencoder those from the mean
+    of q(z | x); of this one also −ELBO in nats, per picture and per number in it, one sample of z each, and its two halves.
+
+    Where the likelihood is a Gaussian the bound is one of a density, and its one deviation is fitted to these pictures.
     """
     import torch
 
     from imgen.losses import elbo_terms
 
-    net, generator = _net(card).float(), torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
         x = pictures.float() / 255
         code = net.encode(x, labels)
         if not isinstance(code, tuple):
-            return {"reconstruction_psnr": round(-10 * math.log10((net.decode(code, labels) - x).square().mean().item()), 2)}
+            return {"reconstruction_psnr": _decibels(net.show(code, labels), x)}
         mean, log_var = code
         z = mean + (log_var / 2).exp() * torch.randn(mean.shape, generator=generator)
-        reconstruction, kl = elbo_terms(net.decode(z, labels), x, mean, log_var)
-    parts = {"nats_per_picture": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
-    return {name: round(value.item(), 2) for name, value in parts.items()}
+        reconstruction, kl = (part.item() for part in elbo_terms(net.decode(z, labels), x, mean, log_var, net.likelihood))
+        found = {"reconstruction_psnr": _decibels(net.show(mean, labels), x)}
+    bound = {"nats_per_picture": reconstruction + kl, "reconstruction": reconstruction, "kl": kl}
+    return {name: round(value, 2) for name, value in bound.items()} | found | {
+        "nats_per_dimension": round((reconstruction + kl) / x[0].numel(), 4)
+    }
+
+
+def _decibels(y: "Tensor", x: "Tensor") -> float:
+    return round(-10 * math.log10((y - x).square().mean().item()), 2)
+
+
+def find(name: str) -> Card:
+    """What can be measured: a card of the catalog, or the eye that measures."""
+    return EYE if name == EYE.name else find_card(name)
 
 
 def _net(card: Card) -> "nn.Module":
@@ -138,34 +169,7 @@ def _net(card: Card) -> "nn.Module":
 
     from imgen.cards import load
 
-    return copy.deepcopy(load(card)).cpu()
-
-
-def squeezenet(teachers: Path | None) -> "nn.Module":
-    """The feature network of the common yardstick: SqueezeNet 1.1 of torchvision, trained on ImageNet."""
-    from safetensors.torch import load_file
-    from torchvision.models import squeezenet1_1
-
-    file = (teachers or Path()) / "squeezenet1_1.safetensors"
-    if not teachers or not file.exists():
-        raise UserError("teacher_missing", name=file.name)
-    net = squeezenet1_1()
-    net.load_state_dict(load_file(file))
-    return net.features.eval()
-
-
-def pooled(net: "nn.Module", pictures: "Tensor") -> "Tensor":
-    """(N, C, H, W) uint8 -> (N, 512) float64: enlarged to 224, ImageNet's mean and deviation, features averaged over places."""
-    import torch
-    import torch.nn.functional as F
-
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    out = []
-    with torch.inference_mode():
-        for part in pictures.split(50):
-            x = (part.float() / 255).expand(-1, 3, -1, -1)
-            out.append(net(F.interpolate((x - mean) / std, size=224, mode="bilinear")).mean((2, 3)))
-    return torch.cat(out).double()
+    return copy.deepcopy(load(card)).cpu().float()
 
 
 PHOTOGRAPHS = Path("eval/Kodak24")  # for style transfer; training never saw them
@@ -227,8 +231,11 @@ def parameters(card: Card) -> int:
 def sample_figure(card: Card) -> float:
     """One figure that any machine can make in a moment, from what the program draws: does this card still do what it did?
 
-    Super-resolution: PSNR (dB) on a drawn city.  Else the mean grey level: of 16 generated pictures, of a painted landscape.
+    Super-resolution: PSNR (dB) on a drawn city.  The eye: its mean feature of a drawn landscape.  Else the mean grey level:
+    of 16 generated pictures, of a painted landscape.
     """
+    if card is EYE:
+        return round(look((to_tensor(drawings.landscape(192, seed=1).pixels) * 255).byte()).mean().item(), 3)
     if card.task == "upscale":
         from imgen.metrics import psnr
         from imgen.training.degrade import shrink
@@ -241,11 +248,16 @@ def sample_figure(card: Card) -> float:
 
 
 def store(card: Card, scores: dict[str, object], **facts: object) -> None:
-    """Write scores, by name, and other facts into `weights/<card>.json`, where the page, the README and the tests read them."""
+    """Write scores, by name, and other facts into `weights/<card>.json`, where the page, the README and the tests read them.
+
+    What was stored and is not measured anew stays: new weights begin without scores.
+    """
     from imgen.cards import WEIGHTS
 
     path = WEIGHTS / f"{card.name}.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    known = {**known, **facts, "scores": {**known.get("scores", {}), **scores}}
+    old = known.get("scores", {})
+    merged = {name: {**old.get(name, {}), **new} if isinstance(new, dict) else new for name, new in scores.items()}
+    known = {**known, **facts, "scores": {**old, **merged}}
     path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     card.__dict__.pop("facts", None)  # to be read anew

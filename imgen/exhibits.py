@@ -197,6 +197,21 @@ def degraded(
     return {name: Picture(np.asarray(step)) for name, step in steps.items()}
 
 
+def fastgan() -> Picture:
+    """A drawing in as many pixels as each map of the generator has, and under it the way from each gate to where it acts."""
+    from imgen.models.fastgan import REACH
+
+    sides, wide = [4 * 2**n for n in range(8)], 138
+    small = [resized(drawings.city(512, 3), side, Image.Resampling.BOX) for side in sides]
+    row = sheet([[resized(one, wide, Image.Resampling.NEAREST) for one in small]], above=[str(side) for side in sides])
+    image = Image.new("RGB", (2 * row.width, 140), PAPER)  # drawn twice as large: smooth lines
+    for start in range(2, len(sides) - REACH):
+        left, right = (2 * (n * (wide + GAP) + wide // 2) for n in (start, start + REACH))
+        ImageDraw.Draw(image).arc([left, -116, right, 116], 0, 180, fill=(61, 120, 200), width=5)
+        ImageDraw.Draw(image).ellipse([right - 9, -4, right + 9, 14], fill=(216, 68, 60))
+    return stacked([row, Picture(np.asarray(image.reduce(2)))])
+
+
 def transfer() -> Picture:
     """One landscape, and how some of the painters might have seen it."""
     card, photo = trained("transfer_paintings"), first_example("stylize")
@@ -217,9 +232,10 @@ def drawn() -> Picture:
 
 LESSONS: dict[str, Callable[[], Picture]] = {
     "dcgan": partial(classes, "dcgan_flowers64", count=9, times=1), "gan": partial(classes, "mlp_gan_fashion28"),
-    "vae": partial(classes, "mlp_vae_fashion28"), "autoencoder": partial(classes, "conv_ae_fashion28"),
+    "vae": partial(classes, "mlp_vae_fashion28"), "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),
+    "autoencoder": partial(classes, "conv_ae_fashion28"),
     "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
-    "transfer": transfer,
+    "transfer": transfer, "fastgan": fastgan,
 }
 
 

@@ -45,7 +45,8 @@ class WeightFile:
     size: int  # bytes, for the progress bar
 
     def __post_init__(self):
-        assert self.file.endswith(".safetensors"), f"safetensors only: {self.file}"
+        pinned_pickle = self.file.endswith(".pt") and self.sha256  # a third party's, of whom nothing better is to be had
+        assert self.file.endswith(".safetensors") or pinned_pickle, f"safetensors, or a .pt of a known sha256: {self.file}"
 
 
 def find(w: WeightFile) -> Path | None:

@@ -67,3 +67,38 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
     n, m, xx, yy = len(x), len(y), kernel(x, x), kernel(y, y)
     within = (xx.sum() - xx.trace()) / (n * (n - 1)) + (yy.sum() - yy.trace()) / (m * (m - 1))
     return (within - 2 * kernel(x, y).mean()).item()
+
+
+def frechet_distance(x: Tensor, y: Tensor) -> float:
+    """FID in any features: |μ_x − μ_y|² + tr(A + B − 2 (A^½ B A^½)^½) of the Gaussians N(μ, A), N(μ, B) that fit x and y.
+
+    x (N, D), y (M, D), float64.  Source: Heusel et al. 2017, arXiv:1706.08500.  Few pictures make it larger: compare only
+    distances between sets of the same sizes.
+    """
+    a, b = x.T.cov(), y.T.cov()
+    values, vectors = torch.linalg.eigh(a)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.T
+    shared = torch.linalg.eigvalsh(root @ b @ root).clamp(min=0).sqrt().sum()  # tr (A B)^½, of a symmetric matrix
+    return ((x.mean(0) - y.mean(0)).square().sum() + a.trace() + b.trace() - 2 * shared).item()
+
+
+def precision_and_recall(real: Tensor, fake: Tensor, k: int = 3) -> tuple[float, float]:
+    """The share of `fake` that lies where real pictures do, and of `real` that lies where generated ones do.
+
+    A set lies within the balls about its points that reach to their k-th neighbours.  real (N, D), fake (M, D), of about
+    the same number.  Source: Kynkäänniemi et al. 2019, arXiv:1904.06991.
+    """
+
+    def inside(points: Tensor, others: Tensor) -> float:
+        radius = torch.cdist(points, points).kthvalue(k + 1).values  # the nearest is the point itself
+        return (torch.cdist(others, points) <= radius).any(1).double().mean().item()
+
+    return inside(real, fake), inside(fake, real)
+
+
+def nearest(x: Tensor, others: Tensor, at_once: int = 5000) -> tuple[Tensor, Tensor]:
+    """Of each x (N, D) the distance to the nearest of `others` (M, D), and which one that is; (N,) both."""
+    parts = [torch.cdist(x, part).min(1) for part in others.split(at_once)]
+    distance, part = torch.stack([p.values for p in parts], 1).min(1)
+    which = torch.stack([p.indices for p in parts], 1).gather(1, part[:, None])[:, 0]
+    return distance, part * at_once + which

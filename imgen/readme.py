@@ -52,7 +52,7 @@ def paper(row: Row) -> str:
 def figures(row: Row, language: str) -> str:
     """The stored scores, each with the data it was measured on.  row: a summary, or the facts of a card."""
     parts = []
-    for data, scores in row["scores"].items():
+    for data, scores in row.get("scores", {}).items():
         if isinstance(scores, dict):
             named = ", ".join(f"{text(f'score_{k}', language)} {v:g}" for k, v in scores.items() if f"score_{k}" in SHOWN)
             parts.append(f"{data}: {named}")
@@ -61,7 +61,9 @@ def figures(row: Row, language: str) -> str:
 
 SHOWN = {
     "score_psnr", "score_ssim", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000", "score_usual_pictures_seen",
-    "score_nats_per_picture", "score_reconstruction_psnr",
+    "score_inception_frechet", "score_floor_inception_frechet", "score_frechet", "score_floor_frechet", "score_usual_frechet",
+    "score_precision", "score_recall", "score_copy_ratio",
+    "score_nats_per_picture", "score_usual_nats_per_picture", "score_reconstruction_psnr",
     "score_objective", "score_gatys_50_evaluations", "score_gatys_100_evaluations",
 }
 

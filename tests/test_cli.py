@@ -101,6 +101,13 @@ def test_pictures_of_a_generator_become_a_film_and_a_sum(imgen, tmp_path):
     assert decode(tmp_path / "sum.png").width == 28
 
 
+def test_a_picture_of_ones_own_is_found_and_can_be_filmed(imgen, photo, tmp_path):
+    code, out, said = imgen("find", "mlp_vae_fashion28", photo, "--label", "bag", "-o", tmp_path / "bag.png")
+    assert (code, out.strip()) == (0, str(tmp_path / "bag.png")) and " dB" in said
+    assert decode(tmp_path / "bag.png").width == 28
+    assert imgen("film", tmp_path / "bag.png", tmp_path / "bag.png", "--steps", "2", "-o", tmp_path / "film.webp")[0] == 0
+
+
 @pytest.mark.parametrize(("arguments", "word"), [
     (["run", "espcn_x9", "PHOTO", "-o", "out.png"], "espcn_x4"),
     (["run", "espcn_x2", "-o", "out.png"], "picture"),
@@ -112,11 +119,18 @@ def test_pictures_of_a_generator_become_a_film_and_a_sum(imgen, tmp_path):
     (["run", "dcgan_flowers64", "--label", "oak", "-o", "out"], "oak"),
     (["film", "PHOTO", "PHOTO", "-o", "film.webp"], "remember"),
     (["combine", "PHOTO", "PHOTO", "missing.png", "-o", "sum.png"], "missing.png"),
+    (["find", "oak", "PHOTO", "-o", "out.png"], "oak"),
+    (["find", "draw_lines", "PHOTO", "-o", "out.png"], "learned"),
+    (["find", "mlp_vae_fashion28", "missing.png", "-o", "out.png"], "missing.png"),
+    (["find", "mlp_vae_fashion28", "PHOTO", "--label", "rose", "-o", "out.png"], "rose"),
     (["train", "oak", "--data", "PHOTO"], "oak"),
     (["train", "espcn_x2", "--data", "nowhere"], "nowhere"),
     (["evaluate", "oak", "--data", "PHOTO"], "oak"),
     (["evaluate", "espcn_x2", "--data", "nowhere"], "nowhere"),
-    (["evaluate", "dcgan_flowers64", "--data", "FOLDER"], "squeezenet"),
+    (["evaluate", "dcgan_flowers64", "--data", "FOLDER"], "few"),
+    (["evaluate", "mlp_vae_fashion28", "--data", "PHOTO"], "few"),
+    (["evaluate", "eye_squeezenet", "--data", "FOLDER"], "squeezenet"),
+    (["evaluate", "espcn_x2", "--data", "FOLDER", "--neighbours", "out.png"], "espcn_x2"),
 ])
 def test_a_mistake_is_one_sentence(imgen, photo, arguments, word, monkeypatch):
     monkeypatch.chdir(photo.parent)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import pytest
 
-from imgen.controls import Choice, Seed, Slider, UserError, checked, knobs_of, plain
+from imgen.controls import Choice, Seed, Slider, UserError, Words, checked, knobs_of, plain
 
 
 def pipeline(
@@ -102,3 +102,32 @@ def test_an_unknown_knob_is_refused_by_name():
 
 def test_limits_are_told_in_full():
     assert [plain(number) for number in (2**32 - 1, 0.5, 3.0)] == ["4294967295", "0.5", "3"]
+
+
+def worded(*, words: Annotated[str, Words("vocabulary")] = "red heart"):
+    yield
+
+
+VOCABULARY = {"heart": "心", "red": "红", "cat": "猫", "cap": "", "face": "脸", "eyes": "眼睛", "glasses": "眼镜"}
+
+
+@pytest.mark.parametrize(("text", "phrase", "indices"), [
+    ("a Red HEART!", "red heart", (1, 0)), ("cat cat", "cat", (2,)), ("catalogue cap", "cap", (3,)),
+    ("红心", "heart red", (0, 1)), ("猫 face", "face cat", (4, 2)), ("眼镜", "glasses", (6,)),
+])
+def test_known_words_are_found_in_either_language(text, phrase, indices):
+    found = knobs_of(worded, {"vocabulary": VOCABULARY})["words"].check(text)
+    assert found.split() and sorted(found.split()) == sorted(phrase.split()) and sorted(found.indices) == sorted(indices)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "xyzzy", "catalogue", "😀", "9", None, "狗"])
+def test_a_text_without_a_known_word_is_told_some(text):
+    with pytest.raises(UserError) as caught:
+        knobs_of(worded, {"vocabulary": VOCABULARY})["words"].check(text)
+    assert caught.value.key == "words_unknown" and set(caught.value.facts["words"].split(", ")) <= set(VOCABULARY)
+
+
+def test_a_misspelled_word_is_answered_with_the_nearest():
+    with pytest.raises(UserError) as caught:
+        knobs_of(worded, {"vocabulary": VOCABULARY})["words"].check("hart")
+    assert caught.value.facts["words"].split(", ")[0] == "heart"

@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"app"}, {"ui", "__main__"}, {"readme", "exhibits"}, {"evaluate"}, {"bench"}, {"training"}, {"catalog"}, {"cards"},
-    {"models", "pipelines"}, {"handwriting"}, {"procedural"}, {"solids"},
+    {"app"}, {"ui", "__main__"}, {"readme", "exhibits"}, {"evaluate"}, {"likeness"}, {"bench"}, {"training"}, {"catalog"},
+    {"cards"}, {"models", "pipelines"}, {"handwriting"}, {"procedural"}, {"solids"},
     {"hub", "resample", "sheet", "drawings", "curves", "tiles", "losses", "metrics"},
     {"image"}, {"device", "controls", "texts"}, {"imgen"},
 ]  # from the roof down

@@ -108,7 +108,7 @@ def test_chinese_lessons_are_chinese():
 
 
 def test_lesson_pictures_that_need_no_training_can_be_made():
-    for make in (exhibits.interpolation, exhibits.realesrgan):
+    for make in (exhibits.interpolation, exhibits.realesrgan, exhibits.fastgan):
         picture = make()
         assert picture.width <= 1200
         assert len(exhibits.palette_png(picture)) < 150_000

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.linalg import sqrtm  # comes with scikit-image
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from imgen import evaluate
 from imgen.catalog import find_card
-from imgen.metrics import from_luma_and_colour, luma, psnr, ssim
+from imgen.metrics import frechet_distance, from_luma_and_colour, kernel_distance, luma, nearest, precision_and_recall, psnr, ssim
 from imgen.models.interpolation import Interpolation
 from imgen.resample import KERNELS
 
@@ -107,3 +108,66 @@ def test_samples_to_measure_hold_every_class_alike(name, count):
     card = find_card(name)
     classes = [picture.record["class"] for picture in evaluate.samples(card, count)]
     assert len(set(np.bincount(classes))) == 1 and len(classes) == count
+
+
+def white(n, d, seed=0):
+    """(n, d) float64 whose mean is exactly 0 and whose covariance is exactly the identity."""
+    x = torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    x = x - x.mean(0)
+    return torch.linalg.solve_triangular(torch.linalg.cholesky(x.T.cov()), x.T, upper=False).T
+
+
+def test_frechet_distance_between_axis_parallel_gaussians_is_the_closed_form():
+    """Σ (m − n)² + (a − b)² for deviations a, b along each axis."""
+    a, b = torch.tensor([1.0, 0.2, 3.0]).double(), torch.tensor([0.5, 0.2, 4.0]).double()
+    shift = torch.tensor([0.0, 2.0, -1.0]).double()
+    expected = shift.square().sum() + (a - b).square().sum()
+    assert frechet_distance(white(40, 3) * a, white(50, 3, seed=1) * b + shift) == pytest.approx(expected.item(), abs=1e-9)
+
+
+@pytest.mark.parametrize("count", [200, 10])  # 10 pictures in 16 dimensions: both covariances are singular
+def test_frechet_distance_agrees_with_scipys_root_of_the_product(count):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(count, 16)) @ rng.normal(size=(16, 16)), rng.normal(size=(count, 16)) + 0.3
+    a, b = np.cov(x.T), np.cov(y.T)
+    expected = ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * sqrtm(a @ b).real)
+    assert frechet_distance(torch.from_numpy(x), torch.from_numpy(y)) == pytest.approx(expected, rel=1e-4)
+    assert frechet_distance(torch.from_numpy(x), torch.from_numpy(x)) == pytest.approx(0, abs=1e-4)
+
+
+def test_kernel_distance_is_the_sum_that_the_paper_writes():
+    x, y = white(6, 2), white(5, 2, seed=3) + 1
+    k = lambda p, q: (float(p @ q) / (2 * float(x.square().mean())) + 1) ** 3  # noqa: E731
+    within = [np.mean([k(s[i], s[j]) for i in range(len(s)) for j in range(len(s)) if i != j]) for s in (x, y)]
+    expected = sum(within) - 2 * np.mean([k(p, q) for p in x for q in y])
+    assert kernel_distance(x, y) == pytest.approx(expected)
+
+
+def square(corner, step=1.0):
+    """Five points: the corners and the middle of a square."""
+    return torch.tensor([[0, 0], [1, 0], [0, 1], [1, 1], [0.5, 0.5]], dtype=torch.float64) * step + corner
+
+
+def test_half_of_the_kinds_drawn_well_is_full_precision_and_half_recall():
+    real = torch.cat([square(0), square(100)])
+    assert precision_and_recall(real, square(0.1)) == (1, 0.5)
+
+
+def test_strays_lower_precision_and_nothing_alike_is_nought():
+    real, fake = square(0), torch.cat([square(0.1), square(50, step=0.1)])
+    assert precision_and_recall(real, fake) == (0.5, 1)
+    assert precision_and_recall(real, square(50)) == (0, 0)
+
+
+def test_a_set_reaches_as_far_as_the_third_neighbour():
+    line = torch.arange(5, dtype=torch.float64)[:, None]  # the ends reach 3 steps far, the middle 2
+    inside, outside = torch.full((5, 1), 6.9, dtype=torch.float64), torch.full((5, 1), 7.1, dtype=torch.float64)
+    assert precision_and_recall(line, inside)[0] == 1 and precision_and_recall(line, outside)[0] == 0
+
+
+def test_the_nearest_is_found_wherever_it_stands():
+    x, others = white(7, 3), white(23, 3, seed=1)
+    distance, which = nearest(x, others, at_once=5)
+    table = np.linalg.norm(x.numpy()[:, None] - others.numpy()[None], axis=2)
+    assert which.tolist() == table.argmin(1).tolist()
+    np.testing.assert_allclose(distance, table.min(1))

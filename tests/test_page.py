@@ -186,6 +186,20 @@ def test_kept_pictures_become_a_film_and_a_sum(visit):
     film.wait_for(state="detached")
 
 
+def test_a_click_on_the_fan_turns_the_knob_of_its_row(visit):
+    page = visit()
+    part = page.locator(".bench-generate .steer")
+    part.locator("button").first.click()
+    fan = part.locator(".sheet img")
+    fan.wait_for()
+    page.wait_for_timeout(500)
+    before, box = part.locator(".film img").get_attribute("src"), fan.bounding_box()
+    fan.click(position={"x": box["width"] * 13 / 14, "y": box["height"] * 3 / 12})  # the last column of the second row
+    page.wait_for_function("old => document.querySelector('.bench-generate .steer .film img').src !== old", arg=before)
+    amounts = [float(number.input_value()) for number in part.locator("input[type=number]").all()]
+    assert amounts == [0, 4, 0, 0, 0, 0]
+
+
 def test_a_lesson_sets_the_knobs_and_runs(visit):
     page = visit()
     bench = tab(page, "upscale")

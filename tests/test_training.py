@@ -11,16 +11,17 @@ from torch import nn
 
 from imgen import drawings
 from imgen.controls import UserError
-from imgen.losses import StyleObjective, gaussian
+from imgen.losses import StyleObjective
 from imgen.models import mlp_gan
 from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic
 from imgen.models.dcgan import Discriminator, Generator
 from imgen.models.espcn import ESPCN
+from imgen.models.eye import Eye
 from imgen.models.features import VGG
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
-from imgen.training import data, recipes, weights
+from imgen.training import data, recipes, sights, weights
 from imgen.training.degrade import shrink
 from imgen.training.loop import History, history_of, train
 from imgen.training.runs import RUNS, borrow, finish
@@ -77,7 +78,7 @@ def dense_gan():
 
 def conv_vae():
     data = signs()
-    return recipes.Elbo(ConvVAE(5, latent=2, width=8, side=8), data, device="cpu", likelihood=gaussian)
+    return recipes.Elbo(ConvVAE(5, latent=2, width=8, side=8), data, device="cpu")
 
 
 def conv_ae():
@@ -85,7 +86,21 @@ def conv_ae():
     return recipes.Autoencode(ConvAE(5, latent=2, width=8, side=8, channels=3), data, device="cpu")
 
 
-ALL = pytest.mark.parametrize("make", [espcn, gan, dense_gan, usual_gan, vae, conv_vae, conv_ae, style])
+def usual_vae():
+    data = signs(channels=1)
+    return recipes.UsualElbo(VAE(5, side=8, latent=2, hidden=16), data, device="cpu")
+
+
+def eye():
+    """The teacher's answer: the mean colour, and the negative of its grey, four times over."""
+    torch.manual_seed(0)
+    colours, greys = (torch.randint(0, 255, (12, channels, 1, 1), dtype=torch.uint8) for channels in (3, 1))
+    kinds = [colours.expand(-1, -1, 64, 64), greys.expand(-1, -1, 28, 28)]
+    teacher = lambda x: torch.cat([x.double().mean((2, 3)).expand(-1, 3), -x.double().mean((1, 2, 3))[:, None]], 1).repeat(1, 4)  # noqa: E731
+    return recipes.Distil(Eye(width=8, features=16), teacher, kinds, device="cpu", batch=12)
+
+
+ALL = pytest.mark.parametrize("make", [espcn, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, eye])
 
 
 @ALL
@@ -257,3 +272,42 @@ def test_every_bundled_card_has_a_run():
 
     trained = {c.name for c in CARDS if c.source is None and c.net and not c.net.where.startswith("interpolation")}
     assert trained <= set(RUNS)
+
+
+def test_the_usual_vae_keeps_its_rate_and_takes_no_average():
+    recipe = usual_vae()
+    for progress in (0.1, 0.5, 0.99):
+        recipe.step(progress)
+    assert {group["lr"] for group in recipe.optimizer.param_groups} == {1e-3}
+    for mine, averaged in zip(recipe.net.parameters(), recipe.average.net.parameters(), strict=True):
+        assert torch.equal(mine, averaged)
+
+
+def test_the_eye_learns_to_answer_as_its_teacher_does():
+    recipe = eye()
+    for n in range(120):
+        recipe.step(n / 120)
+    net = Eye(width=8, features=16)
+    net.load_state_dict(recipe.weights())
+    for kind in recipe.sights:
+        wanted = recipe.teacher(kind)
+        error = (net.eval()(kind.float() / 255) - wanted).square().mean() / wanted.var(0).mean()
+        assert error < 0.4
+
+
+def test_the_teacher_is_asked_once():
+    recipe, asked = eye(), []
+    teacher = recipe.teacher
+    recipe.teacher = lambda x: asked.append(len(x)) or teacher(x)
+    for _ in range(3):
+        recipe.step(0.5)
+    assert asked == [12, 12]
+
+
+def test_half_of_the_sights_are_spoiled_and_all_stay_pictures():
+    pictures = torch.randint(0, 255, (40, 3, 64, 64), dtype=torch.uint8)
+    seen = sights.half_spoiled(pictures)
+    same = (seen.flatten(1)[:, None] == pictures.flatten(1)[None]).all(2).any(1)
+    assert seen.shape == pictures.shape and seen.dtype == torch.uint8 and 20 <= same.sum() <= 32
+    grey = sights.spoiled(torch.rand(30, 1, 28, 28))
+    assert grey.shape == (30, 1, 28, 28) and torch.isfinite(grey).all()

@@ -10,6 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from imgen.losses import gaussian
 from imgen.models.dcgan import Generator, halvings
 from imgen.models.layers import condition
 
@@ -30,35 +31,15 @@ class Encoder(nn.Module):
         return self.last(self.body(2 * x - 1).flatten(1))
 
 
-class ConvVAE(nn.Module):
-    """Encoder q(z | x), a Gaussian; decoder p(x | z, label), a Gaussian of one width about the picture it draws."""
-
-    def __init__(self, classes: int, latent: int = 64, width: int = 32, side: int = 64, channels: int = 3):
-        super().__init__()
-        self.classes, self.latent, self.side, self.channels = classes, latent, side, channels
-        self.encoder = Encoder(2 * latent, side, channels, width)
-        self.decoder = Generator(classes, latent, width, side, channels)
-
-    def encode(self, x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-        """x (N, channels, side, side) in [0, 1], label (N,), not asked -> mean and log variance, each (N, latent)."""
-        return self.encoder(x).chunk(2, dim=1)
-
-    def decode(self, z: Tensor, label: Tensor) -> Tensor:
-        """z (N, latent), label (N,) -> pictures (N, channels, side, side) in [0, 1], the means of p."""
-        return self.decoder(z, label)
-
-    def forward(self, z: Tensor, label: Tensor) -> Tensor:
-        """z (N, latent) ~ N(0, 1), label (N,) -> pictures (N, channels, side, side) in [0, 1]."""
-        return self.decode(z, label)
-
-
 class ConvAE(nn.Module):
     """A code and nothing else: what codes are likely is measured after training, a Gaussian for each class."""
+
+    numbers = 1  # that the encoder gives for each of the code's
 
     def __init__(self, classes: int, latent: int = 16, width: int = 32, side: int = 28, channels: int = 1):
         super().__init__()
         self.classes, self.latent, self.side, self.channels = classes, latent, side, channels
-        self.encoder = Encoder(latent, side, channels, width)
+        self.encoder = Encoder(self.numbers * latent, side, channels, width)
         self.decoder = Generator(classes, latent, width, side, channels)
         self.register_buffer("mean", torch.zeros(classes, latent))
         self.register_buffer("spread", torch.eye(latent).repeat(classes, 1, 1))  # Cholesky factors of the covariances
@@ -70,6 +51,10 @@ class ConvAE(nn.Module):
     def decode(self, code: Tensor, label: Tensor) -> Tensor:
         """code (N, latent), label (N,) -> pictures (N, channels, side, side) in [0, 1]."""
         return self.decoder(code, label)
+
+    def show(self, code: Tensor, label: Tensor) -> Tensor:
+        """The same: here the decoder draws pictures, not logits."""
+        return self.decode(code, label)
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
         """z (N, latent) ~ N(0, 1), label (N,) or shares of classes -> pictures: z becomes a code that is likely for the class."""
@@ -84,3 +69,20 @@ class ConvAE(nn.Module):
             mine = code[label == c].double()
             self.mean[c] = mine.mean(0)
             self.spread[c] = torch.linalg.cholesky(mine.T.cov() + 1e-6 * torch.eye(self.latent))
+
+
+class ConvVAE(ConvAE):
+    """Encoder q(z | x), a Gaussian; decoder p(x | z, label), a Gaussian of one width about the picture it draws.
+
+    The encoder is not told the class, and so the code tells it: to draw a class, one needs the codes that are likely for it.
+    """
+
+    numbers = 2  # mean and log variance
+    likelihood = staticmethod(gaussian)
+
+    def __init__(self, classes: int, latent: int = 64, width: int = 32, side: int = 64, channels: int = 3):
+        super().__init__(classes, latent, width, side, channels)
+
+    def encode(self, x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """x (N, channels, side, side) in [0, 1], label (N,), not asked -> mean and log variance, each (N, latent)."""
+        return self.encoder(x).chunk(2, dim=1)

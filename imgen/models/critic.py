@@ -7,6 +7,8 @@ these critics), and the class enters by inner product.
 import torch
 from torch import Tensor, nn
 
+from imgen.models.layers import condition
+
 
 class FeatureCritic(nn.Module):
     """Pictures -> one logit per layer of `features`, which stays as it is."""
@@ -18,7 +20,7 @@ class FeatureCritic(nn.Module):
         self.heads = nn.ModuleDict({name: Head(channels, classes, width) for name, channels in layers.items()})
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
-        """x (N, 3, H, W) in [0, 1], label (N,) -> logits (N, layers)."""
+        """x (N, 3, H, W) in [0, 1], label (N,) or shares of classes -> logits (N, layers)."""
         features = self.features(x)
         return torch.cat([head(features[name], label) for name, head in self.heads.items()], dim=1)
 
@@ -35,5 +37,6 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         h = self.body(x)
-        match = (self.embed(label) * h.mean((2, 3))).sum(1, keepdim=True)
+        told = condition(label, self.embed.num_embeddings, h) @ self.embed.weight.to(h.dtype)
+        match = (told * h.mean((2, 3))).sum(1, keepdim=True)
         return (self.score(h).mean((2, 3)) + match).float()

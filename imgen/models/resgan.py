@@ -2,7 +2,7 @@
 
 Residual blocks, interpolation instead of strided convolutions, no normalisation in the discriminator.  Unlike the paper:
 few parameters, plain convolutions instead of grouped ones (those are slow on a CPU), and a generator that keeps batch
-norm and is told noise and condition in every block (as in self-modulation, Chen et al. 2019, arXiv:1810.01365, without its scale).
+norm and is told noise and condition in every block (as by Chen et al. 2019, arXiv:1810.01365, without their scale).
 
 The condition is shares of classes: one class alone, or several words at once.
 """

@@ -7,11 +7,14 @@ Unlike the paper: two hidden layers with ReLU instead of one with tanh, and the 
 import torch
 from torch import Tensor, nn
 
+from imgen.losses import bernoulli
 from imgen.models.layers import condition
 
 
 class VAE(nn.Module):
     """Encoder q(z | x, label), a Gaussian; decoder p(x | z, label), Bernoulli in each pixel."""
+
+    likelihood = staticmethod(bernoulli)
 
     def __init__(self, classes: int, side: int = 28, latent: int = 16, hidden: int = 512):
         super().__init__()
@@ -35,6 +38,10 @@ class VAE(nn.Module):
         """z (N, latent), label (N,) -> logits (N, 1, side, side)."""
         return self.decoder(torch.cat([z, condition(label, self.classes, z)], dim=1)).view(-1, 1, self.side, self.side)
 
+    def show(self, z: Tensor, label: Tensor) -> Tensor:
+        """z (N, latent), label (N,) -> pictures (N, 1, side, side) in [0, 1]: the means of p."""
+        return torch.sigmoid(self.decode(z, label).float())
+
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
         """A generator like any other: z ~ N(0, 1) and label (or shares of classes) -> pictures (N, 1, side, side) in [0, 1]."""
-        return torch.sigmoid(self.decode(z, label).float())
+        return self.show(z, label)

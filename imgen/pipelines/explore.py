@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from imgen.controls import Choice, Option, Slider, UserError
 from imgen.image import Frame, Picture, to_pixels
-from imgen.pipelines.generate import BATCH, noise
+from imgen.pipelines.generate import at_once, noise
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -114,10 +114,10 @@ def draw(net: "nn.Module", places: list[Place]) -> Iterator[Frame]:
     """The pictures of these places, each of which remembers its own."""
     import torch
 
-    weight = next(net.parameters())
+    weight, batch = next(net.parameters()), at_once(net)
     pictures: list[Picture] = []
-    for start in range(0, len(places), BATCH):
-        part = places[start : start + BATCH]
+    for start in range(0, len(places), batch):
+        part = places[start : start + batch]
         z, shares = (torch.stack(column).to(weight.device, weight.dtype) for column in zip(*part, strict=True))
         records = [{"latent": z.tolist(), "shares": shares.tolist()} for z, shares in part]
         x = net(z, shares)

@@ -9,7 +9,8 @@ from imgen.image import Frame, Picture, to_pixels
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-BATCH = 16
+BATCH = 16  # pictures at once, if they are small
+PIXELS = 16 * 64 * 64  # at once: of large pictures one by one, so that the first is soon there
 
 
 def generate(
@@ -24,18 +25,41 @@ def generate(
     Picture n depends on seed, n and class alone, not on the count.  truncation scales the noise: below 1 safer and
     more alike, above 1 wilder.
     """
+    yield from sample(net, class_labels(label, count), seed, truncation)
+
+
+def generate_large(
+    net: "nn.Module", *,
+    count: Annotated[int, Slider(1, 16, 1)] = 4,
+    seed: Annotated[int, Seed()] = 10,
+    truncation: Annotated[float, Slider(0.0, 1.5, 0.05, more=True)] = 1.0,
+) -> Iterator[Frame]:
+    """`generate` for a net that knows no classes and whose pictures take a while: few are asked for."""
+    import torch
+
+    yield from sample(net, torch.zeros(count, dtype=torch.int64), seed, truncation)
+
+
+def sample(net: "nn.Module", labels: "Tensor", seed: int, truncation: float) -> Iterator[Frame]:
+    """A picture for each of labels (N,), with the noise of the seed."""
     import torch
 
     net = net["generator"] if isinstance(net, torch.nn.ModuleDict) else net
-    z, labels = noise(seed, count, net.latent) * truncation, class_labels(label, count)
-    weight = next(net.parameters(), z)
+    count = len(labels)
+    z = noise(seed, count, net.latent) * truncation
+    weight, batch = next(net.parameters(), z), at_once(net)
     pictures: list[Picture] = []
-    for start in range(0, count, BATCH):
-        part = slice(start, start + BATCH)
+    for start in range(0, count, batch):
+        part = slice(start, start + batch)
         x = net(z[part].to(weight.device, weight.dtype), labels[part].to(weight.device))
         made = zip(x, labels[part].tolist(), strict=True)
         pictures = [*pictures, *(Picture(to_pixels(one), {"class": label}) for one, label in made)]
         yield Frame(len(pictures), count, pictures)
+
+
+def at_once(net: "nn.Module") -> int:
+    """How many pictures to draw in one go; a net says in `side` how large its pictures are, unless they are small."""
+    return max(1, min(BATCH, PIXELS // getattr(net, "side", 1) ** 2))
 
 
 def noise(seed: int, count: int, latent: int) -> "Tensor":

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from imgen.drawings import landscape
 from imgen.image import to_tensor
-from imgen.losses import LayerStyle, bernoulli, elbo_terms, gradient_penalty, relativistic
+from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, relativistic
 from imgen.metrics import luma
 from imgen.training.augment import augment
 
@@ -73,13 +73,16 @@ def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
 class Batches:
     """Endless random batches of whole data sets in memory, flipped left to right half of the time."""
 
-    def __init__(self, pictures: Tensor, labels: Tensor, size: int, device: str, flip: bool = True):
-        """pictures (N, C, H, W) uint8, labels (N,) int64."""
+    def __init__(
+        self, pictures: Tensor, labels: Tensor, size: int, device: str, flip: bool = True, weights: Tensor | None = None
+    ):
+        """pictures (N, C, H, W) uint8; labels (N,) int64, or shares of classes (N, K); weights (N,): how often each is shown."""
         self.pictures, self.labels, self.size, self.flip = pictures.to(device), labels.to(device), size, flip
+        self.weights = torch.ones(len(pictures), device=device) if weights is None else weights.to(device)
 
     def __call__(self) -> tuple[Tensor, Tensor]:
-        """-> pictures (size, C, H, W) in [0, 1], channels last; labels (size,)."""
-        chosen = torch.randint(len(self.pictures), (self.size,), device=self.pictures.device)
+        """-> pictures (size, C, H, W) in [0, 1], channels last; their labels."""
+        chosen = torch.multinomial(self.weights, self.size, replacement=True)
         x = self.pictures[chosen].float().div_(255)
         if self.flip:
             x = torch.where(torch.rand(self.size, 1, 1, 1, device=x.device) < 0.5, x.flip(3), x)
@@ -271,13 +274,14 @@ class UsualGAN:
     Binary cross-entropy, Adam at 2e-4 with β₁ = 0.5, batch norm in both networks, no augmentation, no average.
     """
 
-    def __init__(self, generator, discriminator, batches, *, device):
+    def __init__(self, generator, discriminator, batches, *, device, rates=(2e-4, 2e-4)):
+        """rates: of the generator and of the discriminator."""
         self.generator = generator.to(device, memory_format=torch.channels_last)
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
         self.batches, self.device = batches, device
         self.optimizer_g, self.optimizer_d = adam(self.generator, (0.5, 0.999)), adam(self.discriminator, (0.5, 0.999))
-        for optimizer in (self.optimizer_g, self.optimizer_d):
-            optimizer.param_groups[0]["lr"] = 2e-4
+        for optimizer, rate in zip((self.optimizer_g, self.optimizer_d), rates, strict=True):
+            optimizer.param_groups[0]["lr"] = rate
         self.state = {
             "generator": self.generator, "discriminator": self.discriminator,
             "optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d,
@@ -325,46 +329,100 @@ class Coder:
     def sample(self) -> Tensor:
         return drawn(self.measured(batches=8), self.device)
 
+    @torch.no_grad()
+    def measured(self, batches: int = 32) -> nn.Module:
+        """The average, batch norm measured anew; then, where a net wants to know it, the Gaussian of each class's codes."""
+        net = remeasured(self.average.net, self.reconstruct, batches)
+        if hasattr(net, "measure"):
+            x, label = (torch.cat(parts) for parts in zip(*(self.batches() for _ in range(2 * batches)), strict=True))
+            net.measure(self.code(net, x, label), label)
+        return net
+
+    def reconstruct(self, net: nn.Module) -> Tensor:
+        x, label = self.batches()
+        return net.decode(self.code(net, x, label), label)
+
 
 class Elbo(Coder):
-    """A VAE: raise the evidence lower bound.  Grey pixels as coins, as Kingma and Welling 2014; colours need `gaussian`."""
-
-    def __init__(self, net, batches, *, likelihood=bernoulli, **how):
-        super().__init__(net, batches, **how)
-        self.likelihood = likelihood
+    """A VAE: raise the evidence lower bound.  The net says whether its pixels are coins, as in the paper, or Gaussian."""
 
     def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
         with torch.autocast(self.device, torch.bfloat16):
             mean, log_var = self.net.encode(x, label)
-            z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)  # so that the gradient passes through the sample
-            decoded = self.net.decode(z, label)
-        reconstruction, kl = elbo_terms(decoded.float(), x, mean.float(), log_var.float(), self.likelihood)
+            decoded = self.net.decode(drawn_from(mean, log_var), label)
+        reconstruction, kl = elbo_terms(decoded.float(), x, mean.float(), log_var.float(), self.net.likelihood)
         return {"reconstruction": reconstruction, "kl": kl}
 
-    def measured(self, batches: int = 32) -> nn.Module:
-        return remeasured(self.average.net, self.reconstruct, batches)
+    def code(self, net: nn.Module, x: Tensor, label: Tensor) -> Tensor:
+        return drawn_from(*net.encode(x, label))
 
-    def reconstruct(self, net: nn.Module) -> None:
-        x, label = self.batches()
-        mean, log_var = net.encode(x, label)
-        net.decode(mean + (0.5 * log_var).exp() * torch.randn_like(mean), label)
+
+def drawn_from(mean: Tensor, log_var: Tensor) -> Tensor:
+    """μ + σ ε, so that the gradient passes through the sample.  Kingma and Welling 2014, section 2.4."""
+    return mean + (0.5 * log_var).exp() * torch.randn_like(mean)
 
 
 class Autoencode(Coder):
-    """Through a narrow code and back, by squared error; then the Gaussian of each class's codes is measured."""
+    """Through a narrow code and back, by squared error."""
 
     def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
         with torch.autocast(self.device, torch.bfloat16):
             y = self.net.decode(self.net.encode(x, label), label)
         return {"squared_error": (y - x).square().mean()}
 
-    @torch.no_grad()
-    def measured(self, batches: int = 64) -> nn.Module:
-        net = remeasured(self.average.net, self.reconstruct)
-        x, label = (torch.cat(parts) for parts in zip(*(self.batches() for _ in range(batches)), strict=True))
-        net.measure(net.encode(x, label), label)
-        return net
+    def code(self, net: nn.Module, x: Tensor, label: Tensor) -> Tensor:
+        return net.encode(x, label)
 
-    def reconstruct(self, net: nn.Module) -> None:
-        x, label = self.batches()
-        net.decode(net.encode(x, label), label)
+
+class UsualElbo(Elbo):
+    """The VAE of pytorch/examples, for comparison: Adam at a constant 1e-3, and the weights as they are, not their average."""
+
+    def __init__(self, net, batches, *, device):
+        super().__init__(net, batches, device=device, decay=0.0)  # an average that forgets at once is the net
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        return super().step(0.0)
+
+
+class Distil:
+    """A small net learns to see as a large one does: squared error of features, each in units of its own spread.
+
+    After Hinton et al. 2015, arXiv:1503.02531, with features in place of the odds of classes.
+    """
+
+    def __init__(self, net, teacher, sights, *, device, batch=128, rate=3e-3, decay=0.99):
+        """teacher: pictures (N, C, H, W) uint8 -> features (N, D), asked once about each of `sights`."""
+        self.net, self.teacher, self.sights = net.to(device, memory_format=torch.channels_last), teacher, sights
+        pictures = torch.cat([(net.resized(kind.float() / 255) * 255).round().byte() for kind in sights])
+        self.batches = Batches(pictures, torch.arange(len(pictures)), batch, device, flip=False)
+        self.answers = nn.Embedding.from_pretrained(torch.zeros(len(pictures), len(net.mean))).to(device)
+        self.average, self.optimizer = Average(net, decay), adam(net, (0.9, 0.999))
+        self.device, self.rate = device, rate
+        self.state = {"net": self.net, "average": self.average, "answers": self.answers, "optimizer": self.optimizer}
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        if not self.answers.weight.any():
+            self.ask()
+        cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.05)
+        x, which = self.batches()
+        with torch.autocast(self.device, torch.bfloat16):
+            features = self.net.standardised(x)
+        loss = (features - self.answers(which)).square().mean()
+        update(self.optimizer, loss)
+        self.average.update(self.net)
+        return {"unexplained": loss}
+
+    @torch.no_grad()
+    def ask(self) -> None:
+        """The answers cost more than the training: they stay in its checkpoint."""
+        with torch.autocast("cpu", torch.bfloat16):
+            answers = torch.cat([self.teacher(kind) for kind in self.sights]).float().to(self.device)
+        self.net.mean.copy_(answers.mean(0))
+        self.net.spread.copy_(answers.std(0).clamp(min=1e-6))
+        self.answers.weight.copy_((answers - self.net.mean) / self.net.spread)
+
+    def weights(self) -> dict[str, Tensor]:
+        return remeasured(self.average.net, lambda net: net(self.batches()[0])).state_dict()
+
+    def sample(self) -> None:
+        """It draws nothing."""

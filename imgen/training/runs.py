@@ -1,5 +1,6 @@
 """Recorded trainings: which recipe, which data, how long.  `python -m imgen train NAME` repeats one."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +10,23 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from imgen.cards import read_weights
 from imgen.controls import UserError
 from imgen.image import Frame
-from imgen.losses import StyleObjective, gaussian
+from imgen.losses import StyleObjective
 from imgen.models import mlp_gan, resgan
 from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic
 from imgen.models.dcgan import Discriminator, Generator
 from imgen.models.espcn import ESPCN
+from imgen.models.eye import Eye
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
-from imgen.training import data, recipes, weights
+from imgen.training import data, emoji, recipes, weights
+from imgen.training.judge import can_judge, write_judge
 from imgen.training.loop import Recipe, history_of, train
-from imgen.training.teachers import pruned_vgg
+from imgen.training.sights import sights
+from imgen.training.teachers import pooled, pruned_vgg, squeezenet
 
 STYLE_WEIGHT = 5.0
 STYLE_SIDE = 256  # of the photographs, and the shorter side of the paintings
@@ -66,6 +71,15 @@ def small_gan(networks: Callable[[int], tuple[nn.Module, nn.Module]]) -> Make:
         return recipes.Adversarial(*networks(classes), critic, batches, device=device), {"classes": names}
 
     return make
+
+
+def worded_gan(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: emoji, each named by its code points.  Nothing is mirrored: left and right are words."""
+    pictures, shares, weights, known = emoji.named(folder, 64)
+    batches = recipes.Batches(pictures, shares, 32, device, flip=False, weights=weights)
+    critic = feature_critic(teachers, len(known))
+    recipe = recipes.Adversarial(*residual(len(known)), critic, batches, device=device)
+    return recipe, {"vocabulary": {word: emoji.CHINESE.get(word, "") for word in known}}
 
 
 def feature_critic(teachers: Path | None, classes: int) -> FeatureCritic | None:
@@ -121,6 +135,18 @@ def usual_fashion_gan(networks: Callable[[bool], tuple[nn.Module, nn.Module]]) -
     return fashion(lambda batches, device: recipes.UsualGAN(*networks(True), batches, device=device), 64)
 
 
+def collapsing(batches: recipes.Batches, device: str) -> Recipe:
+    """A forger that learns far faster than its judge needs to vary nothing: one picture that passes will do."""
+    return recipes.UsualGAN(*convolutional(True), batches, device=device, rates=(4e-3, 2e-5))
+
+
+def few_pictures(batches: recipes.Batches, device: str) -> Recipe:
+    """Three pictures of each class, again and again: they can be learned by heart."""
+    chosen = torch.cat([(batches.labels == label).nonzero()[:3, 0] for label in range(len(FASHION))])
+    few = recipes.Batches(batches.pictures[chosen], batches.labels[chosen], batches.size, device, flip=False)
+    return recipes.Adversarial(*convolutional(False), None, few, device=device, change=lambda x: x, rate=3e-4, gamma=0.05)
+
+
 def dense(norm: bool) -> tuple[nn.Module, nn.Module]:
     return mlp_gan.Generator(len(FASHION)), mlp_gan.Discriminator(len(FASHION))
 
@@ -133,7 +159,17 @@ def convolutional(norm: bool) -> tuple[nn.Module, nn.Module]:
 def flowers_vae(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     pictures, labels, names = data.classes(folder, 64)
     batches = recipes.Batches(pictures, labels, 64, device)
-    return recipes.Elbo(ConvVAE(len(names)), batches, device=device, likelihood=gaussian), {"classes": names}
+    return recipes.Elbo(ConvVAE(len(names)), batches, device=device), {"classes": names}
+
+
+def usual_vae(batches: recipes.Batches, device: str) -> Recipe:
+    return recipes.UsualElbo(VAE(len(FASHION)), batches, device=device)
+
+
+def squeezed_eye(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: see `sights`; teachers: holds squeezenet1_1.safetensors.  For measuring only: no generator is trained with it."""
+    teacher = squeezenet(teachers)
+    return recipes.Distil(Eye(), lambda pictures: pooled(teacher, pictures), sights(folder), device=device), {}
 
 
 def photos_espcn(scale: int) -> Make:
@@ -166,18 +202,24 @@ RUNS = {
     "resgan_flowers64": Run(small_gan(residual), 12000, 32),
     "usual_dcgan_flowers64": Run(usual_flowers, 2600, 64),
     "dcgan_emoji64": Run(small_gan(dcgan), 12000, 32),
+    "word_gan_emoji64": Run(worded_gan, 12000, 32),
     "conv_vae_flowers64": Run(flowers_vae, 6000, 64),
     "mlp_vae_fashion28": Run(fashion_vae(16), 12000, 256),
     "mlp_vae2d_fashion28": Run(fashion_vae(2), 12000, 256),
+    "usual_mlp_vae_fashion28": Run(fashion(usual_vae, 128), 24000, 128),
     "conv_ae_fashion28": Run(fashion(fashion_ae, 256), 4000, 256),
     "mlp_gan_fashion28": Run(fashion_gan(dense), 9000, 64),
     "usual_mlp_gan_fashion28": Run(usual_fashion_gan(dense), 9000, 64),
     "dcgan_fashion28": Run(fashion_gan(convolutional), 10000, 64),
     "usual_dcgan_fashion28": Run(usual_fashion_gan(convolutional), 10000, 64),
+    "undertrained_dcgan_fashion28": Run(usual_fashion_gan(convolutional), 120, 64),
+    "collapsed_dcgan_fashion28": Run(fashion(collapsing, 64), 600, 64),
+    "overfitted_dcgan_fashion28": Run(fashion(few_pictures, 64), 2500, 64),
     "espcn_x3": Run(photos_espcn(3), 75000, 16),
     "espcn_x4": Run(photos_espcn(4), 45000, 16, starts_from="espcn_x3"),
     "espcn_x2": Run(photos_espcn(2), 50000, 16, starts_from="espcn_x3"),
     "transfer_paintings": Run(paintings, 18000, 4),
+    "eye_squeezenet": Run(squeezed_eye, 1000, 128),
 }
 
 
@@ -217,4 +259,25 @@ def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, se
     if history.moments:
         facts["moments"] = [step for step, _ in history.moments]
         weights.write_replay(name, history, out)
-    return weights.write(name, recipe.weights(), facts, training, out)
+    tensors = recipe.weights()
+    if can_judge(recipe):
+        facts["judge"] = write_judge(name, recipe, tensors, out)
+    return weights.write(name, tensors, facts, training, out)
+
+
+def keep_judge(name: str, folder: Path, checkpoints: Path, out: Path) -> Path:
+    """Write the judge of a training that ended before judges were kept: from its checkpoint, beside its weights in `out`.
+
+    folder: the data that it was trained on.  Raises UserError no_judge, no_checkpoint.
+    """
+    checkpoint, known = checkpoints / f"{name}.pt", out / f"{name}.json"
+    if not checkpoint.exists() or not known.exists():
+        raise UserError("no_checkpoint", run=name)
+    recipe, _ = RUNS[name].make(folder, None, "cpu")
+    if not can_judge(recipe):
+        raise UserError("no_judge", run=name)
+    judges = torch.load(checkpoint, weights_only=True)["state"]["judges"]  # the first sees pixels, a second may see features
+    recipe.discriminator.load_state_dict({key[2:]: value for key, value in judges.items() if key.startswith("0.")})
+    facts = write_judge(name, recipe, read_weights(out / f"{name}.safetensors"), out)
+    weights.write_facts(name, json.loads(known.read_text(encoding="utf-8")) | {"judge": facts}, out)
+    return out / f"{name}_judge.safetensors"

@@ -1,11 +1,21 @@
-"""Frozen feature networks that training learns from; the user names their files, none is bundled."""
+"""Frozen feature networks that training learns from or evaluation measures with; the user names their files, none is bundled."""
 
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import torch
-from torch import nn
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision.models import inception_v3, squeezenet1_1
 
+from imgen.controls import UserError
+from imgen.hub import WeightFile, fetch
 from imgen.models.features import VGG
+
+IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its RGB
+INCEPTION = WeightFile("timm/inception_v3.tv_in1k", "model.safetensors", "main", None, 95_500_000)
 
 
 def pruned_vgg(path: Path, padding_mode: str = "reflect") -> nn.Module:
@@ -20,3 +30,49 @@ def _name(key: str) -> str:
     """conv0.weight -> normalize.weight, conv34.bias -> layers.conv3_4.bias."""
     layer, kind = key.split(".")
     return f"normalize.{kind}" if layer == "conv0" else f"layers.conv{layer[4]}_{layer[5]}.{kind}"
+
+
+@cache
+def squeezenet(teachers: Path | None) -> nn.Module:
+    """The feature network of the common yardstick: SqueezeNet 1.1 of torchvision, trained on ImageNet, its features averaged
+    over places.  No generator sees it.
+    """
+    file = (teachers or Path()) / "squeezenet1_1.safetensors"
+    if not teachers or not file.exists():
+        raise UserError("teacher_missing", name=file.name)
+    net = squeezenet1_1()
+    net.load_state_dict(load_file(file))
+    net = nn.Sequential(net.features, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+@cache
+def inception() -> nn.Module:
+    """Inception v3 of torchvision, trained on ImageNet, without its classifier; downloaded.  Raises UserError.
+
+    Not the port of the paper's own network that some programs measure with: its Fréchet distances are close, not the same.
+    """
+    net = inception_v3(weights=None, aux_logits=False, transform_input=True, init_weights=False)
+    net.load_state_dict(load_file(whole(fetch(INCEPTION))))
+    net.fc = nn.Identity()
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def whole(download: Iterator[tuple[int, int]]) -> Path:
+    """Wait for a download."""
+    while True:
+        try:
+            next(download)
+        except StopIteration as end:
+            return end.value
+
+
+@torch.inference_mode()
+def pooled(net: nn.Module, pictures: Tensor, side: int = 224) -> Tensor:
+    """(N, C, H, W) uint8 -> features (N, D) float64: enlarged to `side`, in ImageNet's units, in parts of 50."""
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in IMAGENET)
+    out = []
+    for part in pictures.split(50):
+        x = ((part.float() / 255).expand(-1, 3, -1, -1) - mean) / std
+        out.append(net(F.interpolate(x, size=side, mode="bilinear").contiguous(memory_format=torch.channels_last)).double())
+    return torch.cat(out)

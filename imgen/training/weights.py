@@ -19,18 +19,27 @@ def write(name: str, tensors: dict[str, Tensor], facts: dict[str, object], train
 
     facts: what the pipeline needs (classes, styles …); training: how the weights came to be.
     """
+    record = {
+        **facts, **save(name, tensors, folder),
+        "training": {**training, "torch": torch.__version__, "imgen": __version__},
+    }
+    write_facts(name, record, folder)
+    return folder / f"{name}.safetensors"
+
+
+def save(name: str, tensors: dict[str, Tensor], folder: Path) -> dict[str, object]:
+    """Write `<name>.safetensors`, in half precision; returns how many parameters it holds, and what it is known by."""
     path = folder / f"{name}.safetensors"
     save_file({key: stored(value) for key, value in tensors.items()}, path)
     data = path.read_bytes()
-    record = {
-        **facts,
+    return {
         "parameters": sum(value.numel() for value in tensors.values() if value.is_floating_point()),
-        "bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "training": {**training, "torch": torch.__version__, "imgen": __version__},
+        "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
     }
+
+
+def write_facts(name: str, record: dict[str, object], folder: Path) -> None:
     (folder / f"{name}.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
 
 
 def curve(history: History, points: int = 100) -> dict[str, list[float]]:

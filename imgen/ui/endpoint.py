@@ -7,7 +7,7 @@ import inspect
 
 import gradio as gr
 
-from imgen.controls import SEEDS, Choice, Knob, Slider
+from imgen.controls import SEEDS, Choice, Knob, Slider, Words
 from imgen.texts import text
 from imgen.ui.events import WORK, work
 from imgen.ui.knobs import all_knobs
@@ -51,4 +51,6 @@ def span(knob: Knob) -> str:
             return f"{low:g} to {high:g} {unit}".rstrip()
         case Choice():
             return ", ".join(knob.options) or "one of the card's own"
+        case Words():
+            return f"words, such as {', '.join(knob.options[:30])}"
     return f"a whole number below {SEEDS}"

@@ -2,9 +2,13 @@
 
 import gradio as gr
 
+from imgen.ui.failures import Failures
 from imgen.ui.keep import Keep
 from imgen.ui.language import t
 from imgen.ui.latent_map import LatentMap, mapped
+from imgen.ui.own_picture import OwnPicture
+from imgen.ui.side_by_side import SideBySide
+from imgen.ui.steer import Steer
 from imgen.ui.workbench import Workbench
 
 
@@ -19,12 +23,20 @@ class Gallery(Workbench):
         self.keep = Keep()
 
     def make_rooms(self) -> None:
+        self.steer = Steer()
         self.map = LatentMap() if mapped() else None
+        self.own = OwnPicture(self.card)
+        self.beside = SideBySide()
+        self.failures = Failures()
 
     def connect_rooms(self) -> None:
         self.keep.connect(self.result, self.chosen)
+        self.steer.connect(self.result, self.chosen, self.keep.kept)
         if self.map:
             self.map.connect()
+        self.own.connect(self.picker, self.keep.kept)
+        self.beside.connect(self.widgets["seed"])
+        self.failures.connect()
 
 
 def generate_tab() -> Gallery:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import gradio as gr
 
 from imgen.cards import Card
-from imgen.controls import SEEDS, Choice, Knob, Seed, Slider, UserError
+from imgen.controls import SEEDS, Choice, Knob, Seed, Slider, UserError, Words
 from imgen.texts.words import WORDS
 from imgen.ui.language import t
 
@@ -33,6 +33,10 @@ class PillsKnob(gr.Radio):
     is_template, preprocess, api_info = True, _unchecked, _any_text
 
 
+class WordsKnob(gr.Textbox):
+    is_template, preprocess = True, _unchecked
+
+
 class SeedKnob(gr.Number):
     is_template, preprocess = True, _unchecked
 
@@ -54,6 +58,8 @@ def widget(kinds: list[Knob], knob: Knob | None, value: object) -> gr.components
     match shown.control:
         case Seed():
             return SeedKnob(precision=0, minimum=0, maximum=SEEDS - 1, **settings)
+        case Words():
+            return WordsKnob(max_lines=1, max_length=200, placeholder=t("words_placeholder"), **settings)
         case Choice():
             return (ListKnob if max(len("".join(k.options)) for k in kinds) > PILLS else PillsKnob)(**settings)
         case Slider():

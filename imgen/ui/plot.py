@@ -1,0 +1,108 @@
+"""Quality against time against size: every generator that was measured is a dot."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from html import escape
+
+from imgen.cards import Card
+from imgen.texts import LANGUAGES, text
+from imgen.texts.words import WORDS
+from imgen.ui.language import both, spans
+
+MEASURES = ("frechet", "kid_x1000")  # distances from pictures that no training saw; the first is preferred
+DOT = 15  # diameter in pixels of a file of 1 MB
+LEAST = 9.0  # % of the height between two labels
+
+
+@dataclass(frozen=True)
+class Dot:
+    name: str
+    milliseconds: float
+    distance: float
+    megabytes: float
+
+
+def quality(card: Card) -> list[tuple[str, str, float]]:
+    """(data set, measure, distance) for each data set that it was measured against, by the measure that is preferred."""
+    found = []
+    for data, scores in card.facts.get("scores", {}).items():
+        measure = next((m for m in MEASURES if isinstance(scores, dict) and m in scores), None)
+        if measure:
+            found.append((data, measure, scores[measure]))
+    return found
+
+
+def data_name(language: str, data: str) -> str:
+    return text(f"data_{data}", language) if f"data_{data}" in WORDS else data
+
+
+def both_of(words: Callable[..., str], *facts: object) -> str:
+    """HTML in both languages of what `words(language, *facts)` says."""
+    return spans(**{language: escape(words(language, *facts)) for language in LANGUAGES})
+
+
+def panels(cards: Iterable[Card]) -> str:
+    """A panel per data set: distances mean nothing across two.  Cards that lack a figure or a time are left out."""
+    scored = defaultdict(list)
+    for card in cards:
+        for data, scores in card.facts.get("scores", {}).items():
+            if isinstance(scores, dict) and "bench" in card.facts and card.weights:
+                scored[data].append((card, scores))
+    drawn = []
+    for data, pairs in scored.items():
+        measure = max(MEASURES, key=lambda m: sum(m in scores for _, scores in pairs))  # what most of them have
+        dots = [dot(card, scores[measure]) for card, scores in pairs if measure in scores]
+        drawn += [panel(data, measure, dots)] if dots else []
+    body = f'<p>{both("plot_hint")}</p><div class="panels">{"".join(drawn)}</div>' if drawn else f'<p>{both("plot_missing")}</p>'
+    return f"<h3>{both('plot')}</h3>{body}"
+
+
+def dot(card: Card, distance: float) -> Dot:
+    return Dot(card.name, 1000 * card.facts["bench"]["seconds_per_picture"], distance, card.weights.size / 1e6)
+
+
+def panel(data: str, measure: str, dots: list[Dot]) -> str:
+    """In HTML, not SVG: words keep their size however narrow the window is.  Time counts in powers, distance from 0."""
+    times = [one.milliseconds for one in dots]
+    low, high = min(times) / 2, max(times) * 2
+    top = 1.2 * max(1e-9, *(one.distance for one in dots))
+    across = [place(time, low, high) for time in times]
+    up = [100 * max(0.0, one.distance) / top for one in dots]
+    marks = "".join(mark(*spot) for spot in zip(dots, across, up, spread(up, LEAST), strict=True))
+    step = steps(top / 6, top)[0]  # at most six of them
+    levels = [n * step for n in range(int(top / step) + 1)]
+    hours = [(time, place(time, low, high)) for time in steps(low, high)]
+    ticks = "".join(f'<span class="tick x" style="left:{x:.1f}%">{time:g}</span>' for time, x in hours)
+    ticks += "".join(f'<span class="tick y" style="bottom:{100 * level / top:.1f}%">{level:g}</span>' for level in levels)
+    head = f"{both_of(data_name, data)} · {both(f'score_{measure}')}"
+    return f'<figure><figcaption>{head}</figcaption><div class="field">{ticks}{marks}</div><p>{both("plot_across")}</p></figure>'
+
+
+def place(time: float, low: float, high: float) -> float:
+    """Where `time` lies between low and high, in % of the width: twice as long is always as far to the right."""
+    return 100 * math.log(time / low) / math.log(high / low)
+
+
+def mark(one: Dot, x: float, y: float, label_y: float) -> str:
+    side = DOT * math.sqrt(one.megabytes)
+    told = f"{one.milliseconds:.3g} ms · {one.distance:g} · {one.megabytes:.1f} MB"
+    where = f"right:{100 - x:.1f}%" if x > 50 else f"left:{x:.1f}%"
+    at, beside = f"left:{x:.1f}%;bottom:{y:.1f}%;--side:{side:.0f}px", f"{where};bottom:{label_y:.1f}%;--side:{side:.0f}px"
+    name = both(f"title_{one.name}")
+    return f'<i class="dot" title="{told}" style="{at}"></i><span class="name" style="{beside}">{name}</span>'
+
+
+def spread(heights: list[float], least: float) -> list[float]:
+    """Where labels go, so that any two are `least` apart: in their order, pushed up as little as need be."""
+    placed, floor = [0.0] * len(heights), -math.inf
+    for n in sorted(range(len(heights)), key=heights.__getitem__):
+        placed[n] = floor = max(heights[n], floor + least)
+    return placed
+
+
+def steps(low: float, high: float) -> list[float]:
+    """1, 2, 5, 10, 20 … between low and high."""
+    tens = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [value for ten in tens for one in (1, 2, 5) if low <= (value := one * 10.0**ten) <= high]

@@ -1,0 +1,233 @@
+"""What the measures of generators promise, with stand-ins for the network that measures and for the nets that are measured."""
+
+import hashlib
+import json
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.stats import spearmanr
+from torch import nn
+
+from imgen import cards, evaluate, hub, likeness
+from imgen.catalog import CARDS, find_card
+from imgen.controls import UserError
+from imgen.losses import bernoulli, gaussian
+from imgen.models.eye import Eye
+from imgen.training.runs import RUNS
+
+GENERATORS = [card for card in CARDS if card.task == "generate" and card.net and card.source is None]
+MEASURES = {"frechet", "floor_frechet", "precision", "recall", "copy_ratio"}
+
+
+class Glance(nn.Module):
+    """A stand-in for the eye: 16 means of grey, in a unit of its own.  It counts what it is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.mean, self.shown = torch.zeros(16), 0
+
+    def forward(self, x):
+        self.shown += len(x)
+        return 3 * nn.functional.adaptive_avg_pool2d(x.mean(1, keepdim=True), 4).flatten(1)
+
+
+@pytest.fixture
+def glance(monkeypatch):
+    stand_in = Glance()
+    monkeypatch.setattr(likeness, "load", lambda card: stand_in)
+    known = likeness.real, likeness.by_eye, likeness.by_teacher, likeness.novelty
+    for remembered in known:
+        remembered.cache_clear()
+    yield stand_in
+    for remembered in known:
+        remembered.cache_clear()
+
+
+def pictures(count, seed):
+    """(count, 1, 28, 28) uint8, of coarse noise: no two alike."""
+    x = torch.rand(count, 1, 4, 4, generator=torch.Generator().manual_seed(seed))
+    return (nn.functional.interpolate(x, size=28) * 255).byte()
+
+
+@pytest.fixture
+def fashion(tmp_path):
+    """300 pictures to learn from, 100 held out."""
+    parts = {"train": pictures(300, 1), "test": pictures(100, 2)}
+    x = {f"x_{part}": p[:, 0].numpy() for part, p in parts.items()}
+    np.savez(tmp_path / "fashion.npz", **x, **{f"y_{part}": np.arange(len(p)) % 10 for part, p in parts.items()})
+    return tmp_path / "fashion.npz"
+
+
+def test_new_pictures_of_the_same_kind_score_as_real_ones_do(glance, fashion):
+    scores = likeness.likeness(pictures(300, 3), fashion)
+    assert scores["copy_ratio"] == pytest.approx(1, abs=0.1)
+    assert scores["frechet"] == pytest.approx(scores["floor_frechet"], abs=0.45)
+    assert scores["precision"] > 0.8 and scores["recall"] > 0.8
+
+
+def test_copies_give_themselves_away(glance, fashion):
+    scores = likeness.likeness(pictures(300, 1), fashion)
+    assert scores["copy_ratio"] < 0.01 and scores["frechet"] == scores["floor_frechet"]
+
+
+def test_one_picture_again_and_again_has_no_recall(glance, fashion):
+    scores = likeness.likeness(pictures(1, 4).expand(300, -1, -1, -1) // 2, fashion)
+    assert scores["recall"] == 0 and scores["frechet"] > 3 * scores["floor_frechet"]
+
+
+def test_distances_in_other_networks_features_are_those_of_their_features(glance, fashion, monkeypatch):
+    """With copies of the training pictures: what is left is the floor."""
+    from imgen.training import teachers
+
+    monkeypatch.setattr(teachers, "inception", lambda: "inception")
+    monkeypatch.setattr(teachers, "squeezenet", lambda folder: "squeezenet")
+    monkeypatch.setattr(teachers, "pooled", lambda net, pictures, side=224: likeness.look(pictures))
+    found = likeness.by_inception(pictures(300, 1), fashion) | likeness.kernel(pictures(300, 1), fashion, fashion.parent)
+    assert found["inception_frechet"] == found["floor_inception_frechet"] > 0
+    assert found["kid_x1000"] == found["floor_kid_x1000"]
+    other = likeness.by_inception(pictures(300, 1) // 2, fashion)
+    assert other["inception_frechet"] > 2 * found["inception_frechet"]
+
+
+def test_a_generator_is_measured_without_teachers(glance, fashion):
+    scores = evaluate.evaluate(find_card("mlp_vae_fashion28"), fashion)["fashion"]
+    assert scores.keys() >= MEASURES | {"nats_per_picture", "nats_per_dimension", "reconstruction_psnr"}
+    assert "kid_x1000" not in scores and scores["held_out"] == 100
+
+
+def test_a_peer_is_measured_by_the_same_real_pictures_which_are_looked_at_once(glance, fashion, tmp_path):
+    name = "mlp_vae_fashion28"
+    for ending in (".json", ".safetensors"):
+        (tmp_path / f"usual_{name}{ending}").write_bytes((cards.WEIGHTS / f"{name}{ending}").read_bytes())
+    ours = evaluate.generation(find_card(name), fashion, None)
+    usual = evaluate.peer(find_card(name), tmp_path / f"usual_{name}.safetensors", fashion, None)
+    assert usual == {
+        "usual_frechet": ours["frechet"], "usual_nats_per_picture": ours["nats_per_picture"],
+        "usual_pictures_seen": find_card(name).facts["training"]["pictures_seen"],
+    }
+    assert glance.shown == 100 + 300 + 2 * evaluate.SAMPLES
+    cards._loaded.pop(f"usual_{name}")
+
+
+def test_the_nearest_training_picture_stands_below_its_copy(glance, fashion, monkeypatch):
+    monkeypatch.setattr(evaluate, "drawn", lambda card, count, folder: pictures(300, 1)[40 : 40 + count])
+    sheet = evaluate.neighbours(None, fashion, count=5).pixels
+    assert sheet.shape == (2 * 28 + 2, 5 * 30 - 2, 1) and np.array_equal(sheet[:28], sheet[30:])
+
+
+@pytest.mark.parametrize("what", ["colour", "classes"])
+def test_pictures_of_another_kind_are_refused(glance, tmp_path, what):
+    for name in ("a", "b", "c", "d", "e", "f"):
+        (tmp_path / name).mkdir()
+        for n in range(11):
+            Image.new("RGB", (64, 64), (n, 9, 9)).save(tmp_path / name / f"{n}.png")
+    card = find_card("mlp_vae_fashion28" if what == "colour" else "dcgan_flowers64")
+    with pytest.raises(UserError, match="data_unlike"):
+        evaluate.evaluate(card, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no pictures"])
+def test_a_broken_archive_is_one_sentence(tmp_path, content):
+    (tmp_path / "broken.npz").write_bytes(content)
+    with pytest.raises(UserError, match="data_too_few"):
+        evaluate.evaluate(find_card("mlp_vae_fashion28"), tmp_path / "broken.npz")
+
+
+class Coin:
+    """A variational autoencoder that learned nothing: every code is N(0, 1), every picture grey."""
+
+    def __init__(self, likelihood, logits):
+        self.likelihood, self.logits = likelihood, logits
+
+    def encode(self, x, label):
+        return torch.zeros(len(x), 2), torch.zeros(len(x), 2)
+
+    def decode(self, z, label):
+        return torch.full((len(z), 3, 8, 8), self.logits)
+
+    def show(self, z, label):
+        return torch.full((len(z), 3, 8, 8), 0.5)
+
+
+def test_a_coin_for_each_number_costs_the_logarithm_of_two():
+    x, label = torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8), torch.zeros(20, dtype=torch.long)
+    scores = evaluate.coding(Coin(bernoulli, 0.0), x, label)
+    assert scores["nats_per_picture"] == pytest.approx(192 * math.log(2), abs=0.01) and scores["kl"] == 0
+    assert scores["nats_per_dimension"] == pytest.approx(math.log(2), abs=1e-4)
+    error = ((x.numpy() / 255 - 0.5) ** 2).mean()
+    assert scores["reconstruction_psnr"] == pytest.approx(-10 * math.log10(error), abs=0.01)
+
+
+def test_a_gaussian_bound_is_the_entropy_of_what_is_left():
+    x, label = torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8), torch.zeros(20, dtype=torch.long)
+    deviation = math.sqrt(((x.numpy() / 255 - 0.5) ** 2).mean())
+    entropy = torch.distributions.Normal(0.0, deviation).entropy().item()
+    assert evaluate.coding(Coin(gaussian, 0.5), x, label)["nats_per_dimension"] == pytest.approx(entropy, abs=1e-4)
+
+
+def test_what_is_not_measured_anew_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(cards, "WEIGHTS", tmp_path)
+    (tmp_path / "oak.json").write_text(json.dumps({"sha256": "0", "scores": {"trees": {"usual": 3, "ours": 2}, "sample": 1}}))
+    evaluate.store(SimpleNamespace(name="oak"), {"trees": {"ours": 1}, "leaves": {"ours": 4}, "sample": 2})
+    scores = json.loads((tmp_path / "oak.json").read_text())["scores"]
+    assert scores == {"trees": {"usual": 3, "ours": 1}, "sample": 2, "leaves": {"ours": 4}}
+
+
+def test_ranks_agree_with_scipy():
+    ours, theirs = [3.0, 9.0, 4.0, 1.5, 1.0], [30.0, 20.0, 70.0, 5.0, 10.0]
+    scores = [{"kid_x1000": a, "eye_kid_x1000": b} for a, b in zip(theirs, ours, strict=True)]
+    found = likeness.ranking([*scores, 72.0, {"kid_x1000": 3.0}])
+    assert found == {"rank_correlation": pytest.approx(spearmanr(ours, theirs).statistic, abs=1e-3), "cards": 5}
+
+
+def test_correlation_is_numpys_mean_over_features_that_vary():
+    x, y = torch.randn(30, 3).double(), torch.randn(30, 3).double()
+    x[:, 2] = 7
+    expected = np.mean([np.corrcoef(x[:, n], y[:, n])[0, 1] for n in range(2)])
+    assert likeness.correlation(x, y) == pytest.approx(expected)
+
+
+def test_the_eye_sees_any_size_and_grey_as_grey_in_colour():
+    torch.manual_seed(0)
+    eye = Eye(width=4, features=6).eval()
+    grey = torch.rand(2, 1, 28, 30)
+    torch.testing.assert_close(eye(grey), eye(grey.expand(-1, 3, -1, -1)))
+    assert eye(torch.rand(1, 3, 200, 64)).shape == (1, 6)
+    eye.train()(torch.rand(4, 3, 64, 64)).square().sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in eye.parameters())
+
+
+def test_the_bundled_eye_is_the_recorded_one_and_fits():
+    path, facts = cards.WEIGHTS / f"{likeness.EYE.name}.safetensors", likeness.EYE.facts
+    data = path.read_bytes()
+    assert hashlib.sha256(data).hexdigest() == facts["sha256"] and len(data) == facts["bytes"] < 2_500_000
+    net = likeness.EYE.net.build()
+    net.load_state_dict(cards.read_weights(path), strict=True)
+    assert sum(t.numel() for t in net.state_dict().values() if t.is_floating_point()) == facts["parameters"]
+    assert likeness.EYE.name in RUNS and facts["training"]["steps"] > 0
+    assert evaluate.sample_figure(likeness.EYE) == pytest.approx(facts["scores"]["sample"], abs=0.01)
+
+
+def test_an_altered_eye_measures_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(hub, "bundled", tmp_path)
+    monkeypatch.setattr(hub, "cache", tmp_path)
+    cards._loaded.pop(likeness.EYE.name, None)
+    (tmp_path / f"{likeness.EYE.name}.safetensors").write_bytes(b"something else")
+    with pytest.raises(UserError, match="weights_altered"):
+        likeness.look(pictures(1, 0))
+
+
+def test_the_eye_stands_for_squeezenet():
+    scores = likeness.EYE.facts["scores"]
+    assert scores["together"]["correlation"] > 0.65 and scores["generators"]["rank_correlation"] > 0.85
+
+
+@pytest.mark.parametrize("card", GENERATORS, ids=lambda card: card.name)
+def test_every_trained_generator_is_measured_and_copies_nothing(card):
+    (scores,) = [found for found in card.facts["scores"].values() if isinstance(found, dict)]
+    assert scores.keys() >= MEASURES and scores["copy_ratio"] > 0.5
+    assert 0 < scores["precision"] <= 1 and 0 <= scores["recall"] <= 1 and scores["frechet"] > scores["floor_frechet"]
