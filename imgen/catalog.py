@@ -24,6 +24,9 @@ FASTGAN = Paper(
     "Towards faster and stabilized GAN training for high-fidelity few-shot image synthesis",
     "Liu, Zhu, Song, Elgammal", 2021, "2101.04775",
 )
+R3GAN = Paper(
+    "The GAN is dead; long live the GAN! A modern GAN baseline", "Huang, Gokaslan, Kuleshov, Tompkin", 2024, "2501.05441"
+)
 GAN = Paper("Generative adversarial nets", "Goodfellow et al.", 2014, "1406.2661")
 VAE = Paper("Auto-encoding variational Bayes", "Kingma, Welling", 2014, "1312.6114")
 ESPCN = Paper(
@@ -52,6 +55,10 @@ RULES = {
 CLOTHES = Net("dcgan:Generator", classes=10, latent=64, side=28, channels=1)
 
 CARDS = [
+    Card(
+        "resgan_flowers64", "generate", Net("resgan:Generator", classes=5), generate, R3GAN, "MIT", lesson="resgan",
+        judge=Net("resgan:Discriminator", classes=5),
+    ),
     Card(
         "dcgan_flowers64", "generate", Net("dcgan:Generator", classes=5), generate, DCGAN, "MIT", lesson="dcgan",
         judge=Net("dcgan:Discriminator", classes=5),

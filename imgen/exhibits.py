@@ -20,6 +20,7 @@ from imgen.image import Picture, encode
 from imgen.texts import text
 
 ASSETS = Path(__file__).parent / "assets"
+SEED = 7  # of the flowers that the page opens with: chosen by eye among nine
 INK, PAPER = (40, 40, 48), (255, 255, 255)
 GAP, LINE = 6, 24  # pixels between pictures; height of a line of words
 
@@ -105,7 +106,8 @@ def openings() -> dict[str, list[Picture]]:
     for task in TASKS:
         card = next(card for card in CARDS if card.task == task)
         if has_weights(card):
-            results[task] = card(*([first_example(task)] if card.pictures else [])).pictures
+            knobs = {"seed": SEED} if "seed" in card.knobs else {}
+            results[task] = card(*([first_example(task)] if card.pictures else []), **knobs).pictures
     return results
 
 
@@ -121,9 +123,9 @@ def lesson_pictures() -> dict[str, Picture]:
     return pictures
 
 
-def journey(seed: int = 10, wide: int = 1334) -> Picture:
+def journey(seed: int = SEED, wide: int = 1334) -> Picture:
     """For the README: what a generator made, what rules drew, one landscape in the manner of several painters."""
-    flowers = [enlarged(flower, 2) for flower in trained("dcgan_flowers64")(count=10, seed=seed).pictures]
+    flowers = [enlarged(flower, 2) for flower in trained("resgan_flowers64")(count=10, seed=seed).pictures]
     rules = [card for card in CARDS if card.net is None]
     drawn_ones = [card(count=5, seed=9, size=128).pictures[n % 5] for n, card in enumerate([*rules, *rules[:2]], 1)]
     card, photo = trained("transfer_paintings"), first_example("stylize")
@@ -232,7 +234,8 @@ def drawn() -> Picture:
 
 LESSONS: dict[str, Callable[[], Picture]] = {
     "dcgan": partial(classes, "dcgan_flowers64", count=9, times=1), "gan": partial(classes, "mlp_gan_fashion28"),
-    "vae": partial(classes, "mlp_vae_fashion28"), "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),
+    "vae": partial(classes, "mlp_vae_fashion28"), "resgan": partial(classes, "resgan_flowers64", count=9, times=1),
+    "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),
     "autoencoder": partial(classes, "conv_ae_fashion28"),
     "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
     "transfer": transfer, "fastgan": fastgan,

@@ -54,18 +54,22 @@ def figures(row: Row, language: str) -> str:
     parts = []
     for data, scores in row.get("scores", {}).items():
         if isinstance(scores, dict):
-            named = ", ".join(f"{text(f'score_{k}', language)} {v:g}" for k, v in scores.items() if f"score_{k}" in SHOWN)
-            parts.append(f"{data}: {named}")
+            shown = [(key, scores[key[6:]]) for key in SHOWN if key[6:] in scores]
+            parts.append(f"{data}: " + ", ".join(f"{text(key, language)} {number(value)}" for key, value in shown))
     return "; ".join(parts) or NONE
 
 
-SHOWN = {
-    "score_psnr", "score_ssim", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000", "score_usual_pictures_seen",
+def number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+SHOWN = (  # in this order
+    "score_psnr", "score_ssim", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
     "score_inception_frechet", "score_floor_inception_frechet", "score_frechet", "score_floor_frechet", "score_usual_frechet",
-    "score_precision", "score_recall", "score_copy_ratio",
-    "score_nats_per_picture", "score_usual_nats_per_picture", "score_reconstruction_psnr",
+    "score_nats_per_picture", "score_usual_nats_per_picture", "score_usual_pictures_seen",
+    "score_reconstruction_psnr", "score_precision", "score_recall", "score_copy_ratio",
     "score_objective", "score_gatys_50_evaluations", "score_gatys_100_evaluations",
-}
+)
 
 
 def model_card(row: Row) -> str:

@@ -11,7 +11,7 @@ from imgen.pipelines.explore import chart, point
 from imgen.sheet import sheet
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
 from imgen.ui.language import t
-from imgen.ui.picture import save
+from imgen.ui.picture import PictureInput, save
 from imgen.ui.work import Trouble, gpu
 
 
@@ -30,7 +30,7 @@ class LatentMap:
                 choices = [(t(f"option_{name}"), name) for name in names if name != card.knobs["label"].control.every]
                 first = choices[-1][1]
                 self.label = gr.Radio(choices, value=first, label=t("knob_label"), elem_classes="knob", interactive=True)
-                self.sheet = gr.Image(
+                self.sheet = PictureInput(
                     type="filepath", format="png", label=t("map_hint"), interactive=False, buttons=["fullscreen"],
                     elem_classes="sheet",
                 )
@@ -54,10 +54,10 @@ def draw_map(request: gr.Request, label: str) -> tuple[str, str]:
 
 
 @gpu
-def pick(request: gr.Request, event: gr.SelectData, label: str, drawn: str) -> str:
+def pick(request: gr.Request, event: gr.SelectData, label: str, drawn: Path) -> str:
     """The picture of the spot that was clicked: event.index counts the map's pixels from its left and its top."""
     with Trouble(request):
-        card, side = mapped()[0], decode(Path(drawn)).width
+        card, side = mapped()[0], decode(drawn).width
         x, y = (min(1.0, max(0.0, pixel / side)) for pixel in event.index)
         *_, last = card.do(point, label=label, x=x, y=y)
         return save(last.pictures[0], f"{card.name}-{label}")

@@ -15,7 +15,7 @@ from imgen.sheet import sheet
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
 from imgen.ui.keep import Kept, keep, paths_of
 from imgen.ui.language import both, t
-from imgen.ui.picture import save
+from imgen.ui.picture import PictureInput, save
 from imgen.ui.work import Trouble, gpu
 
 SHOWN = 128  # pixels a side of a picture of the fan
@@ -29,8 +29,8 @@ class Steer:
             gr.HTML(f"<p>{both('steer_hint')}</p>", elem_classes="hint")
             with gr.Row():
                 with gr.Column(scale=2, min_width=280):
-                    self.picture = gr.Image(type="filepath", format="png", label=t("steer_picture"), interactive=False,
-                                            buttons=["download"], elem_classes="film")
+                    self.picture = PictureInput(type="filepath", format="png", label=t("steer_picture"), interactive=False,
+                                                buttons=["download"], elem_classes="film")
                     with gr.Row(elem_classes="actions"):
                         self.begin = gr.Button(t("steer_begin"), size="sm")
                         self.add = gr.Button(t("keep"), size="sm")
@@ -40,9 +40,9 @@ class Steer:
                         for n in range(1, DIRECTIONS + 1)
                     ]
                 with gr.Column(scale=3, min_width=280):
-                    self.fan = gr.Image(type="filepath", format="png", label=t("steer_fan"), show_label=False,
-                                        interactive=False, buttons=[], elem_classes="sheet")
-            self.start = gr.Image(type="filepath", format="png", visible=False)  # what the sliders move
+                    self.fan = PictureInput(type="filepath", format="png", label=t("steer_fan"), show_label=False,
+                                            interactive=False, buttons=[], elem_classes="sheet")
+            self.start = PictureInput(type="filepath", format="png", visible=False)  # what the sliders move
 
     def connect(self, result: gr.Gallery, chosen: gr.Number, kept: gr.Gallery) -> None:
         how = {"trigger_mode": "always_last", **WORK, **PRIVATE}
@@ -67,14 +67,14 @@ def begin(request: gr.Request, result: Kept, chosen: int) -> list:
 
 
 @gpu
-def turn(request: gr.Request, start: str | None, *amounts: float) -> tuple[str, str]:
+def turn(request: gr.Request, start: Path | None, *amounts: float) -> tuple[str, str]:
     with Trouble(request):
         if not start:
             raise UserError("pictures_to_steer")
         return moved(start, list(amounts))
 
 
-def moved(start: str, amounts: list[float]) -> tuple[str, str]:
+def moved(start: Path | str, amounts: list[float]) -> tuple[str, str]:
     """Files: the picture, and the fan about it, enlarged here: where the browser enlarges, Gradio counts no clicks."""
     card, last = steered(start, amounts)
     fan = [resized(picture.rgb(), SHOWN, Image.Resampling.LANCZOS) for picture in last.pictures[1:]]
@@ -88,13 +88,13 @@ def steered(start: str | Path, amounts: list[float]) -> tuple[Card, Frame]:
     return card, last
 
 
-def point(request: gr.Request, event: gr.SelectData, fan: str, *amounts: float) -> list[float]:
+def point(request: gr.Request, event: gr.SelectData, fan: Path, *amounts: float) -> list[float]:
     """Set the slider of the row that was clicked to the amount of the column; event.index counts pixels from left and top."""
     with Trouble(request):
-        side = decode(Path(fan)).width / len(SWEEP)
+        side = decode(fan).width / len(SWEEP)
         column, row = (int(pixel / side) for pixel in event.index)
         return [SWEEP[min(column, len(SWEEP) - 1)] if n == row else amount for n, amount in enumerate(amounts)]
 
 
-def keep_moved(moved: str | None, kept: Kept) -> dict:
-    return keep([(moved, None)] if moved else [], 0, kept)
+def keep_moved(moved: Path | None, kept: Kept) -> dict:
+    return keep([(str(moved), None)] if moved else [], 0, kept)
