@@ -14,6 +14,7 @@ from imgen.ui.language import both, spans
 MEASURES = ("frechet", "kid_x1000")  # distances from pictures that no training saw; the first is preferred
 DOT = 15  # diameter in pixels of a file of 1 MB
 LEAST = 9.0  # % of the height between two labels
+LEAST_DISTANCE = 0.1  # an unbiased one may fall below 0, which no power is
 
 
 @dataclass(frozen=True)
@@ -64,25 +65,26 @@ def dot(card: Card, distance: float) -> Dot:
 
 
 def panel(data: str, measure: str, dots: list[Dot]) -> str:
-    """In HTML, not SVG: words keep their size however narrow the window is.  Time counts in powers, distance from 0."""
-    times = [one.milliseconds for one in dots]
-    low, high = min(times) / 2, max(times) * 2
-    top = 1.2 * max(1e-9, *(one.distance for one in dots))
-    across = [place(time, low, high) for time in times]
-    up = [100 * max(0.0, one.distance) / top for one in dots]
+    """In HTML, not SVG: words keep their size however narrow the window is.  Both scales count in powers."""
+    low, high = span(one.milliseconds for one in dots)
+    best, worst = span(max(one.distance, LEAST_DISTANCE) for one in dots)
+    across = [place(one.milliseconds, low, high) for one in dots]
+    up = [place(max(one.distance, LEAST_DISTANCE), best, worst) for one in dots]
     marks = "".join(mark(*spot) for spot in zip(dots, across, up, spread(up, LEAST), strict=True))
-    step = steps(top / 6, top)[0]  # at most six of them
-    levels = [n * step for n in range(int(top / step) + 1)]
-    hours = [(time, place(time, low, high)) for time in steps(low, high)]
-    ticks = "".join(f'<span class="tick x" style="left:{x:.1f}%">{time:g}</span>' for time, x in hours)
-    ticks += "".join(f'<span class="tick y" style="bottom:{100 * level / top:.1f}%">{level:g}</span>' for level in levels)
+    ticks = "".join(f'<span class="tick x" style="left:{place(n, low, high):.1f}%">{n:g}</span>' for n in steps(low, high))
+    ticks += "".join(f'<span class="tick y" style="bottom:{place(n, best, worst):.1f}%">{n:g}</span>' for n in steps(best, worst))
     head = f"{both_of(data_name, data)} · {both(f'score_{measure}')}"
     return f'<figure><figcaption>{head}</figcaption><div class="field">{ticks}{marks}</div><p>{both("plot_across")}</p></figure>'
 
 
-def place(time: float, low: float, high: float) -> float:
-    """Where `time` lies between low and high, in % of the width: twice as long is always as far to the right."""
-    return 100 * math.log(time / low) / math.log(high / low)
+def span(values: Iterable[float]) -> tuple[float, float]:
+    values = list(values)
+    return min(values) / 2, max(values) * 2
+
+
+def place(value: float, low: float, high: float) -> float:
+    """Where `value` lies between low and high, in %: twice as much is always as far on."""
+    return 100 * math.log(value / low) / math.log(high / low)
 
 
 def mark(one: Dot, x: float, y: float, label_y: float) -> str:
