@@ -9,6 +9,7 @@ from imgen.hub import WeightFile
 from imgen.image import Picture
 from imgen.pipelines.draw import drawing
 from imgen.pipelines.generate import generate, generate_large
+from imgen.pipelines.imagine import imagine
 from imgen.pipelines.stylize import stylize
 from imgen.pipelines.upscale import interpolate, upscale
 from imgen.procedural import lines, mesh, noise, splines, triangles, voronoi
@@ -24,6 +25,7 @@ FASTGAN = Paper(
     "Towards faster and stabilized GAN training for high-fidelity few-shot image synthesis",
     "Liu, Zhu, Song, Elgammal", 2021, "2101.04775",
 )
+REED = Paper("Generative adversarial text to image synthesis", "Reed et al.", 2016, "1605.05396")
 R3GAN = Paper(
     "The GAN is dead; long live the GAN! A modern GAN baseline", "Huang, Gokaslan, Kuleshov, Tompkin", 2024, "2501.05441"
 )
@@ -63,6 +65,11 @@ CARDS = [
         "dcgan_flowers64", "generate", Net("dcgan:Generator", classes=5), generate, DCGAN, "MIT", lesson="dcgan",
         judge=Net("dcgan:Discriminator", classes=5),
     ),
+    Card(
+        "dcgan_emoji64", "generate", Net("dcgan:Generator", classes=1), generate, DCGAN, "MIT", lesson="dcgan",
+        judge=Net("dcgan:Discriminator", classes=1),
+    ),
+    Card("word_gan_emoji64", "generate", Net("resgan:Generator", classes=520), imagine, REED, "MIT", lesson="words"),
     Card("conv_vae_flowers64", "generate", Net("conv_vae:ConvVAE", classes=5), generate, VAE, "MIT", lesson="conv_vae"),
     Card(
         "dcgan_fashion28", "generate", CLOTHES, generate, DCGAN, "MIT", lesson="dcgan",

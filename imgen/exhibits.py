@@ -157,6 +157,14 @@ def classes(name: str, count: int = 12, times: int = 2) -> Picture:
     return sheet(rows, beside=[text(f"option_{one}", "en") for one in names])
 
 
+def words() -> Picture:
+    """One row for each wish."""
+    card = trained("word_gan_emoji64")
+    wishes = ("smiling face", "red heart", "cat face", "clock", "dark skin hand", "large circle")
+    rows = [card(words=wish, count=9, seed=7).pictures for wish in wishes]
+    return sheet(rows, beside=list(wishes))
+
+
 def espcn() -> Picture:
     """A drawing shrunk to a quarter and enlarged again, beside the drawing."""
     truth = drawings.city(384, 3)
@@ -237,7 +245,7 @@ LESSONS: dict[str, Callable[[], Picture]] = {
     "vae": partial(classes, "mlp_vae_fashion28"), "resgan": partial(classes, "resgan_flowers64", count=9, times=1),
     "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),
     "autoencoder": partial(classes, "conv_ae_fashion28"),
-    "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
+    "words": words, "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
     "transfer": transfer, "fastgan": fastgan,
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from imgen.texts import text
+from imgen.texts.words import WORDS
 
 ROOT = Path(__file__).parent.parent
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "imgen" / "texts" / "zh" / "README.md"}
@@ -49,20 +50,30 @@ def paper(row: Row) -> str:
     return f"[{name}]({row['paper']['url']})" if row["paper"]["url"] else name
 
 
-def figures(row: Row, language: str) -> str:
-    """The stored scores, each with the data it was measured on.  row: a summary, or the facts of a card."""
+def figures(row: Row, language: str, brief: bool = False) -> str:
+    """The stored scores, each with the data it was measured on; `brief`: the main ones.  row: a summary, or a card's facts."""
+    comma, end = ("，", "；") if language == "zh" else (", ", "; ")
     parts = []
     for data, scores in row.get("scores", {}).items():
         if isinstance(scores, dict):
-            shown = [(key, scores[key[6:]]) for key in SHOWN if key[6:] in scores]
-            parts.append(f"{data}: " + ", ".join(f"{text(key, language)} {number(value)}" for key, value in shown))
-    return "; ".join(parts) or NONE
+            shown = [(key, scores[key[6:]]) for key in (BRIEF if brief else SHOWN) if key[6:] in scores]
+            told = comma.join(f"{text(key, language)} {number(value)}" for key, value in shown)
+            parts += [f"{data_name(language, data)}: {told}"] if told else []
+    return end.join(parts) or NONE
+
+
+def data_name(language: str, data: str) -> str:
+    return text(f"data_{data}", language) if f"data_{data}" in WORDS else data
 
 
 def number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
+BRIEF = (
+    "score_psnr", "score_ssim", "score_frechet", "score_floor_frechet", "score_precision", "score_recall",
+    "score_nats_per_picture", "score_reconstruction_psnr", "score_objective",
+)
 SHOWN = (  # in this order
     "score_psnr", "score_ssim", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
     "score_inception_frechet", "score_floor_inception_frechet", "score_frechet", "score_floor_frechet", "score_usual_frechet",

@@ -285,6 +285,23 @@ def test_another_generator_draws_at_once(visit):
     assert "pictures of 256×256" in bench.locator(".status").inner_text()
 
 
+def test_words_are_drawn_and_unknown_ones_answered(visit):
+    page = visit()
+    bench = tab(page, "generate")
+    before = shown(bench)
+    pick(bench, "word_gan_emoji64")
+    before = new_result(page, bench, before)
+    box = bench.locator(".knob-words input, .knob-words textarea").first
+    box.fill("xyzzy")
+    bench.locator("button.run").click()
+    page.get_by_text("holds no word that this model has learned").first.wait_for()
+    assert shown(bench) == before
+    box.fill("心")
+    bench.locator("button.run").click()
+    new_result(page, bench, before)
+    assert "--words heart" in bench.locator(".code").text_content()
+
+
 def test_the_language_can_be_switched(visit):
     page = visit("zh-CN")
     assert "图像生成" in page.inner_text("body") and "Generation" not in page.inner_text("body")

@@ -140,8 +140,7 @@ def test_a_card_that_was_not_timed_or_measured_is_left_out():
 @pytest.mark.parametrize(("second", "measure", "shown"), [
     ({"kid_x1000": 2.0}, "KID", 2), ({"frechet": 2.0}, "Fréchet", 2), ({"frechet": 2.0, "kid_x1000": 9.0}, "Fréchet", 2),
 ])
-def test_a_panel_has_one_measure_and_it_is_the_one_that_most_have(second, measure, shown, monkeypatch):
-    monkeypatch.setitem(plot.WORDS, "score_frechet", ("Fréchet", "Fréchet"))
+def test_a_panel_has_one_measure_and_it_is_the_one_that_most_have(second, measure, shown):
     first = stand_in("dcgan_flowers64", 0.001, 10**6, frechet=1.0, kid_x1000=5.0)
     html = plot.panels([first, stand_in("conv_vae_flowers64", 0.002, 10**6, **second)])
     assert len(dots(html)) == shown and re.search(rf"<figcaption>[^\n]*?{measure}", html)

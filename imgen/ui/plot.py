@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 from imgen.cards import Card
-from imgen.texts import LANGUAGES, text
-from imgen.texts.words import WORDS
+from imgen.readme import data_name
+from imgen.texts import LANGUAGES
 from imgen.ui.language import both, spans
 
 MEASURES = ("frechet", "kid_x1000")  # distances from pictures that no training saw; the first is preferred
@@ -33,10 +33,6 @@ def quality(card: Card) -> list[tuple[str, str, float]]:
         if measure:
             found.append((data, measure, scores[measure]))
     return found
-
-
-def data_name(language: str, data: str) -> str:
-    return text(f"data_{data}", language) if f"data_{data}" in WORDS else data
 
 
 def both_of(words: Callable[..., str], *facts: object) -> str:

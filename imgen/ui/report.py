@@ -1,5 +1,6 @@
 """What the page says about a model, about work under way and about a result: HTML in both languages."""
 
+import shlex
 from collections.abc import Mapping
 from html import escape
 
@@ -23,7 +24,7 @@ def about(card: Card) -> str:
     facts.append(f'<a {link} title="{escape(card.paper.title)}">{paper}</a>' if card.paper.url
                  else f'<span title="{escape(card.paper.title)}">{paper}</span>')
     if card.facts.get("scores"):
-        measured = {language: escape(figures(card.facts, language)) for language in LANGUAGES}
+        measured = {language: escape(figures(card.facts, language, brief=True)) for language in LANGUAGES}
         facts.append(f'<span class="measured">{spans(**measured)}</span>' if measured["en"] != NONE else "")
     if not card.ready:
         facts.append(f'<b>{both("downloads", size=round(card.weights.size / MEGA))}</b>')
@@ -72,7 +73,7 @@ def code(card: Card, knobs: Mapping[str, object]) -> str:
     )
     files = "picture.png -o result.png" if picture else "-o results/"
     command = [f"python -m imgen run {card.name} {files}"]
-    command += [f"--{name} {_plain(value)}" for name, value in knobs.items()]
+    command += [f"--{name} {shlex.quote(str(value))}" for name, value in knobs.items()]
     parts = [(both("code_python"), python), (both("code_command"), " \\\n    ".join(command))]
     body = "".join(f"<h4>{title}</h4><pre><code>{escape(text)}</code></pre>" for title, text in parts)
     return f'<details class="code"><summary>{both("show_code")}</summary><p>{both("code_hint")}</p>{body}</details>'

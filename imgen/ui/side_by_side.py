@@ -14,11 +14,12 @@ from imgen.controls import UserError
 from imgen.exhibits import resized
 from imgen.image import Frame, Picture, encode
 from imgen.pipelines.judge import opinion, rank
+from imgen.readme import data_name
 from imgen.texts import text
 from imgen.ui import report
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK, halt
 from imgen.ui.language import both, language_of, t
-from imgen.ui.plot import both_of, data_name, panels, quality
+from imgen.ui.plot import both_of, panels, quality
 from imgen.ui.work import Trouble, gpu
 
 COUNT = 10  # pictures of each
