@@ -20,7 +20,7 @@ from imgen.image import Picture, encode
 from imgen.texts import text
 
 ASSETS = Path(__file__).parent / "assets"
-SEED = 7  # of the flowers that the page opens with: chosen by eye among nine
+SEED = 1  # of the flowers that the page opens with: chosen by eye among nine
 INK, PAPER = (40, 40, 48), (255, 255, 255)
 GAP, LINE = 6, 24  # pixels between pictures; height of a line of words
 

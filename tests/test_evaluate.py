@@ -223,7 +223,8 @@ def test_an_altered_eye_measures_nothing(tmp_path, monkeypatch):
 
 def test_the_eye_stands_for_squeezenet():
     scores = likeness.EYE.facts["scores"]
-    assert scores["together"]["correlation"] > 0.65 and scores["generators"]["rank_correlation"] > 0.8  # the two young GANs of emoji change places
+    assert scores["together"]["correlation"] > 0.65
+    assert scores["generators"]["rank_correlation"] > 0.8  # of the two young GANs of emoji they disagree
 
 
 @pytest.mark.parametrize("card", GENERATORS, ids=lambda card: card.name)
