@@ -1,4 +1,4 @@
-"""The terminal face: list | run | film | combine | find | train | judge | evaluate | bench | publish | exhibits | readme."""
+"""The terminal face: make (list, run, film, combine, find, steer), learn (train, judge, directions), tell (evaluate, bench …)."""
 
 import inspect
 import json
@@ -252,12 +252,9 @@ def train(
 ) -> None:
     """Make a card's weights.  Ctrl-C keeps what was learned; the same command goes on from there."""
     from imgen import device
-    from imgen.training.runs import RUNS, finish, start
+    from imgen.training.runs import finish, start
 
-    if name not in RUNS:
-        raise UserError("card_unknown", card=name[:40], cards=", ".join(RUNS))
-    if not data.exists():
-        raise UserError("data_missing", name=data.name)
+    check_run(name, data)
     recipe, facts, frames = start(name, data, teachers, steps, seed, checkpoints, device.best())
     try:
         follow(told(frames))
@@ -274,13 +271,20 @@ def judge(
     checkpoints: Annotated[Path, typer.Option(help="where the training was kept")] = Path(".runs"),
 ) -> None:
     """Write the judge of a finished GAN from its checkpoint, which is only read."""
-    from imgen.training.runs import RUNS, keep_judge
+    from imgen.training.runs import keep_judge
+
+    check_run(name, data)
+    print(keep_judge(name, data, checkpoints, out))
+
+
+def check_run(name: str, data: Path) -> None:
+    """UserError if there is no such recorded training, or nothing to learn from."""
+    from imgen.training.runs import RUNS
 
     if name not in RUNS:
         raise UserError("card_unknown", card=name[:40], cards=", ".join(RUNS))
     if not data.exists():
         raise UserError("data_missing", name=data.name)
-    print(keep_judge(name, data, checkpoints, out))
 
 
 def told(frames: Iterator[Frame]) -> Iterator[Frame]:

@@ -118,11 +118,11 @@ def samples(card: Card, count: int) -> Iterator[Picture]:
 
 def worded(card: Card, count: int, folder: Path) -> Iterator[Picture]:
     """`count` pictures of the names of held-out emoji, each as often as another."""
-    from imgen.training.data import HELD_OUT, files
+    from imgen.training.data import part
     from imgen.training.emoji import words
 
     known = set(card.knobs["words"].options)
-    phrases = [phrase for path in files(folder)[::HELD_OUT] if (phrase := known.intersection(words(path.stem)))]
+    phrases = [phrase for path in part(folder, held_out=True) if (phrase := known.intersection(words(path.stem)))]
     each = -(-count // len(phrases))
     made = (picture for n, phrase in enumerate(phrases) for picture in card(words=" ".join(phrase), count=each, seed=n).pictures)
     yield from islice(made, count)

@@ -19,6 +19,11 @@ def files(folder: Path) -> list[Path]:
     return sorted(p for p in Path(folder).iterdir() if p.suffix.lower() in PICTURES)
 
 
+def part(folder: Path, held_out: bool) -> list[Path]:
+    """The pictures right inside `folder` that are held out, or those that training may see."""
+    return [path for number, path in enumerate(files(folder)) if (number % HELD_OUT == 0) == held_out]
+
+
 def rgb(path: Path, side: int | None = None) -> np.ndarray:
     """(H, W, 3) uint8; with `side`, resized to a square of it."""
     picture = Image.open(path).convert("RGB")
@@ -35,10 +40,9 @@ def classes(folder: Path, side: int, held_out: bool = False) -> tuple[Tensor, Te
     folders = sorted(p for p in Path(folder).iterdir() if p.is_dir())
     pictures, labels = [], []
     for label, one in enumerate(folders or [Path(folder)]):
-        for number, path in enumerate(files(one)):
-            if (number % HELD_OUT == 0) == held_out:
-                pictures.append(rgb(path, side))
-                labels.append(label)
+        for path in part(one, held_out):
+            pictures.append(rgb(path, side))
+            labels.append(label)
     return channels_first(np.stack(pictures)), torch.tensor(labels), [one.name for one in folders]
 
 

@@ -60,7 +60,7 @@ def named(folder: Path, side: int) -> tuple[Tensor, Tensor, Tensor, list[str]]:
     Every picture's words have equal shares; one without a known word has none.  The many variants of one emoji (skins, hair,
     gender) share the root of their number, or every other face would be a policewoman's.
     """
-    found = [path for number, path in enumerate(data.files(folder)) if number % data.HELD_OUT]
+    found = data.part(folder, held_out=False)
     phrases = [words(path.stem) for path in found]
     known = vocabulary(phrases)
     pictures = data.channels_first(np.stack([data.rgb(path, side) for path in found]))
