@@ -60,8 +60,6 @@ def begin(request: gr.Request, result: Kept, chosen: int) -> list:
     """All sliders in the middle, at the chosen picture."""
     with Trouble(request):
         start = next(iter(paths_of(result)[int(chosen) :]), None)
-        if not start:
-            raise UserError("pictures_to_steer")
         middle = [0.0] * DIRECTIONS
         return [start, *middle, *moved(start, middle)]
 
@@ -69,13 +67,13 @@ def begin(request: gr.Request, result: Kept, chosen: int) -> list:
 @gpu
 def turn(request: gr.Request, start: Path | None, *amounts: float) -> tuple[str, str]:
     with Trouble(request):
-        if not start:
-            raise UserError("pictures_to_steer")
         return moved(start, list(amounts))
 
 
-def moved(start: Path | str, amounts: list[float]) -> tuple[str, str]:
+def moved(start: Path | str | None, amounts: list[float]) -> tuple[str, str]:
     """Files: the picture, and the fan about it, enlarged here: where the browser enlarges, Gradio counts no clicks."""
+    if not start:
+        raise UserError("pictures_to_steer")
     card, last = steered(start, amounts)
     fan = [resized(picture.rgb(), SHOWN, Image.Resampling.LANCZOS) for picture in last.pictures[1:]]
     return save(last.pictures[0], f"{card.name}-steered"), save(sheet(fan, len(SWEEP)), f"{card.name}-fan")
