@@ -67,6 +67,7 @@ class Card:
     convert: str = ""  # function of the model file that renames a third party's tensors
     exact: bool = False  # float32 even where bfloat16 is faster
     judge: Net | None = None  # of a GAN: the discriminator that it was trained against
+    faithful: "Card | None" = None  # the same net trained for fidelity: the pipeline is given both, as "sharp" and "faithful"
 
     @cached_property
     def facts(self) -> dict[str, object]:
@@ -77,8 +78,13 @@ class Card:
             return {}
 
     @property
+    def told(self) -> dict[str, object]:
+        """What knobs may hang on: the facts, and how the net is built."""
+        return {**(self.net.settings if self.net else {}), **self.facts}
+
+    @property
     def knobs(self) -> dict[str, Knob]:
-        return knobs_of(self.pipeline, self.facts)
+        return knobs_of(self.pipeline, self.told)
 
     @property
     def pictures(self) -> int:
@@ -124,8 +130,10 @@ class Card:
 
         Closing the generator stops the work.  Raises UserError.
         """
-        values = checked(knobs_of(pipeline, self.facts), knobs)
+        values = checked(knobs_of(pipeline, self.told), knobs)
         net = yield from self.prepare()
+        if self.faithful:
+            net = _both(net, (yield from self.faithful.prepare()))
         made = {"card": self.name, "knobs": values, **_how(net), "version": __version__}
         began, frame = time.perf_counter(), None
         frames = pipeline(net, *pictures, **values)
@@ -212,6 +220,12 @@ def unpickled(path: Path) -> "dict[str, Tensor]":
 
     parts = torch.load(path, map_location="cpu", weights_only=True)
     return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+
+
+def _both(sharp: "nn.Module", faithful: "nn.Module") -> "nn.ModuleDict":
+    from torch import nn
+
+    return nn.ModuleDict({"sharp": sharp, "faithful": faithful})
 
 
 def _without_gradients(frames: Iterator[Frame]) -> Iterator[Frame]:

@@ -11,7 +11,7 @@ from imgen.pipelines.draw import drawing
 from imgen.pipelines.generate import generate, generate_large
 from imgen.pipelines.imagine import imagine
 from imgen.pipelines.stylize import stylize
-from imgen.pipelines.upscale import interpolate, upscale
+from imgen.pipelines.upscale import interpolate, interpolate_between, upscale
 from imgen.procedural import lines, mesh, noise, splines, triangles, voronoi
 
 DCGAN = Paper(
@@ -43,7 +43,9 @@ LANCZOS = Paper("Filters for common resampling tasks", "Turkowski", 1990)
 TRANSFER = Paper(
     "Perceptual losses for real-time style transfer and super-resolution", "Johnson, Alahi, Fei-Fei", 2016, "1603.08155"
 )
-INTERPOLATION = {"lanczos": LANCZOS, "bicubic": KEYS, "bilinear": KEYS, "nearest": KEYS}
+DCCI = Paper("Image zooming using directional cubic convolution interpolation", "Zhou, Shen, Dong", 2012)
+PYRAMID = Paper("Pyramidal parametrics", "Williams", 1983)
+INTERPOLATION = {"lanczos": LANCZOS, "bicubic": KEYS, "bilinear": KEYS, "gaussian": LANCZOS, "nearest": KEYS}
 RULES = {
     lines: Paper("Point and line to plane", "Kandinsky", 1926),
     splines: Paper("A practical guide to splines", "de Boor", 1978),
@@ -102,6 +104,10 @@ CARDS = [
         Card(name, "upscale", Net("interpolation:Interpolation", kernel=name), interpolate, paper, "MIT", lesson="interpolation")
         for name, paper in INTERPOLATION.items()
     ),
+    Card(
+        "trilinear", "upscale", Net("interpolation:Trilinear"), interpolate_between, PYRAMID, "MIT", lesson="interpolation",
+    ),
+    Card("edge_directed", "upscale", Net("edge_directed:EdgeDirected"), upscale, DCCI, "MIT", lesson="interpolation"),
     Card(
         "realesrgan_x4", "upscale", Net("rrdbnet:RRDBNet"), upscale, REAL_ESRGAN, "BSD-3-Clause", lesson="realesrgan",
         source=WeightFile("wkrettek/real-esrgan-models", "realesrgan_x4plus.safetensors", "main", None, 67_000_000),

@@ -137,7 +137,10 @@ def plain(number: float) -> str:
 
 
 def knobs_of(pipeline: Callable, facts: Mapping[str, object]) -> dict[str, Knob]:
-    """The knobs of a pipeline, its choices filled with the card's facts (class names, style names …)."""
+    """The knobs of a pipeline, its choices filled with the card's facts (class names, style names …).
+
+    A slider begins at the card's fact of its name, if there is one.
+    """
     knobs = {}
     for name, parameter in inspect.signature(pipeline).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
@@ -148,6 +151,8 @@ def knobs_of(pipeline: Callable, facts: Mapping[str, object]) -> dict[str, Knob]
             options = control.options if isinstance(control.options, tuple) else tuple(facts.get(control.options, ()))
             options = ((control.every,) if control.every else ()) + options
             default = default if default in options else next(iter(options), None)
+        if isinstance(control, Slider):
+            default = facts.get(name, default)  # a net's own scale
         if isinstance(control, Words):
             vocabulary = facts.get(control.vocabulary, {})
             options, spelled = tuple(vocabulary), tuple(vocabulary.values())

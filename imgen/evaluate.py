@@ -50,9 +50,8 @@ def upscaling(card: Card, folder: Path) -> Scores:
     found = files(folder)
     if not found:
         raise UserError("data_empty", name=folder.name)
-    values = []
+    values, scale = [], int(card.knobs["scale"].default)
     for path in found:
-        scale = card.facts.get("scale") or card.net.settings.get("scale") or int(card.knobs.get("scale").default)
         hr, lr = shrink(rgb(path), scale)
         sr = card(Picture(lr)).pictures[0]
         x, truth = to_tensor(sr.pixels), to_tensor(hr)
@@ -240,7 +239,7 @@ def sample_figure(card: Card) -> float:
         from imgen.metrics import psnr
         from imgen.training.degrade import shrink
 
-        scale = card.net.settings.get("scale", 4)
+        scale = int(card.knobs["scale"].default)
         hr, lr = shrink(drawings.city(192, seed=1).pixels, scale)
         return round(psnr(to_tensor(card(Picture(lr)).pictures[0].pixels), to_tensor(hr), scale), 2)
     pictures = card(count=16).pictures if card.task == "generate" else card(drawings.landscape(192, seed=1)).pictures

@@ -72,6 +72,22 @@ def content_loss(features: dict[str, Tensor], wanted: dict[str, Tensor], layer: 
     return (mine - theirs).square().mean(1) / theirs.square().mean(1)
 
 
+def texture_loss(x: Tensor, truth: Tensor, side: int) -> Tensor:
+    """Squared distance of the Gram matrices of each patch of side × side features, relative to the truth's own.
+
+    Source: Sajjadi et al. 2017, arXiv:1612.07919: within small patches a texture must be the right one, not one of the whole picture.
+    x, truth (N, C, H, W); what is left over at the right and bottom does not count.
+    """
+    def patches(features: Tensor) -> Tensor:
+        n, c, height, width = features.shape
+        rows, columns = height // side, width // side
+        cut = features.float()[..., : rows * side, : columns * side].reshape(n, c, rows, side, columns, side)
+        return cut.permute(0, 2, 4, 1, 3, 5).reshape(-1, c, side, side)
+
+    mine, theirs = gram(patches(x)), gram(patches(truth))
+    return (mine - theirs).square().sum((1, 2)).mean() / theirs.square().sum((1, 2)).mean()
+
+
 SHIFT = 0.75
 
 

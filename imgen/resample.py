@@ -1,6 +1,6 @@
 """Enlarging by a fixed kernel: each new pixel is a weighted mean of its old neighbours.
 
-Keys 1981, "Cubic convolution interpolation", with a = −0.5 as MATLAB and Pillow have it; Lanczos with three lobes.
+Keys 1981, "Cubic convolution interpolation", with a = −0.5 as MATLAB and Pillow have it; Lanczos with three lobes; a Gaussian.
 """
 
 import math
@@ -23,11 +23,16 @@ def lanczos(t: Tensor) -> Tensor:
     return torch.where(t.abs() < 3, torch.sinc(t) * torch.sinc(t / 3), 0.0)
 
 
+def gaussian(t: Tensor, sigma: float = 0.5) -> Tensor:
+    return torch.where(t.abs() < 2, torch.exp(-t.square() / (2 * sigma**2)), 0.0)
+
+
 KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # weight at a distance in LR pixels, and its reach
     "nearest": (lambda t: ((t > -0.5) & (t <= 0.5)).to(t.dtype), 0.5),
     "bilinear": (lambda t: (1 - t.abs()).clamp(min=0), 1.0),
     "bicubic": (cubic, 2.0),
     "lanczos": (lanczos, 3.0),
+    "gaussian": (gaussian, 2.0),
 }
 
 

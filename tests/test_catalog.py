@@ -15,7 +15,8 @@ from imgen.controls import Choice, Seed, Slider, Words
 from imgen.texts import LANGUAGES, lesson, text
 
 CARDS = [*CHOSEN, *FAILURES]
-WITH_NETS = [card for card in CARDS if card.net and card.net.where.split(":")[0] != "interpolation"]
+FIXED = ("interpolation", "edge_directed")  # nets that have nothing to learn
+WITH_NETS = [card for card in CARDS if card.net and card.net.where.split(":")[0] not in FIXED]
 BUNDLED = [card for card in WITH_NETS if card.source is None]
 
 

@@ -10,8 +10,12 @@ from imgen.controls import UserError
 from imgen.image import Picture
 from imgen.metrics import from_luma_and_colour, luma
 from imgen.models.espcn import ESPCN
-from imgen.models.interpolation import Interpolation
-from imgen.pipelines.upscale import interpolate, upscale
+from imgen.models.edge_directed import EdgeDirected
+from imgen.models.interpolation import Interpolation, Trilinear
+from imgen.models.srresnet import SRResNet
+from imgen.models.tiny_gan import Generator
+from imgen.pipelines.guess import guess
+from imgen.pipelines.upscale import interpolate, interpolate_between, upscale, upscale_between
 
 RNG = np.random.default_rng(0)
 
@@ -47,12 +51,17 @@ def espcn(scale=2):
     return ESPCN(scale).to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
+def enlarged(net, picture, **knobs):
+    """Once through the net."""
+    return upscale(net, picture, scale=net.scale, **knobs)
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("size", [(1, 1), (8, 3), (40, 70)])
 def test_depth_and_channels_stay(size, channels, dtype):
     for net in (espcn(), Repeat(3)):
-        pixels = result(upscale(net, Picture(pixels_of(*size, channels, dtype)), tile=64)).pixels
+        pixels = result(enlarged(net, Picture(pixels_of(*size, channels, dtype)), tile=64)).pixels
         assert pixels.shape == (size[0] * 2, size[1] * 2, channels) and pixels.dtype == dtype
 
 
@@ -71,12 +80,12 @@ def test_bicubic_is_pillows_in_every_channel():
 @pytest.mark.parametrize("tile", [32, 64])
 def test_tiles_do_not_show(channels, tile):
     pixels = pixels_of(70, 90, channels)
-    whole = result(upscale(espcn(), Picture(pixels), tile=4096)).pixels
-    assert np.array_equal(result(upscale(espcn(), Picture(pixels), tile=tile)).pixels, whole)
+    whole = result(enlarged(espcn(), Picture(pixels), tile=4096)).pixels
+    assert np.array_equal(result(enlarged(espcn(), Picture(pixels), tile=tile)).pixels, whole)
 
 
 def test_progress_ends_with_the_result():
-    *working, last = upscale(espcn(), Picture(pixels_of(100, 100, 3)), tile=64)
+    *working, last = enlarged(espcn(), Picture(pixels_of(100, 100, 3)), tile=64)
     assert [(f.done, f.total) for f in working] == [(n, 4) for n in range(1, 5)] and not any(f.pictures for f in working)
     assert last.done == last.total and len(last.pictures) == 1
 
@@ -85,13 +94,13 @@ def test_a_luminance_net_sees_only_luminance_and_colours_are_bicubic():
     net, pixels = Repeat(1), pixels_of(10, 12, 3) // 2 + 50
     x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
     wanted = from_luma_and_colour(Repeat(1)(luma(x)), Interpolation("bicubic")(x, 2))[0].clamp(0, 1) * 255
-    got = result(upscale(net, Picture(pixels), tile=64)).pixels
+    got = result(enlarged(net, Picture(pixels), tile=64)).pixels
     assert net.seen == {1} and np.abs(got - wanted.permute(1, 2, 0).numpy()).max() <= 0.51
 
 
 def test_a_colour_net_sees_grey_as_colour():
     net = Repeat(3)
-    result(upscale(net, Picture(pixels_of(10, 12, 2)), tile=64))
+    result(enlarged(net, Picture(pixels_of(10, 12, 2)), tile=64))
     assert net.seen == {3}
 
 
@@ -103,7 +112,7 @@ def test_an_opaque_alpha_changes_nothing(channels):
     colour = pixels_of(30, 31, channels)
     opaque = np.concatenate([colour, np.full((30, 31, 1), 255, np.uint8)], axis=2)
     for net in (espcn(), Repeat(3)):
-        plain, pixels = (result(upscale(net, Picture(p), tile=64)).pixels for p in (colour, opaque))
+        plain, pixels = (result(enlarged(net, Picture(p), tile=64)).pixels for p in (colour, opaque))
         assert np.array_equal(pixels[..., :-1], plain) and (pixels[..., -1] == 255).all()
 
 
@@ -114,30 +123,30 @@ def test_hidden_colours_do_not_bleed(net):
     a[..., 3] = np.where(np.hypot(*np.mgrid[-12:12, -12:12]) < 8, 255, 0)
     b = a.copy()
     b[a[..., 3] == 0, :3] = (255, 0, 255)
-    assert np.array_equal(*(result(upscale(net, Picture(p), tile=64)).pixels for p in (a, b)))
+    assert np.array_equal(*(result(enlarged(net, Picture(p), tile=64)).pixels for p in (a, b)))
 
 
 def test_nearly_hidden_colours_hardly_bleed():
     pixels = np.zeros((16, 16, 4), np.uint8)
     pixels[:, :8] = (0, 200, 0, 255)
     pixels[:, 8:] = (255, 0, 255, 1)
-    enlarged = larger(pixels, 4)
-    visible = enlarged[enlarged[..., 3] > 16].astype(int)
+    large = larger(pixels, 4)
+    visible = large[large[..., 3] > 16].astype(int)
     assert np.abs(visible[:, :3] - (0, 200, 0)).max() <= 8
 
 
 def test_colour_and_alpha_are_both_enlarged():
     pixels = pixels_of(10, 10, 4) | np.array([0, 0, 0, 192], np.uint8)
-    enlarged = larger(pixels, 2, "nearest")
-    assert np.array_equal(enlarged[..., 3], pixels[..., 3].repeat(2, 0).repeat(2, 1))
+    large = larger(pixels, 2, "nearest")
+    assert np.array_equal(large[..., 3], pixels[..., 3].repeat(2, 0).repeat(2, 1))
 
 
 def test_an_even_colour_stays_even_to_the_edge_of_alpha():
     pixels = np.full((20, 20, 4), (200, 100, 50, 0), np.uint8)
     pixels[5:15, 5:15, 3] = 255
     pixels[pixels[..., 3] == 0, :3] = 0
-    enlarged = larger(pixels, 4, "lanczos")
-    visible = enlarged[enlarged[..., 3] > 0].astype(int)
+    large = larger(pixels, 4, "lanczos")
+    visible = large[large[..., 3] > 0].astype(int)
     assert np.abs(visible[:, :3] - (200, 100, 50)).max() <= 1
 
 
@@ -150,8 +159,118 @@ def test_half_transparent_detail_is_kept():
 def test_a_learned_net_leaves_opaque_opaque_and_clear_clear():
     pixels = pixels_of(24, 24, 4)
     pixels[..., 3] = np.where(np.arange(24) < 12, 255, 0)
-    alpha = result(upscale(espcn(), Picture(pixels), tile=64)).pixels[..., 3]
+    alpha = result(enlarged(espcn(), Picture(pixels), tile=64)).pixels[..., 3]
     assert (alpha[:, :18] == 255).all() and (alpha[:, 30:] == 0).all()
+
+
+# -- any size --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("knobs, size", [
+    ({"scale": 3.5}, (35, 70)), ({"scale": 1}, (10, 20)), ({"scale": 8}, (80, 160)), ({"width": 47}, (24, 47)), ({"width": 3}, (2, 3)),
+])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_any_factor_and_any_width(knobs, size, dtype):
+    picture = Picture(pixels_of(10, 20, 4, dtype))
+    for frames in (upscale(Repeat(3), picture, **knobs), interpolate(Interpolation("bicubic"), picture, **knobs)):
+        assert result(frames).pixels.shape == (*size, 4)
+
+
+def test_a_factor_between_is_what_the_net_makes_shrunk_without_aliases():
+    pixels = pixels_of(20, 30, 3)
+    large = result(upscale(espcn(4), Picture(pixels), scale=4)).pixels
+    wanted = np.asarray(Image.fromarray(large).resize((75, 50), Image.Resampling.BICUBIC))
+    assert np.array_equal(result(upscale(espcn(4), Picture(pixels), scale=2.5)).pixels, wanted)
+
+
+def test_beyond_its_scale_a_net_sees_its_own_result():
+    pixels = pixels_of(9, 7, 3)
+    once = result(enlarged(espcn(), Picture(pixels)))
+    assert np.array_equal(result(upscale(espcn(), Picture(pixels), scale=4)).pixels, result(enlarged(espcn(), once)).pixels)
+
+
+def test_progress_counts_every_pass():
+    *working, last = upscale(Repeat(3), Picture(pixels_of(100, 100, 3)), scale=4, tile=64)
+    assert [(f.done, f.total) for f in working] == [(n, 4 + 16) for n in range(1, 21)] and last.pictures[0].width == 400
+
+
+# -- more than one answer --------------------------------------------------------------------------------------------
+
+
+def test_eight_views_answer_alike_however_the_picture_is_turned():
+    """What the self-ensemble is for: turned pictures give turned results, which a net alone does not."""
+    pixels = pixels_of(20, 24, 3)
+    turn = lambda p: np.rot90(p[:, ::-1]).copy()  # noqa: E731
+    for views, same in ((1, False), (8, True)):
+        a, b = (result(enlarged(espcn(), Picture(p), views=views)).pixels.astype(int) for p in (pixels, turn(pixels)))
+        assert (np.abs(turn(a) - b).max() <= 1) == same
+
+
+def test_between_two_nets_lie_the_means_of_their_weights():
+    torch.manual_seed(0)
+    nets = nn.ModuleDict({name: SRResNet(blocks=1, width=4).requires_grad_(False) for name in ("sharp", "faithful")})
+    before, picture = {k: v.clone() for k, v in nets.state_dict().items()}, Picture(pixels_of(8, 8, 3))
+    at = {share: result(upscale_between(nets, picture, sharpness=share)).pixels for share in (0.0, 0.5, 1.0)}
+    assert np.array_equal(at[0.0], result(upscale(nets["faithful"], picture)).pixels)
+    assert np.array_equal(at[1.0], result(upscale(nets["sharp"], picture)).pixels)
+    middle = SRResNet(blocks=1, width=4).requires_grad_(False)
+    for mine, a, b in zip(middle.parameters(), nets["sharp"].parameters(), nets["faithful"].parameters(), strict=True):
+        mine.copy_((a + b) / 2)
+    assert np.abs(at[0.5].astype(int) - result(upscale(middle, picture)).pixels).max() <= 1
+    assert all(torch.equal(v, before[k]) for k, v in nets.state_dict().items())  # cached nets stay as they are
+
+
+def test_a_guess_shrinks_to_what_was_asked_and_another_seed_guesses_otherwise():
+    torch.manual_seed(0)
+    net, picture = Generator(width=8).requires_grad_(False), Picture(pixels_of(4, 4, 1) // 2 + 60)
+    a, b = (result(guess(net, picture, seed=seed)).pixels[..., 0] for seed in (1, 2))
+    assert a.shape == (28, 28) and not np.array_equal(a, b)
+    for one in (a, b):
+        means = one.reshape(4, 7, 4, 7).mean((1, 3))
+        assert np.abs(means - picture.pixels[..., 0]).max() < 1
+
+
+# -- other interpolations --------------------------------------------------------------------------------------------
+
+
+def test_along_an_edge_there_are_no_stairs():
+    """A slanting edge: nearer to the true one, drawn large, than bicubic comes."""
+    y, x = np.mgrid[:1024, :1024]
+    truth = np.asarray(Image.fromarray(((2 * y + x > 1535) * 200 + 20).astype(np.uint8)).reduce(4))
+    small = np.asarray(Image.fromarray(truth).resize((64, 64), Image.Resampling.BICUBIC))[..., None]
+    error = {
+        name: np.square(result(frames).pixels[16:-16, 16:-16, 0].astype(float) - truth[16:-16, 16:-16]).mean()
+        for name, frames in {
+            "edge": upscale(EdgeDirected(), Picture(small)), "bicubic": interpolate(Interpolation("bicubic"), Picture(small)),
+        }.items()
+    }
+    assert error["edge"] < 0.85 * error["bicubic"]
+
+
+def test_edge_directed_keeps_a_ramp_in_its_place():
+    ramp = np.linspace(0, 65535, 40).astype(np.uint16).reshape(1, 40, 1).repeat(12, axis=0)
+    edge, plain = (result(f).pixels.astype(int)[:, 16:-16] for f in (upscale(EdgeDirected(), Picture(ramp)), interpolate(Interpolation("bilinear"), Picture(ramp))))
+    assert np.abs(edge - plain).max() <= 2
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("make", [
+    lambda picture, level, tile: interpolate_between(Trilinear(), picture, level=level, tile=tile),
+    lambda picture, level, tile: upscale(EdgeDirected(), picture, tile=tile),
+])
+def test_tiles_do_not_show_in_other_interpolations(make, level):
+    picture = Picture(pixels_of(70, 150, 3))
+    small, whole = (result(make(picture, level, tile)).pixels.astype(int) for tile in (64, 4096))
+    assert np.abs(small - whole).max() <= 1
+
+
+def test_trilinear_begins_with_bilinear_and_passes_through_each_level():
+    x = torch.from_numpy(pixels_of(16, 24, 3)).permute(2, 0, 1)[None] / 255
+    net = Trilinear()
+    torch.testing.assert_close(net(x, 2, 0.0), Interpolation("bilinear")(x, 2))
+    half = torch.nn.functional.avg_pool2d(x, 2)
+    torch.testing.assert_close(net(x, 2, 1.0), Interpolation("bilinear")(half, 4))
+    torch.testing.assert_close(net(x, 2, 0.5), (net(x, 2, 0.0) + net(x, 2, 1.0)) / 2)
 
 
 # -- limits ----------------------------------------------------------------------------------------------------------
@@ -166,7 +285,7 @@ def test_a_result_beyond_the_limit_is_refused_before_any_work():
 
 def test_closing_stops_the_work():
     net = Repeat(3)
-    frames = upscale(net, Picture(pixels_of(200, 64, 3)), tile=64)
+    frames = enlarged(net, Picture(pixels_of(200, 64, 3)), tile=64)
     next(frames)
     frames.close()
     assert next(frames, None) is None

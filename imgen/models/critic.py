@@ -40,3 +40,21 @@ class Head(nn.Module):
         told = condition(label, self.embed.num_embeddings, h) @ self.embed.weight.to(h.dtype)
         match = (told * h.mean((2, 3))).sum(1, keepdim=True)
         return (self.score(h).mean((2, 3)) + match).float()
+
+
+class PatchCritic(nn.Module):
+    """Is this place of a picture real?  Isola et al. 2017, arXiv:1611.07004, without norm layers: a penalty holds it."""
+
+    def __init__(self, channels: int = 3, width: int = 32):
+        super().__init__()
+        widths = [channels, width, 2 * width, 4 * width]
+        layers = [
+            layer for cin, cout in zip(widths, widths[1:], strict=False)
+            for layer in (nn.Conv2d(cin, cout, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
+        ]
+        self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], widths[-1], 3, padding=1), nn.LeakyReLU(0.2))
+        self.score = nn.Conv2d(widths[-1], 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) in [0, 1] -> one logit for each 8×8 pixels, (N, H/8 · W/8)."""
+        return self.score(self.body(2 * x - 1)).flatten(1).float()

@@ -1,9 +1,60 @@
 """Blocks that several architectures share."""
 
+import math
+
+import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from imgen.resample import reach
 
 
 def condition(label: Tensor, classes: int, like: Tensor) -> Tensor:
     """A class as numbers beside noise or pixels: (N,) int64 -> one-hot (N, classes).  Shares (N, classes) of several stay."""
     return (label if label.is_floating_point() else F.one_hot(label, classes)).to(like.dtype)
+
+
+class Residual(nn.Module):
+    """x + what two convolutions find in it.  He et al. 2016, arXiv:1512.03385, without batch norm."""
+
+    def __init__(self, width: int, between: nn.Module):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), between, nn.Conv2d(width, width, 3, padding=1))
+        with torch.no_grad():
+            self.body[-1].weight.mul_(0.1)  # a deep net begins as a shallow one
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+def reach_of(pixels: int, scale: int, kernel: str = "bicubic") -> int:
+    """How many LR pixels to each side a result depends on, if it depends on `pixels` of a picture enlarged by `kernel`."""
+    return math.ceil(pixels / scale) + reach(kernel)
+
+
+class ConvAfterShuffle(nn.Conv2d):
+    """PixelShuffle(factor), then a convolution: computed as one before the shuffle, the same sums on fewer places with more
+    channels, because processors like it so.
+
+    New pixel p of a block looks d to the side: at pixel (p + d) mod factor of the block that lies (p + d) // factor further on.
+    """
+
+    def __init__(self, cin: int, cout: int, size: int, factor: int):
+        super().__init__(cin, cout, size, padding=size // 2)
+        self.factor, radius = factor, size // 2
+        self.blocks = (radius + factor - 1) // factor  # to each side
+        taps = 2 * self.blocks + 1
+        index = torch.full((cout, factor, factor, cin, factor, factor, taps, taps), self.weight.numel())
+        here = torch.arange(self.weight.numel()).view_as(self.weight)
+        places = [(p, d, *divmod(p + d, factor)) for p in range(factor) for d in range(-radius, radius + 1)]
+        for y, dy, far_y, to_y in places:
+            for x, dx, far_x, to_x in places:
+                index[:, y, x, :, to_y, to_x, far_y + self.blocks, far_x + self.blocks] = here[..., dy + radius, dx + radius]
+        index = index.reshape(cout * factor**2, cin * factor**2, taps, taps)
+        self.register_buffer("index", index, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, factor² cin, H, W) -> (N, cout, factor H, factor W)."""
+        weight = F.pad(self.weight.flatten(), (0, 1))[self.index]  # the last is a zero: no tap
+        y = F.conv2d(x, weight, self.bias.repeat_interleave(self.factor**2), padding=self.blocks)
+        return F.pixel_shuffle(y, self.factor)

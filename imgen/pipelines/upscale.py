@@ -1,43 +1,113 @@
 """Enlarge a picture."""
 
+import copy
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from imgen.controls import Slider, UserError
-from imgen.image import Frame, Picture, to_pixels, to_tensor
+from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
 from imgen.tiles import tiled
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+Scale = Annotated[float, Slider(1.0, 8.0, 0.1, "×")]
+Width = Annotated[int, Slider(0, 16384, 1, "px", more=True)]  # 0: whatever the scale makes it
+Views = Annotated[int, Slider(1, 8, 1, more=True)]
 Tile = Annotated[int, Slider(64, 512, 64, "px", more=True)]
 MAX_OUTPUT = 16384**2  # pixels: 0.8 GB in colour
 
 
-def upscale(net: "nn.Module", picture: Picture, *, tile: Tile = 256) -> Iterator[Frame]:
-    """Enlarge `picture` by `net.scale`, tile by tile; overlap is the net's own receptive field, so no seam."""
-    yield from _enlarge(net, net, picture, net.scale, tile)
+def upscale(
+    net: "nn.Module", picture: Picture, *, scale: Scale = 4.0, width: Width = 0, views: Views = 1, tile: Tile = 256
+) -> Iterator[Frame]:
+    """Enlarge `picture` by any factor: by the net, as often as it takes, then down to the wanted size if that was too much.
+
+    views: of the eight ways to turn and mirror a picture, how many the net sees; its answers are averaged ("self-ensemble",
+    Timofte et al. 2016, arXiv:1511.02228).  Tiles overlap by the net's own receptive field, so there is no seam.
+    """
+    yield from _enlarge(net, _averaged(net, views), picture, net.scale, _wanted(picture, scale, width), tile)
+
+
+def upscale_between(
+    nets: "nn.ModuleDict", picture: Picture, *,
+    sharpness: Annotated[float, Slider(0.0, 1.0, 0.05)] = 1.0,
+    scale: Scale = 4.0, width: Width = 0, views: Views = 1, tile: Tile = 256,
+) -> Iterator[Frame]:
+    """`upscale` by a net between two of one shape: "faithful" at 0, "sharp" at 1, a weighted mean of their weights between.
+
+    Source: network interpolation of ESRGAN, Wang et al. 2018, arXiv:1809.00219.
+    """
+    net = copy.deepcopy(nets["sharp"])
+    for mine, faithful in zip(net.parameters(), nets["faithful"].parameters(), strict=True):
+        mine.copy_(faithful.float().lerp(mine.float(), sharpness))
+    yield from upscale(net, picture, scale=scale, width=width, views=views, tile=tile)
 
 
 def interpolate(
-    net: "nn.Module", picture: Picture, *, scale: Annotated[int, Slider(2, 4, 1, "×")] = 4, tile: Tile = 256,
+    net: "nn.Module", picture: Picture, *, scale: Scale = 4.0, width: Width = 0, tile: Tile = 256
 ) -> Iterator[Frame]:
     """Enlarge `picture` by a fixed kernel, for comparison."""
-    yield from _enlarge(net, lambda x: net(x, scale), picture, scale, tile)
+    wanted = _wanted(picture, scale, width)
+    times = math.ceil(max(wanted[0] / picture.height, wanted[1] / picture.width))
+    yield from _enlarge(net, lambda x: net(x, times), picture, times, wanted, tile)
 
 
-def _enlarge(net: "nn.Module", enlarge: "Callable[[Tensor], Tensor]", picture: Picture, scale: int, tile: int) -> Iterator[Frame]:
-    """Colour and alpha each go through the net."""
-    import torch
+def interpolate_between(
+    net: "nn.Module", picture: Picture, *,
+    level: Annotated[float, Slider(0.0, 3.0, 0.1)] = 0.5,
+    scale: Scale = 4.0, width: Width = 0, tile: Tile = 256,
+) -> Iterator[Frame]:
+    """Enlarge `picture` by interpolation between the levels of its pyramid, too."""
+    yield from interpolate(_At(net, level), picture, scale=scale, width=width, tile=tile)
 
-    height, width, channels = picture.pixels.shape
-    height, width = height * scale, width * scale
+
+class _At:
+    """A net with its last argument given."""
+
+    def __init__(self, net: "nn.Module", level: float):
+        self.net, self.level, self.channels, self.field = net, level, net.channels, net.field
+
+    def __call__(self, x: "Tensor", scale: int) -> "Tensor":
+        return self.net(x, scale, self.level)
+
+
+def _wanted(picture: Picture, scale: float, width: int) -> tuple[int, int]:
+    """Height and width of the result."""
+    times = width / picture.width if width else scale
+    return max(1, round(picture.height * times)), width or round(picture.width * times)
+
+
+def _enlarge(
+    net: object, enlarge: "Callable[[Tensor], Tensor]", picture: Picture, times: int, wanted: tuple[int, int], tile: int
+) -> Iterator[Frame]:
+    """Passes of `enlarge`, each `times` larger, at least one, until the picture is as large as wanted or larger; then shrunk."""
+    sizes = [(picture.height * times, picture.width * times)]
+    while times > 1 and any(side < least for side, least in zip(sizes[-1], wanted, strict=True)):
+        sizes.append((sizes[-1][0] * times, sizes[-1][1] * times))
+    height, width = sizes[-1]
     if height * width > MAX_OUTPUT:
         raise UserError("result_too_large", width=width, height=height, limit=MAX_OUTPUT // 1_000_000)
-    x, out = to_tensor(picture.colour), np.empty((height, width, channels), picture.pixels.dtype)
-    device = next((p.device for p in net.parameters()), x.device)
+    tiles = [math.ceil(height / times / tile) * math.ceil(width / times / tile) for height, width in sizes]
+    for n, size in enumerate(sizes):
+        out = np.empty((*size, picture.pixels.shape[2]), picture.pixels.dtype)
+        for done, total in _once(net, enlarge, picture, times, tile, out):
+            yield Frame(sum(tiles[:n]) + done, sum(tiles[:n]) + total + sum(tiles[n + 1 :]))
+        picture = Picture(out)
+    yield Frame(1, 1, [resized(picture, *wanted)])
+
+
+def _once(
+    net: object, enlarge: "Callable[[Tensor], Tensor]", picture: Picture, scale: int, tile: int, out: np.ndarray
+) -> Iterator[tuple[int, int]]:
+    """Fill `out` with the picture enlarged; colour and alpha each go through the net.  Yields (done, total)."""
+    import torch
+
+    x, parameters = to_tensor(picture.colour), getattr(net, "parameters", tuple)
+    device = next((p.device for p in parameters()), x.device)
     enlarge_alpha = enlarge
     if net.channels is not None:
         enlarge = _fitted(enlarge, net.channels, scale)
@@ -55,9 +125,24 @@ def _enlarge(net: "nn.Module", enlarge: "Callable[[Tensor], Tensor]", picture: P
     def store(rows: slice, columns: slice, y: "Tensor") -> None:
         out[rows, columns] = to_pixels(y[0], out.dtype)
 
-    for done, total in tiled(work, x, store, tile=tile, overlap=net.field, scale=scale):
-        yield Frame(done, total)
-    yield Frame(1, 1, [Picture(out)])
+    yield from tiled(work, x, store, tile=tile, overlap=net.field, scale=scale)
+
+
+def _averaged(enlarge: "Callable[[Tensor], Tensor]", views: int) -> "Callable[[Tensor], Tensor]":
+    """The mean answer to a picture turned and mirrored in `views` of eight ways, each answer turned back."""
+    import torch
+
+    def averaged(x: "Tensor") -> "Tensor":
+        total = None
+        for view in range(views):
+            mirrored, turns = divmod(view, 4)
+            seen = torch.rot90(x.flip(3) if mirrored else x, turns, (2, 3))
+            y = torch.rot90(enlarge(seen.contiguous()), -turns, (2, 3))
+            y = y.flip(3) if mirrored else y
+            total = y if total is None else total + y
+        return total / views
+
+    return averaged if views > 1 else enlarge
 
 
 def _continued(colour: "Tensor", opacity: "Tensor") -> "Tensor":

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from imgen.drawings import landscape
 from imgen.image import to_tensor
-from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, relativistic
+from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, relativistic, texture_loss
 from imgen.metrics import luma
 from imgen.training.augment import augment
+from imgen.training.expand import contracted, expand
 
 
 class Average(nn.Module):
@@ -168,21 +169,49 @@ class Adversarial:
         return torch.randn(len(label), self.generator.latent, device=self.device), label
 
 
+class Shrunk:
+    """Batches whose labels are the pictures themselves, a few pixels a side."""
+
+    def __init__(self, batches: Batches, side: int):
+        self.batches, self.side = batches, side
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        """-> pictures (N, C, H, W) in [0, 1]; what is left of them (N, C, side, side)."""
+        x, _ = self.batches()
+        return x, nn.functional.avg_pool2d(x, x.shape[2] // self.side)
+
+
+class Guess(Adversarial):
+    """A GAN that is told a tiny picture, where others are told a class."""
+
+    @torch.no_grad()
+    def sample(self) -> Tensor:
+        """Two guesses at each of ten tiny pictures, the same ones every time."""
+        _, lr = self.batches()
+        z = torch.randn(20, self.generator.latent, device=self.device)
+        return self.average.net(z, lr[:10].repeat(2, 1, 1, 1))
+
+
 class Upscale:
     """Super-resolution by regression: absolute error first (robust, sharp), squared error at the end (what PSNR measures)."""
 
     squared_from = 0.7  # share of the run
 
-    def __init__(self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999):
-        """lr (N, C, h, w), hr (N, C, sh, sw) uint8; a net with one channel is trained on luminance."""
-        self.net = net.to(device, memory_format=torch.channels_last)
+    def __init__(self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False):
+        """lr (N, C, h, w), hr (N, C, sh, sw) uint8; a net with one channel is trained on luminance.
+
+        side: LR pixels that a step sees of each; spoil: HR (N, C, sh, sw) uint8 -> another LR than `lr`, made anew each time;
+        expanded: see `expand`.
+        """
+        self.net = (expand(net) if expanded else net).to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.lr, self.hr, self.device, self.batch, self.rate = lr, hr, device, batch, rate
+        self.side, self.spoil = min(side, *lr.shape[2:]), spoil
         self.optimizer = adam(net, (0.9, 0.99))
         self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
 
     def step(self, progress: float) -> dict[str, Tensor]:
-        cosine(self.optimizer, self.rate, self.rate / 100, progress)
+        cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
         lr, hr = self.pair()
         with torch.autocast(self.device, torch.bfloat16):
             error = self.net(lr) - hr
@@ -192,21 +221,92 @@ class Upscale:
         return {"mse_db": -10 * torch.log10(error.detach().square().mean())}
 
     def pair(self) -> tuple[Tensor, Tensor]:
-        """A batch, turned and mirrored in one of eight ways, LR and HR alike."""
-        chosen = torch.randint(len(self.lr), (self.batch,))
+        """A batch, cut out, turned and mirrored in one of eight ways, LR and HR alike."""
+        chosen, scale = torch.randint(len(self.lr), (self.batch,)), self.hr.shape[3] // self.lr.shape[3]
+        top, left = (torch.randint(limit - self.side + 1, ()).item() for limit in self.lr.shape[2:])
         turns, mirrored = torch.randint(4, ()).item(), torch.rand(()) < 0.5
+        lr, hr = (cut_out(store[chosen], top * s, left * s, self.side * s) for store, s in ((self.lr, 1), (self.hr, scale)))
+        if self.spoil:
+            lr = self.spoil(hr, scale)
         out = []
-        for store in (self.lr, self.hr):
-            x = torch.rot90(store[chosen], turns, (2, 3))
+        for x in (lr, hr):
+            x = torch.rot90(x, turns, (2, 3))
             x = (x.flip(3) if mirrored else x).to(self.device).float() / 255
             out.append(luma(x) if self.net.channels == 1 else x)
         return out[0], out[1]
 
     def weights(self) -> dict[str, Tensor]:
-        return self.average.net.state_dict()
+        return contracted(self.average.net)
 
     def sample(self) -> None:
         """A step's difference is too small to see."""
+
+
+def cut_out(x: Tensor, top: int, left: int, side: int) -> Tensor:
+    return x[..., top : top + side, left : left + side]
+
+
+class Sharpen(Upscale):
+    """Super-resolution that invents: near the truth in features and textures, and real to a discriminator.
+
+    Features as in SRGAN (arXiv:1609.04802), textures as in EnhanceNet (arXiv:1612.07919), the pixels' absolute error as in
+    ESRGAN (arXiv:1809.00219), so that colours stay; relativistic loss and penalty as in R3GAN (arXiv:2501.05441).
+    """
+
+    penalty_every = 8
+
+    def __init__(self, net, discriminator, features, lr, hr, *, weights, device, gamma=0.1, **settings):
+        """features: pictures -> {layer: (N, C, h, w)}, frozen; weights: of "pixels", "features", "textures", "adversarial"."""
+        super().__init__(net, lr, hr, device=device, **settings)
+        self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
+        self.features, self.shares, self.gamma = features.to(device, memory_format=torch.channels_last), weights, gamma
+        self.optimizer, self.optimizer_d = adam(net, (0.5, 0.99)), adam(self.discriminator, (0.5, 0.99))
+        self.state |= {
+            "optimizer": self.optimizer, "discriminator": self.discriminator, "optimizer_d": self.optimizer_d,
+        }
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        for optimizer in (self.optimizer, self.optimizer_d):
+            cosine(optimizer, self.rate, self.rate / 10, progress, warm=0.02)
+        lr, hr = self.pair()
+        with torch.autocast(self.device, torch.bfloat16):
+            sr = self.net(lr)
+        self.discriminator.requires_grad_(True)
+        logits_real = self.judge(hr)
+        loss_d, penalty = relativistic(logits_real, self.judge(sr.detach())), torch.zeros(())
+        if (self.average.steps + 1) % self.penalty_every == 0:
+            penalty = self.penalty(hr) + self.penalty(sr)
+        update(self.optimizer_d, loss_d + penalty * self.gamma / 2 * self.penalty_every)
+
+        self.discriminator.requires_grad_(False)
+        losses = {"pixels": (sr - hr).abs().mean(), "adversarial": relativistic(self.judge(sr), logits_real.detach())}
+        losses |= self.perceived(sr, hr)
+        update(self.optimizer, sum(self.shares[name] * loss for name, loss in losses.items()))
+        self.average.update(self.net)
+        return {**losses, "discriminator": loss_d}
+
+    def judge(self, x: Tensor) -> Tensor:
+        with torch.autocast(self.device, torch.bfloat16):
+            return self.discriminator(x.contiguous(memory_format=torch.channels_last))
+
+    def penalty(self, x: Tensor) -> Tensor:
+        """On a quarter of the batch: the second derivative is what costs."""
+        x = x[: len(x) // 4].detach().requires_grad_(True)
+        return gradient_penalty(self.judge(x), x)
+
+    def perceived(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        """Differences of features and of the textures of patches, each relative to the truth's own size."""
+        colour = (3 // sr.shape[1], 1, 1)
+        with torch.autocast(self.device, torch.bfloat16):
+            with torch.no_grad():
+                wanted = self.features(hr.repeat(1, *colour))
+            seen = self.features(sr.repeat(1, *colour))
+        near = [(seen[name].float() - true.float()).abs().mean() / true.float().abs().mean() for name, true in wanted.items()]
+        alike = [texture_loss(seen[name], true, TEXTURE_SIDE >> n) for n, (name, true) in enumerate(wanted.items())]
+        return {"features": torch.stack(near).mean(), "textures": torch.stack(alike[:3]).mean()}
+
+
+TEXTURE_SIDE = 16  # pixels: a texture is compared within a patch of this size, as in EnhanceNet
 
 
 class Stylize:

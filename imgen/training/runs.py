@@ -9,20 +9,29 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
-from imgen.cards import read_weights
+from imgen.cards import WEIGHTS, read_weights
 from imgen.controls import UserError
 from imgen.image import Frame
 from imgen.losses import StyleObjective
 from imgen.models import mlp_gan, resgan
+from imgen.models import tiny_gan as tiny
 from imgen.models.conv_vae import ConvAE, ConvVAE
-from imgen.models.critic import FeatureCritic
+from imgen.models.critic import FeatureCritic, PatchCritic
 from imgen.models.dcgan import Discriminator, Generator
+from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
 from imgen.models.eye import Eye
+from imgen.models.light import Light
+from imgen.models.srcnn import SRCNN
+from imgen.models.srdensenet import SRDenseNet
+from imgen.models.srresnet import SRResNet
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
+from imgen.models.vdsr import VDSR
 from imgen.training import data, emoji, recipes, weights
+from imgen.training.degrade import phones
 from imgen.training.judge import can_judge, write_judge
 from imgen.training.loop import Recipe, history_of, train
 from imgen.training.sights import sights
@@ -56,7 +65,7 @@ class Run:
     make: Make
     steps: int
     batch: int
-    starts_from: str = ""  # another run whose matching tensors are a better start than noise
+    starts_from: str = ""  # another card whose matching tensors are a better start than noise
 
 
 def small_gan(networks: Callable[[int], tuple[nn.Module, nn.Module]]) -> Make:
@@ -172,11 +181,34 @@ def squeezed_eye(folder: Path, teachers: Path | None, device: str) -> tuple[Reci
     return recipes.Distil(Eye(), lambda pictures: pooled(teacher, pictures), sights(folder), device=device), {}
 
 
-def photos_espcn(scale: int) -> Make:
+def photos(network: Callable[[int], nn.Module], scale: int, **settings: object) -> Make:
+    """data: photographs."""
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-        return recipes.Upscale(ESPCN(scale), *data.patches(folder, scale), device=device), {"scale": scale}
+        return recipes.Upscale(network(scale), *data.patches(folder, scale), device=device, **settings), {"scale": scale}
 
     return make
+
+
+def sharper(network: Callable[[int], nn.Module], textures: float = 0.0) -> Make:
+    """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt.  Begins with what regression has reached."""
+    def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+        features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
+        shares = {"pixels": 1.0, "features": 0.1, "textures": textures, "adversarial": 0.005}
+        settings = {"side": 24, "rate": 2e-4, "weights": shares, "decay": 0.99}
+        net = network(4)
+        judge = PatchCritic(net.channels)
+        return recipes.Sharpen(net, judge, features, *data.patches(folder, 4), device=device, **settings), {"scale": 4}
+
+    return make
+
+
+def tiny_gan(npz: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: fashion_mnist.npz."""
+    pictures, labels = data.digits(npz)
+    generator, batches = tiny.Generator(), recipes.Batches(pictures, labels, 64, device, flip=False)
+    settings = {"change": lambda x: x, "rate": 3e-4, "gamma": 0.3, "device": device}
+    batches = recipes.Shrunk(batches, generator.side)
+    return recipes.Guess(generator, tiny.Discriminator(), None, batches, **settings), {"scale": generator.scale}
 
 
 def paintings(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
@@ -215,9 +247,24 @@ RUNS = {
     "undertrained_dcgan_fashion28": Run(usual_fashion_gan(convolutional), 120, 64),
     "collapsed_dcgan_fashion28": Run(fashion(collapsing, 64), 600, 64),
     "overfitted_dcgan_fashion28": Run(fashion(few_pictures, 64), 2500, 64),
-    "espcn_x3": Run(photos_espcn(3), 75000, 16),
-    "espcn_x4": Run(photos_espcn(4), 45000, 16, starts_from="espcn_x3"),
-    "espcn_x2": Run(photos_espcn(2), 50000, 16, starts_from="espcn_x3"),
+    "espcn_x3": Run(photos(ESPCN, 3), 75000, 16),
+    "espcn_x4": Run(photos(ESPCN, 4), 45000, 16, starts_from="espcn_x3"),
+    "espcn_x2": Run(photos(ESPCN, 2), 50000, 16, starts_from="espcn_x3"),
+    "light_x4": Run(photos(Light, 4, side=36, expanded=True), 34000, 16),
+    "light_x3": Run(photos(Light, 3, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
+    "light_x2": Run(photos(Light, 2, side=48, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
+    "light_real_x4": Run(photos(Light, 4, side=36, spoil=phones, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
+    "srcnn_x3": Run(photos(SRCNN, 3, side=24), 30000, 16),
+    "srcnn_x4": Run(photos(SRCNN, 4, side=24), 15000, 16, starts_from="srcnn_x3"),
+    "srcnn_x2": Run(photos(SRCNN, 2, side=32), 15000, 16, starts_from="srcnn_x3"),
+    "vdsr_x4": Run(photos(VDSR, 4, side=12), 15000, 16),
+    "srdensenet_x4": Run(photos(SRDenseNet, 4, side=32), 20000, 16),
+    "srresnet_x4": Run(photos(lambda _: SRResNet(), 4, side=24, rate=5e-4), 40000, 16),
+    "enhancenet_x4": Run(photos(lambda _: EnhanceNet(), 4, side=24, rate=5e-4), 40000, 16),
+    "srgan_x4": Run(sharper(lambda _: SRResNet()), 4000, 16, starts_from="srresnet_x4"),
+    "enhancenet_pat_x4": Run(sharper(lambda _: EnhanceNet(), textures=0.1), 4000, 16, starts_from="enhancenet_x4"),
+    "espcn_gan_x4": Run(sharper(ESPCN), 6000, 16, starts_from="espcn_x4"),
+    "tiny_gan_x7": Run(tiny_gan, 8000, 64),
     "transfer_paintings": Run(paintings, 18000, 4),
     "eye_squeezenet": Run(squeezed_eye, 1000, 128),
 }
@@ -230,18 +277,23 @@ def start(
     run = RUNS[name]
     torch.manual_seed(seed)
     recipe, facts = run.make(folder, teachers, device)
-    older = checkpoints / f"{run.starts_from}.pt"
+    older = WEIGHTS / f"{run.starts_from}.safetensors"
     if run.starts_from and older.exists():
-        borrow(recipe.net, torch.load(older, weights_only=True)["state"]["average"])
+        borrow(recipe.net, read_weights(older))
     return recipe, facts, train(recipe, steps or run.steps, checkpoints / f"{name}.pt")
 
 
-def borrow(net: torch.nn.Module, average: dict[str, Tensor]) -> None:
-    """Take those tensors of another run's averaged net that have a place of the same shape here."""
-    mine = net.state_dict()
-    theirs = {key.removeprefix("net."): value for key, value in average.items()}
-    fits = {key: value for key, value in theirs.items() if key in mine and mine[key].shape == value.shape}
-    net.load_state_dict(mine | fits)
+def borrow(net: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Take those of another net's tensors that have a place of the same shape here."""
+    for key, value in weights.items():
+        place, _, name = key.rpartition(".")
+        module = net.get_submodule(place)
+        if getattr(module, name).shape != value.shape:
+            continue
+        if parametrize.is_parametrized(module, name):
+            setattr(module, name, value)  # its parts are chosen so that they make this
+        else:
+            getattr(module, name).data.copy_(value)
 
 
 def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, seed: int, checkpoints: Path, out: Path) -> Path:

@@ -1,0 +1,62 @@
+"""A GAN that enlarges pictures of 4×4 pixels to 28×28.
+
+Sixteen numbers cannot say which picture it was: many fit, and the generator draws one of them, another for other noise.  After
+Ledig et al. 2017, arXiv:1609.04802, on the tiniest pictures; whatever it draws shrinks to exactly what it was given, as in
+PULSE, Menon et al. 2020, arXiv:2003.03808.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Generator(nn.Module):
+    """Tiny picture and noise -> picture."""
+
+    scale, channels, side = 7, 1, 4  # side: of what it is given
+
+    def __init__(self, latent: int = 64, width: int = 64):
+        super().__init__()
+        self.latent = latent
+        self.begin = nn.Linear(self.side**2 + latent, 2 * width * 7 * 7)
+
+        def double(cin: int, cout: int) -> list[nn.Module]:
+            return [nn.Upsample(scale_factor=2), nn.Conv2d(cin, cout, 3, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+
+        self.body = nn.Sequential(
+            nn.LeakyReLU(0.2, inplace=True), nn.Conv2d(2 * width, 2 * width, 3, padding=1), nn.LeakyReLU(0.2, inplace=True),
+            *double(2 * width, width),                                                      # (N, w, 14, 14)
+            *double(width, width // 2), nn.Conv2d(width // 2, 1, 3, padding=1),             # (N, 1, 28, 28)
+        )
+
+    def forward(self, z: Tensor, lr: Tensor) -> Tensor:
+        """z (N, latent) ~ N(0, 1), lr (N, 1, 4, 4) in [0, 1] -> (N, 1, 28, 28) in [0, 1], whose 7×7 blocks have lr as means."""
+        told = torch.cat([2 * lr.flatten(1) - 1, z], 1).to(self.begin.weight.dtype)
+        x = self.body(self.begin(told).unflatten(1, (-1, 7, 7)))
+        return consistent(torch.sigmoid(x.float()), lr.float())
+
+
+def consistent(x: Tensor, lr: Tensor, rounds: int = 4) -> Tensor:
+    """The picture near x whose blocks have the means `lr`: shift each block, keep within [0, 1], and again."""
+    side = x.shape[2] // lr.shape[2]
+    for _ in range(rounds):
+        x = (x + F.interpolate(lr - F.avg_pool2d(x, side), scale_factor=side)).clamp(0, 1)
+    return x
+
+
+class Discriminator(nn.Module):
+    """Picture, beside what it was made from -> logit: above 0 means "real"."""
+
+    def __init__(self, width: int = 64):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(2, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True),              # (N, w, 14, 14)
+            nn.Conv2d(width, 2 * width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True),      # (N, 2w, 7, 7)
+            nn.Conv2d(2 * width, 4 * width, 3, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True),  # (N, 4w, 4, 4)
+            nn.Flatten(), nn.Linear(4 * width * 16, 1),
+        )
+
+    def forward(self, x: Tensor, lr: Tensor) -> Tensor:
+        """x (N, 1, 28, 28), lr (N, 1, 4, 4), both in [0, 1] -> (N, 1)."""
+        given = F.interpolate(lr, scale_factor=x.shape[2] // lr.shape[2])
+        return self.body(2 * torch.cat([x, given], 1) - 1).float()

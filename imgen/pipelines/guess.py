@@ -1,0 +1,21 @@
+"""Guess what a tiny picture was."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+from imgen.controls import Seed
+from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
+from imgen.pipelines.generate import noise
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def guess(net: "nn.Module", picture: Picture, *, seed: Annotated[int, Seed()] = 10) -> Iterator[Frame]:
+    """Shrink `picture` to the net's few pixels, all that it is told, and draw one of the pictures that shrink to the same."""
+    tiny = resized(picture.rgb(), net.side, net.side)
+    weight = next(net.parameters())
+    lr = to_tensor(tiny.pixels).to(weight.device).mean(1, keepdim=True)
+    z = noise(seed, 1, net.latent).to(weight.device)
+    x = net(z, lr)
+    yield Frame(1, 1, [Picture(to_pixels(x[0]))])
