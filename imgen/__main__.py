@@ -12,10 +12,11 @@ from typing import Annotated
 import typer
 
 from imgen import hub
+from imgen.batch import batch, inputs, targets, write
 from imgen.cards import WEIGHTS, Card
 from imgen.catalog import CARDS, find_card, find_maker
 from imgen.controls import Choice, Knob, Seed, Slider, UserError, Words
-from imgen.image import SUFFIXES, Frame, Picture, animate, decode, encode
+from imgen.image import Frame, Picture, decode
 from imgen.sheet import sheet
 from imgen.texts import text
 
@@ -69,62 +70,39 @@ def list_cards(as_json: Annotated[bool, typer.Option("--json", help="everything,
 
 
 def run_card(card: Card, paths: list[Path], out: Path, knobs: dict[str, object]) -> None:
-    """One picture or a folder of them through a card: the same path for both.  A bad file is reported, the rest goes on."""
+    """One picture or a folder of them through a card: the same path for both.  A bad file is reported, the rest goes on; in a
+    folder, what an earlier run made is kept.
+    """
     if not card.pictures:
         result = follow(card.run(**knobs))
         if out.suffix:
-            write(out, sheet(result.pictures))
+            keep(out, sheet(result.pictures))
         else:
             for n, picture in enumerate(result.pictures):
-                write(out / f"{n:03}.png", picture)
+                keep(out / f"{n:03}.png", picture)
         return
-    todo = list(inputs(paths))
-    if not todo:
+    found = list(inputs(paths))
+    if not found:
         raise UserError("picture_first")
-    if out.suffix and len(todo) > 1:
+    if out.suffix and len(found) > 1:
         raise UserError("folder_needed", name=out.name)
-    failed, taken = [], set()
-    for path in todo:
-        try:
-            target = out if out.suffix else free_name(out, path.stem, taken)
-            write(target, follow(card.run(decode(path), **knobs)).pictures[0])
-        except UserError as error:
-            if len(todo) == 1 or not error.key.startswith("picture_"):
-                raise
-            failed.append(path)
-            say(f"{path.name}: {text(error.key, LANGUAGE, **error.facts)}")
+    failed = 0
+    for frame in batch(card, [(found[0], out)] if out.suffix else targets(found, out), knobs, resume=not out.suffix):
+        follow([frame])
+        error = frame.facts.get("error")
+        if error and len(found) == 1:
+            raise error
+        if error:
+            failed += 1
+            say(f"{frame.facts['file'].name}: {text(error.key, LANGUAGE, **error.facts)}")
+        elif "target" in frame.facts:
+            print(frame.facts["target"])
     if failed:
-        raise UserError("some_failed", failed=len(failed), total=len(todo))
+        raise UserError("some_failed", failed=failed, total=len(found))
 
 
-def inputs(paths: list[Path]) -> Iterator[Path]:
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-        else:
-            yield path
-
-
-def free_name(folder: Path, stem: str, taken: set[Path]) -> Path:
-    """folder/stem.png, or stem-2.png if an input of the same name but another ending was there before."""
-    path, n = folder / f"{stem}.png", 1
-    while path in taken:
-        n += 1
-        path = folder / f"{stem}-{n}.png"
-    taken.add(path)
-    return path
-
-
-def write(path: Path, result: Picture | list[Picture]) -> None:
-    """A picture as PNG, several as a film in WebP."""
-    suffix, to_bytes = (".png", encode) if isinstance(result, Picture) else (".webp", animate)
-    if path.suffix.lower() != suffix:
-        raise UserError("suffix_needed", name=path.name, suffix=suffix)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(to_bytes(result))
-    except OSError:
-        raise UserError("cannot_write", name=path.name) from None
+def keep(path: Path, result: Picture | list[Picture]) -> None:
+    write(path, result)
     print(path)
 
 
@@ -168,6 +146,22 @@ for each in CARDS:
 
 
 @app.command()
+def upscale(
+    checkpoint: Annotated[Path, typer.Argument(help="a .safetensors or .pth of a network that spandrel knows")],
+    pictures: Annotated[list[Path], typer.Argument(help="pictures, or folders of them")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="a .png, or a folder")],
+    scale: Annotated[float | None, typer.Option(help="times larger, if not as the network does")] = None,
+    width: int = 0, views: int = 1, tile: int = 256,
+) -> None:
+    """Enlarge by a network of your own: needs `pip install spandrel`.  Only take files from people you trust."""
+    from imgen.checkpoint import card_of
+
+    card = card_of(checkpoint)
+    say(text("checkpoint_foreign", LANGUAGE, name=checkpoint.name, net=card.paper.title.split()[0]))
+    run_card(card, pictures, out, {"width": width, "views": views, "tile": tile} | ({"scale": scale} if scale else {}))
+
+
+@app.command()
 def film(
     pictures: Annotated[list[Path], typer.Argument(help="PNGs that one generator of imgen has made, two or more")],
     out: Annotated[Path, typer.Option("-o", "--out", help="a .webp")],
@@ -177,7 +171,7 @@ def film(
     from imgen.pipelines.explore import morph
 
     stops = [decode(path) for path in pictures]
-    write(out, follow(find_maker(stops).do(morph, *stops, steps=steps)).pictures)
+    keep(out, follow(find_maker(stops).do(morph, *stops, steps=steps)).pictures)
 
 
 @app.command()
@@ -191,7 +185,7 @@ def combine(
     from imgen.pipelines.explore import combine as add_up
 
     pictures = [decode(path) for path in (first, less, more)]
-    write(out, follow(find_maker(pictures).do(add_up, *pictures)).pictures[0])
+    keep(out, follow(find_maker(pictures).do(add_up, *pictures)).pictures[0])
 
 
 @app.command()
@@ -205,7 +199,7 @@ def find(
     from imgen.pipelines.rebuild import rebuild
 
     last = follow(find_card(name).do(rebuild, decode(picture), label=label))
-    write(out, last.pictures[1])
+    keep(out, last.pictures[1])
     say(" · ".join([text("own_near", LANGUAGE, db=f"{last.facts['db']:.1f}"),
                     *([text("own_inverted", LANGUAGE)] if last.facts["inverted"] else [])]))
 
@@ -223,7 +217,7 @@ def steer(
     amounts = [*(amount or []), *[0.0] * DIRECTIONS][:DIRECTIONS]
     made = decode(picture)
     card = find_maker([made])
-    write(out, follow(card.do(move(card.facts.get("directions"), amounts), made)).pictures[0])
+    keep(out, follow(card.do(move(card.facts.get("directions"), amounts), made)).pictures[0])
 
 
 @app.command()
@@ -303,6 +297,7 @@ def evaluate(
     peer: Annotated[Path | None, typer.Option(help="of a generator: usual_CARD.safetensors, made by the usual recipe")] = None,
     neighbours: Annotated[Path | None, typer.Option(help="a .png: samples, and the training picture nearest to each")] = None,
     inception: Annotated[bool, typer.Option(help="of a generator: Fréchet distance in the Hub's Inception v3 too")] = False,
+    phone: Annotated[bool, typer.Option(help="of an upscaler: on small pictures that are blurred, noisy and JPEGs")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
     store: Annotated[bool, typer.Option(help="keep the figures in weights/<card>.json")] = False,
 ) -> None:
@@ -312,11 +307,11 @@ def evaluate(
     card = evaluation.find(name)
     if (peer or neighbours or inception) and card.task != "generate":
         raise UserError("generators_only", card=card.name)
-    scores = evaluation.evaluate(card, data, teachers, inception)
+    scores = evaluation.evaluate(card, data, teachers, inception, phone)
     if peer:
         scores[data.stem] |= evaluation.peer(card, peer, data, teachers)
     if neighbours:
-        write(neighbours, evaluation.neighbours(card, data))
+        keep(neighbours, evaluation.neighbours(card, data))
     if store:
         evaluation.store(card, {**scores, "sample": evaluation.sample_figure(card)})
     for pictures, values in scores.items():

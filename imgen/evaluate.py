@@ -16,17 +16,20 @@ from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.image import Picture, to_tensor
 from imgen.likeness import EYE, SAMPLES, Scores, by_eye, by_inception, closeness, evenly, kernel, likeness, look, real
+from imgen.pipelines.guess import guess
 from imgen.sheet import sheet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def evaluate(card: Card, folder: Path, teachers: Path | None = None, inception: bool = False) -> dict[str, Scores]:
+def evaluate(
+    card: Card, folder: Path, teachers: Path | None = None, inception: bool = False, phone: bool = False
+) -> dict[str, Scores]:
     """Name of the pictures -> the scores on them, of a card or of the eye.
 
     folder: the pictures (for some generators an .npz); teachers: holds the feature networks that measure; inception: measure a
-    generator in Inception's features too, from the Hub.
+    generator in Inception's features too, from the Hub; phone: measure an upscaler on small pictures as phones make them.
 
     Raises UserError data_missing, data_empty, data_too_few, data_unlike, teacher_missing.
     """
@@ -36,28 +39,73 @@ def evaluate(card: Card, folder: Path, teachers: Path | None = None, inception: 
         return closeness(folder, teachers)
     if card.task == "stylize":
         return {PHOTOGRAPHS.name: painting(card, folder, teachers)}
+    if card.pipeline is guess:
+        return {folder.stem: guessing(card, folder, teachers)}
     if card.task == "upscale":
-        return {folder.stem: upscaling(card, folder)}
+        return {folder.stem + ("_phone" if phone else ""): upscaling(card, folder, teachers, phone)}
     return {folder.stem: generation(card, folder, teachers, inception)}
 
 
-def upscaling(card: Card, folder: Path) -> Scores:
-    """PSNR (dB) and SSIM of Y, border cut by the scale, bicubic LR: mean over every picture of `folder`."""
-    from imgen.metrics import psnr, ssim
+def upscaling(card: Card, folder: Path, teachers: Path | None = None, phone: bool = False) -> Scores:
+    """PSNR (dB) and SSIM of Y, border cut by the scale, and perceptual distances: mean over every picture of `folder`.
+
+    The small pictures are made by bicubic shrinking; with `phone`, blurred, noisy and saved as JPEG as well, the same way every
+    time.  LPIPS needs `teachers`.
+    """
     from imgen.training.data import files, rgb
-    from imgen.training.degrade import shrink
+    from imgen.training.teachers import lpips
 
     found = files(folder)
     if not found:
         raise UserError("data_empty", name=folder.name)
-    values, scale = [], int(card.knobs["scale"].default)
-    for path in found:
-        hr, lr = shrink(rgb(path), scale)
+    scale, distance = int(card.knobs["scale"].default), lpips(teachers) if teachers else None
+    rows = []
+    for number, path in enumerate(found):
+        hr, lr = small(rgb(path), scale, number if phone else None)
         sr = card(Picture(lr)).pictures[0]
-        x, truth = to_tensor(sr.pixels), to_tensor(hr)
-        values.append((psnr(x, truth, scale), ssim(x, truth, scale)))
-    mean = np.mean(values, axis=0)
-    return {"psnr": round(float(mean[0]), 3), "ssim": round(float(mean[1]), 4), "count": len(values), "scale": scale}
+        rows.append(resemblance(sr, Picture(hr), scale))
+        if distance:
+            rows[-1]["lpips"] = distance(to_tensor(sr.pixels), to_tensor(hr))
+    means = {name: round(float(np.mean([row[name] for row in rows])), DIGITS[name]) for name in rows[0]}
+    return means | {"count": len(rows), "scale": scale}
+
+
+DIGITS = {"psnr": 3, "ssim": 4, "eye_distance": 4, "lpips": 4}
+
+
+def small(hr: np.ndarray, scale: int, phone: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """HR (H, W, C) uint8 -> HR cut to a multiple of `scale`, and its LR; `phone` is the seed of what a phone does to it."""
+    from imgen.training.degrade import as_from_a_phone, shrink
+
+    hr, lr = shrink(hr, scale)
+    return hr, lr if phone is None else as_from_a_phone(hr, scale, np.random.default_rng(phone), clean=0.0)
+
+
+def resemblance(sr: Picture, truth: Picture, scale: int) -> dict[str, float]:
+    """How near `sr` comes to the truth, both RGB of 8 bit: PSNR and SSIM as papers on super-resolution have them, and the eye's."""
+    from imgen.likeness import eye_distance
+    from imgen.metrics import psnr, ssim
+
+    x, true = to_tensor(sr.pixels), to_tensor(truth.pixels)
+    return {"psnr": psnr(x, true, scale), "ssim": ssim(x, true, scale), "eye_distance": eye_distance(x, true)}
+
+
+def guessing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
+    """Guesses at 2,000 shrunk pictures that training never saw, in the measures of generators; and PSNR (dB) over all pixels,
+    which no guess can have high, beside that of the given pixels enlarged.
+    """
+    import torch
+
+    net = _net(card)
+    x = evenly(real(folder, net.side * net.scale)[0], SAMPLES).float() / 255
+    lr = torch.nn.functional.avg_pool2d(x, net.scale)
+    with torch.inference_mode():
+        y = net(torch.randn(len(x), net.latent, generator=torch.Generator().manual_seed(0)), lr)
+    made = (y * 255).round().byte()
+    scores = kernel(made, folder, teachers) if teachers else {}
+    nearest = torch.nn.functional.interpolate(lr, scale_factor=net.scale)
+    errors = {"reconstruction_psnr": _decibels(y, x), "given_psnr": _decibels(nearest, x)}
+    return scores | {"samples": len(x), "held_out": len(x)} | likeness(made, folder) | errors
 
 
 def generation(card: Card, folder: Path, teachers: Path | None = None, inception: bool = False) -> Scores:
@@ -230,17 +278,18 @@ def parameters(card: Card) -> int:
 def sample_figure(card: Card) -> float:
     """One figure that any machine can make in a moment, from what the program draws: does this card still do what it did?
 
-    Super-resolution: PSNR (dB) on a drawn city.  The eye: its mean feature of a drawn landscape.  Else the mean grey level:
+    Super-resolution: PSNR (dB) on a drawn city; of a guess at it, the spread of its grey levels.  The eye: its mean feature of a drawn landscape.  Else the mean grey level:
     of 16 generated pictures, of a painted landscape.
     """
     if card is EYE:
         return round(look((to_tensor(drawings.landscape(192, seed=1).pixels) * 255).byte()).mean().item(), 3)
+    if card.pipeline is guess:
+        return round(float(card(drawings.city(192, seed=1)).pictures[0].pixels.std()), 1)
     if card.task == "upscale":
         from imgen.metrics import psnr
-        from imgen.training.degrade import shrink
 
         scale = int(card.knobs["scale"].default)
-        hr, lr = shrink(drawings.city(192, seed=1).pixels, scale)
+        hr, lr = small(drawings.city(192, seed=1).pixels, scale)
         return round(psnr(to_tensor(card(Picture(lr)).pictures[0].pixels), to_tensor(hr), scale), 2)
     pictures = card(count=16).pictures if card.task == "generate" else card(drawings.landscape(192, seed=1)).pictures
     return round(float(np.mean([picture.pixels for picture in pictures])), 1)

@@ -238,6 +238,15 @@ def _record_of(image: Image.Image) -> dict[str, object]:
     return record if isinstance(record, dict) else {}
 
 
+def record_of(path: Path) -> dict[str, object]:
+    """How a PNG of ours was made, without decoding it; empty if it is none."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return _record_of(image)
+    except (OSError, ValueError, SyntaxError):  # Pillow's, for a damaged file
+        return {}
+
+
 def encode(picture: Picture, level: int = 1) -> bytes:
     """-> a lossless PNG of 8 or 16 bit, its record in a text chunk and nothing else.
 

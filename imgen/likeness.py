@@ -57,6 +57,18 @@ def look(pictures: "Tensor") -> "Tensor":
         return torch.cat([eye(part.to(here).float() / 255).cpu().double() for part in pictures.split(250)])
 
 
+def eye_distance(x: "Tensor", truth: "Tensor") -> float:
+    """How differently the eye sees two pictures (1, 3, H, W) in [0, 1]: 0 for equal ones.  Its layers count alike."""
+    import torch
+
+    from imgen.metrics import perceptual_distance
+
+    eye = load(EYE)
+    here = eye.mean.device
+    with torch.inference_mode():
+        return perceptual_distance(*(eye.stages(picture.to(here).float()) for picture in (x, truth))).item()
+
+
 @cache
 def by_eye(folder: Path, side: int) -> "tuple[Tensor, Tensor]":
     """Features of at most SAMPLES held-out pictures and of all training pictures; once for a card and its peer."""

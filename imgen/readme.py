@@ -71,11 +71,11 @@ def number(value: float) -> str:
 
 
 BRIEF = (
-    "score_psnr", "score_ssim", "score_frechet", "score_floor_frechet", "score_precision", "score_recall",
+    "score_psnr", "score_ssim", "score_lpips", "score_frechet", "score_floor_frechet", "score_precision", "score_recall",
     "score_nats_per_picture", "score_reconstruction_psnr", "score_objective",
 )
 SHOWN = (  # in this order
-    "score_psnr", "score_ssim", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
+    "score_psnr", "score_ssim", "score_lpips", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
     "score_inception_frechet", "score_floor_inception_frechet", "score_frechet", "score_floor_frechet", "score_usual_frechet",
     "score_nats_per_picture", "score_usual_nats_per_picture", "score_usual_pictures_seen",
     "score_reconstruction_psnr", "score_precision", "score_recall", "score_copy_ratio",

@@ -9,8 +9,8 @@ from torch import nn
 from imgen.controls import UserError
 from imgen.image import Picture
 from imgen.metrics import from_luma_and_colour, luma
-from imgen.models.espcn import ESPCN
 from imgen.models.edge_directed import EdgeDirected
+from imgen.models.espcn import ESPCN
 from imgen.models.interpolation import Interpolation, Trilinear
 from imgen.models.srresnet import SRResNet
 from imgen.models.tiny_gan import Generator
@@ -167,7 +167,8 @@ def test_a_learned_net_leaves_opaque_opaque_and_clear_clear():
 
 
 @pytest.mark.parametrize("knobs, size", [
-    ({"scale": 3.5}, (35, 70)), ({"scale": 1}, (10, 20)), ({"scale": 8}, (80, 160)), ({"width": 47}, (24, 47)), ({"width": 3}, (2, 3)),
+    ({"scale": 3.5}, (35, 70)), ({"scale": 1}, (10, 20)), ({"scale": 8}, (80, 160)),
+    ({"width": 47}, (24, 47)), ({"width": 3}, (2, 3)),
 ])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_any_factor_and_any_width(knobs, size, dtype):
@@ -249,7 +250,8 @@ def test_along_an_edge_there_are_no_stairs():
 
 def test_edge_directed_keeps_a_ramp_in_its_place():
     ramp = np.linspace(0, 65535, 40).astype(np.uint16).reshape(1, 40, 1).repeat(12, axis=0)
-    edge, plain = (result(f).pixels.astype(int)[:, 16:-16] for f in (upscale(EdgeDirected(), Picture(ramp)), interpolate(Interpolation("bilinear"), Picture(ramp))))
+    both = upscale(EdgeDirected(), Picture(ramp)), interpolate(Interpolation("bilinear"), Picture(ramp))
+    edge, plain = (result(frames).pixels.astype(int)[:, 16:-16] for frames in both)
     assert np.abs(edge - plain).max() <= 2
 
 

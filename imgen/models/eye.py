@@ -52,6 +52,15 @@ class Eye(nn.Module):
         """Features of mean 0 and variance 1 over the pictures that it learned from: what training compares."""
         return self.last(self.body(2 * self.resized(x) - 1).mean((2, 3))).float()
 
+    def stages(self, x: Tensor) -> list[Tensor]:
+        """x (N, 3, H, W) in [0, 1], at its own size -> features after each halving, (N, C, H/2, W/2), …"""
+        x, found = 2 * x - 1, []
+        for layer in self.body:
+            x = layer(x)
+            if isinstance(layer, Residual | nn.ReLU):
+                found.append(x)
+        return found
+
     def resized(self, x: Tensor) -> Tensor:
         """(N, 3 or 1, H, W) -> (N, 3, side, side), grey as RGB."""
         if x.shape[2:] != (self.side, self.side):

@@ -21,25 +21,26 @@ def shrink(hr: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
     return hr, lr[..., None] if grey else lr
 
 
-def as_from_a_phone(hr: np.ndarray, scale: int, rng: np.random.Generator) -> np.ndarray:
+CLEAN, GREY = 0.2, 0.4  # shares of pictures that are left alone, of noise without colour
+BLUR, NOISE, QUALITY = 0.5, 12.0, (40, 96)  # at most: σ in LR pixels, σ in grey levels of 255; from, below
+KERNELS = (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR, Image.Resampling.BOX)
+
+
+def as_from_a_phone(hr: np.ndarray, scale: int, rng: np.random.Generator, clean: float = CLEAN) -> np.ndarray:
     """HR (H, W, C) uint8 -> LR (H/s, W/s, C) uint8: blurred, shrunk by some kernel, noisy, saved as JPEG; each by chance.
 
-    One round of the chain of Real-ESRGAN, Wang et al. 2021, arXiv:2107.10833.  A fifth stays clean: those pictures exist, too.
+    One round of the chain of Real-ESRGAN, Wang et al. 2021, arXiv:2107.10833.  clean: the chance that it is only shrunk, for
+    those pictures exist, too.
     """
     size = (hr.shape[1] // scale, hr.shape[0] // scale)
     image = Image.fromarray(hr)
-    if rng.random() < CLEAN:
+    if rng.random() < clean:
         return np.asarray(image.resize(size, Image.Resampling.BICUBIC))
     image = image.filter(ImageFilter.GaussianBlur(rng.uniform(0, BLUR * scale)))
     small = np.asarray(image.resize(size, KERNELS[rng.integers(len(KERNELS))]))
     noise = rng.normal(0, rng.uniform(0, NOISE), small.shape[:2] + ((1,) if rng.random() < GREY else small.shape[2:]))
     noisy = np.rint(np.clip(small + noise, 0, 255)).astype(np.uint8)
     return jpeg(noisy, int(rng.integers(*QUALITY)))
-
-
-CLEAN, GREY = 0.2, 0.4  # shares of pictures that are left alone, of noise without colour
-BLUR, NOISE, QUALITY = 0.5, 12.0, (40, 96)  # at most: σ in LR pixels, σ in grey levels of 255; from, below
-KERNELS = (Image.Resampling.BICUBIC, Image.Resampling.BILINEAR, Image.Resampling.BOX)
 
 
 def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Frozen feature networks that training learns from or evaluation measures with; the user names their files, none is bundled."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -12,9 +12,12 @@ from torchvision.models import inception_v3, squeezenet1_1
 
 from imgen.controls import UserError
 from imgen.hub import WeightFile, fetch
+from imgen.metrics import perceptual_distance
 from imgen.models.features import VGG
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its RGB
+LPIPS_UNITS = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # mean and deviation of its RGB in [-1, 1]
+LPIPS_LAYERS = (1, 4, 7, 9, 10, 11, 12)  # of SqueezeNet: before each pooling, and from the sixth fire on each
 INCEPTION = WeightFile("timm/inception_v3.tv_in1k", "model.safetensors", "main", None, 95_500_000)
 
 
@@ -44,6 +47,33 @@ def squeezenet(teachers: Path | None) -> nn.Module:
     net.load_state_dict(load_file(file))
     net = nn.Sequential(net.features, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+@cache
+def lpips(teachers: Path) -> Callable[[Tensor, Tensor], float]:
+    """The perceptual distance of two pictures (1, 3, H, W) in [0, 1] that papers quote, in SqueezeNet's features.
+
+    Zhang et al. 2018, arXiv:1801.03924, version 0.1.  teachers: holds squeezenet1_1.safetensors and lpips/squeeze.pth.
+    """
+    layers, file = list(squeezenet(teachers)[0]), teachers / "lpips" / "squeeze.pth"
+    if not file.exists():
+        raise UserError("teacher_missing", name=f"lpips/{file.name}")
+    worth = [weight.flatten() for weight in torch.load(file, weights_only=True, map_location="cpu").values()]
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in LPIPS_UNITS)
+
+    def features(x: Tensor) -> list[Tensor]:
+        x, found = (2 * x.float() - 1 - mean) / std, []
+        for n, layer in enumerate(layers):
+            x = layer(x)
+            if n in LPIPS_LAYERS:
+                found.append(x)
+        return found
+
+    @torch.inference_mode()
+    def distance(x: Tensor, truth: Tensor) -> float:
+        return perceptual_distance(features(x), features(truth), worth).item()
+
+    return distance
 
 
 @cache

@@ -1,0 +1,197 @@
+"""Many files through one card, and networks of other people's."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from imgen.batch import batch, targets
+from imgen.cards import Card
+from imgen.catalog import find_card
+from imgen.checkpoint import card_of
+from imgen.controls import UserError
+from imgen.image import decode, record_of, to_tensor
+
+NEAREST = find_card("nearest")
+
+
+def photos(folder, count=3):
+    folder.mkdir()
+    for n in range(count):
+        Image.new("RGB", (5 + n, 4), (40 * n, 90, 20)).save(folder / f"{n}.png")
+    return sorted(folder.iterdir())
+
+
+def told(frames):
+    return [frame.facts for frame in frames if frame.facts]
+
+
+def test_every_file_is_enlarged_and_counted(tmp_path):
+    paths = photos(tmp_path / "in")
+    frames = list(batch(NEAREST, targets(paths, tmp_path / "out"), {"scale": 2}))
+    assert [f.done for f in frames if f.facts] == [1, 2, 3] and {f.total for f in frames} == {3}
+    assert [decode(tmp_path / "out" / f"{n}.png").width for n in range(3)] == [10, 12, 14]
+
+
+def test_a_bad_file_is_reported_and_the_rest_goes_on(tmp_path):
+    paths = photos(tmp_path / "in")
+    paths[1].write_text("no picture")
+    facts = told(batch(NEAREST, targets(paths, tmp_path / "out"), {}))
+    assert [f.get("error", "").key if "error" in f else None for f in facts] == [None, "picture_unreadable", None]
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_what_is_done_is_not_done_again(tmp_path):
+    """After an interruption the same call goes on; other knobs, another card or another file begin anew."""
+    paths = photos(tmp_path / "in")
+    pairs = targets(paths, tmp_path / "out")
+    first = batch(NEAREST, pairs, {"scale": 2})
+    while "target" not in next(first).facts:
+        pass
+    first.close()
+    assert ["kept" in f for f in told(batch(NEAREST, pairs, {"scale": 2}))] == [True, False, False]
+    assert ["kept" in f for f in told(batch(NEAREST, pairs, {"scale": 2}))] == [True] * 3
+    Image.new("RGB", (9, 9)).save(paths[2])
+    assert ["kept" in f for f in told(batch(NEAREST, pairs, {"scale": 2}))] == [True, True, False]
+    assert ["kept" in f for f in told(batch(NEAREST, pairs, {"scale": 3}))] == [False] * 3
+    assert ["kept" in f for f in told(batch(find_card("bicubic"), pairs, {"scale": 3}))] == [False] * 3
+
+
+def test_a_half_written_result_is_no_result(tmp_path, monkeypatch):
+    """The record comes first in a PNG: what a crash left behind must not pass for the whole."""
+    paths = photos(tmp_path / "in", 1)
+    pairs = targets(paths, tmp_path / "out")
+
+    def crash(self, data):
+        with open(self, "wb") as file:
+            file.write(data[: len(data) - 20])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("pathlib.Path.write_bytes", crash)
+        with pytest.raises(KeyboardInterrupt):
+            list(batch(NEAREST, pairs, {}))
+    assert not pairs[0][1].exists() and ["kept" in f for f in told(batch(NEAREST, pairs, {}))] == [False]
+
+
+def test_wrong_knobs_stop_before_the_first_file(tmp_path):
+    with pytest.raises(UserError, match="knob_out_of_range"):
+        next(batch(NEAREST, targets(photos(tmp_path / "in"), tmp_path / "out"), {"scale": 99}))
+
+
+def test_one_that_would_be_too_large_does_not_stop_the_others(tmp_path):
+    paths = photos(tmp_path / "in")
+    Image.new("1", (7000, 7000)).save(paths[0])
+    facts = told(batch(NEAREST, targets(paths, tmp_path / "out"), {"scale": 4}))
+    assert facts[0]["error"].key == "result_too_large" and "error" not in facts[1]
+
+
+def test_a_record_of_nothing_is_empty(tmp_path):
+    (tmp_path / "rubbish.png").write_bytes(b"rubbish")
+    Image.new("RGB", (3, 3)).save(tmp_path / "photo.png")
+    assert record_of(tmp_path / "rubbish.png") == record_of(tmp_path / "photo.png") == record_of(tmp_path / "none.png") == {}
+
+
+# -- networks of other people's: spandrel is not among our requirements, so a stand-in plays it ---------------------
+
+
+class Triple(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 27, 1, bias=False)
+
+    def forward(self, x):
+        return torch.pixel_shuffle(self.conv(x), 3)
+
+
+@pytest.fixture
+def spandrel(monkeypatch):
+    """The part of spandrel's interface that is used; it knows one architecture."""
+    import types
+
+    stand_in = types.ModuleType("spandrel")
+
+    class Unsupported(Exception):
+        pass
+
+    class Descriptor:
+        scale, input_channels = 3, 3
+        architecture = types.SimpleNamespace(name="Triple")
+
+        def __init__(self, state):
+            self.model = Triple()
+            self.model.load_state_dict(state)
+
+        def __call__(self, x):
+            return self.model(x).clamp(0, 1)
+
+    class Loader:
+        def __init__(self, registry):
+            pass
+
+        def load_from_state_dict(self, state):
+            if set(state) != {"conv.weight"}:
+                raise Unsupported
+            return Descriptor(state)
+
+    stand_in.ImageModelDescriptor, stand_in.ModelLoader = Descriptor, Loader
+    stand_in.UnsupportedModelError, stand_in.MAIN_REGISTRY = Unsupported, None
+    monkeypatch.setitem(sys.modules, "spandrel", stand_in)
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"params_ema": s}, lambda s: {"state_dict": s, "epoch": 3}])
+def test_a_checkpoint_becomes_a_card(spandrel, tmp_path, wrap):
+    torch.manual_seed(0)
+    net = Triple()
+    torch.save(wrap(net.state_dict()), tmp_path / "triple.pth")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (10, 12, 3), np.uint8)).save(tmp_path / "photo.png")
+    picture = decode(tmp_path / "photo.png")
+    card = card_of(tmp_path / "triple.pth")
+    assert isinstance(card, Card) and card.knobs["scale"].default == 3
+    with torch.no_grad():
+        wanted = net(to_tensor(picture.pixels))[0].clamp(0, 1) * 255
+    made = card(picture).pictures[0].pixels
+    assert np.abs(made - wanted.permute(1, 2, 0).numpy()).max() <= 0.51
+
+
+class Bomb:
+    def __reduce__(self):
+        return (open, ("exploded", "w"))
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(spandrel, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"conv.weight": Bomb()}, tmp_path / "bomb.pth")
+    with pytest.raises(UserError, match="checkpoint_refused"):
+        card_of(tmp_path / "bomb.pth")
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize(("content", "key"), [
+    (None, "checkpoint_missing"), (b"rubbish", "checkpoint_refused"), ({"other.weight": torch.zeros(2)}, "checkpoint_unknown"),
+])
+def test_other_files_are_one_clear_sentence(spandrel, tmp_path, content, key):
+    path = tmp_path / "net.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content:
+        torch.save(content, path)
+    with pytest.raises(UserError, match=key):
+        card_of(path)
+
+
+def test_without_spandrel_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+    with pytest.raises(UserError, match="extra_missing"):
+        card_of(tmp_path / "net.pth")
+
+
+def test_results_of_a_batch_remember_their_source(tmp_path):
+    paths = photos(tmp_path / "in", 1)
+    list(batch(NEAREST, targets(paths, tmp_path / "out"), {}))
+    record = record_of(tmp_path / "out" / "0.png")
+    assert record["card"] == "nearest" and len(record["source"]) == 16 and str(tmp_path) not in json.dumps(record)
