@@ -322,14 +322,15 @@ def evaluate(
 @app.command()
 def bench(
     as_json: Annotated[bool, typer.Option("--json")] = False,
-    store: Annotated[bool, typer.Option(help="only what a picture of each generator costs, kept in weights/<card>.json")] = False,
+    store: Annotated[bool, typer.Option(help="only what a picture of each model costs, kept in weights/<card>.json")] = False,
 ) -> None:
     """Time and memory of every card, and of the page beside an empty one."""
     from imgen import bench as benchmark
     from imgen import evaluate as evaluation
 
     if store:
-        result = {card.name: benchmark.pace(card) for card in benchmark.generators() if card.net and card.ready}
+        timed = [card for card in CARDS if card.task in ("generate", "upscale") and card.net and card.ready]
+        result = {card.name: benchmark.pace(card) for card in timed}
         for name, facts in result.items():
             evaluation.store(find_card(name), {}, bench=facts)
     else:

@@ -47,21 +47,51 @@ def everything() -> dict[str, object]:
 def seconds(name: str, rounds: int = 5) -> float:
     """Median time of a run on a 256×256 picture (or of 16 generated ones), loaded and warm."""
     card = find_card(name)
-    rng = np.random.default_rng(0)
-    pictures = [Picture(rng.integers(0, 256, (256, 256, 3), np.uint8))] * card.pictures
+    pictures = [noisy(256)] * card.pictures
     times = [card(*pictures).facts["seconds"] for _ in range(rounds + 1)]
     return statistics.median(times[1:])
 
 
 def pace(card: Card) -> dict[str, object]:
-    """What a picture of a generator costs, loaded and warm, beside what it was measured on."""
+    """What a picture of a card costs, loaded and warm: one that it generates, or one of 256×256 pixels that it enlarges ×4.
+
+    Of the latter also what memory that takes, which hardly grows with the picture, as it is done in tiles.
+    """
     import torch
 
-    count = int(min(64, card.knobs["count"].control.high))
-    runs = [card(count=count).facts for _ in range(6)][1:]
+    if card.task == "generate":
+        count = int(min(64, card.knobs["count"].control.high))
+        inputs, knobs = [], {"count": count}
+    else:
+        inputs, knobs, count = [noisy(256)], {"scale": 4} if "scale" in card.knobs else {}, 1
+    runs = [card(*inputs, **knobs).facts for _ in range(6)][1:]
     middle = statistics.median(run["seconds"] for run in runs)
     where = {name: runs[0][name] for name in ("device", "precision")}
-    return {"seconds_per_picture": float(f"{middle / count:.3g}"), "count": count, "threads": torch.get_num_threads(), **where}
+    facts = {"seconds_per_picture": float(f"{middle / count:.3g}"), "count": count, "threads": torch.get_num_threads(), **where}
+    return facts | ({"memory_mib": memory(card.name)} if "scale" in knobs else {})
+
+
+def noisy(side: int) -> Picture:
+    return Picture(np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8))
+
+
+MEMORY = """
+import resource
+from imgen.bench import noisy
+from imgen.catalog import find_card
+card = find_card("CARD")
+card(noisy(16), scale=4)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+card(noisy(512), scale=4)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 - 512 * 512 * 3 * 17 / 2**20)
+"""
+
+
+def memory(name: str) -> float:
+    """MiB at the peak, in a process of its own, beyond the program, the net and both pictures."""
+    command = [sys.executable, "-c", MEMORY.replace("CARD", name)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return round(max(0.0, float(done.stdout)), 1)
 
 
 def drawn(count: int = 64, size: int = 64) -> dict[str, float]:

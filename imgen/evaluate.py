@@ -82,12 +82,20 @@ def small(hr: np.ndarray, scale: int, phone: int | None = None) -> tuple[np.ndar
 
 
 def resemblance(sr: Picture, truth: Picture, scale: int) -> dict[str, float]:
-    """How near `sr` comes to the truth, both RGB of 8 bit: PSNR and SSIM as papers on super-resolution have them, and the eye's."""
+    """How near `sr` comes to the truth, both RGB of 8 bit: PSNR (dB) and SSIM as papers on super-resolution have them; the eye's
+    distance.
+    """
     from imgen.likeness import eye_distance
     from imgen.metrics import psnr, ssim
 
     x, true = to_tensor(sr.pixels), to_tensor(truth.pixels)
     return {"psnr": psnr(x, true, scale), "ssim": ssim(x, true, scale), "eye_distance": eye_distance(x, true)}
+
+
+def error_map(sr: Picture, truth: Picture, white: float = 48.0) -> Picture:
+    """Where the two differ: black where they are equal, by red and yellow to white where they are `white` grey levels apart."""
+    apart = np.abs(sr.rgb().pixels.astype(np.float32) - truth.rgb().pixels).mean(2) / white
+    return Picture((np.stack([3 * apart, 3 * apart - 1, 3 * apart - 2], axis=2).clip(0, 1) * 255).astype(np.uint8))
 
 
 def guessing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
@@ -278,8 +286,8 @@ def parameters(card: Card) -> int:
 def sample_figure(card: Card) -> float:
     """One figure that any machine can make in a moment, from what the program draws: does this card still do what it did?
 
-    Super-resolution: PSNR (dB) on a drawn city; of a guess at it, the spread of its grey levels.  The eye: its mean feature of a drawn landscape.  Else the mean grey level:
-    of 16 generated pictures, of a painted landscape.
+    Super-resolution: PSNR (dB) on a drawn city; of a guess at it, the spread of its grey levels.  The eye: its mean feature of
+    a drawn landscape.  Else the mean grey level: of 16 generated pictures, of a painted landscape.
     """
     if card is EYE:
         return round(look((to_tensor(drawings.landscape(192, seed=1).pixels) * 255).byte()).mean().item(), 3)

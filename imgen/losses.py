@@ -75,7 +75,7 @@ def content_loss(features: dict[str, Tensor], wanted: dict[str, Tensor], layer: 
 def texture_loss(x: Tensor, truth: Tensor, side: int) -> Tensor:
     """Squared distance of the Gram matrices of each patch of side × side features, relative to the truth's own.
 
-    Source: Sajjadi et al. 2017, arXiv:1612.07919: within small patches a texture must be the right one, not one of the whole picture.
+    Source: Sajjadi et al. 2017, arXiv:1612.07919: within small patches a texture must be the right one, not any of the picture's.
     x, truth (N, C, H, W); what is left over at the right and bottom does not count.
     """
     def patches(features: Tensor) -> Tensor:

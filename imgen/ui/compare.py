@@ -2,13 +2,29 @@
 
 import gradio as gr
 
+from imgen.ui.crops import Crops
 from imgen.ui.language import t
+from imgen.ui.many import Many
 from imgen.ui.work import Result
 from imgen.ui.workbench import Workbench
 
 
-def upscale_tab() -> Workbench:
-    return Workbench("upscale", _slider, before_and_after)
+class Upscalers(Workbench):
+    """Enlarging, and rooms to compare and to enlarge many."""
+
+    def __init__(self):
+        super().__init__("upscale", _slider, before_and_after)
+
+    def make_rooms(self) -> None:
+        self.crops, self.many = Crops(), Many()
+
+    def connect_rooms(self) -> None:
+        self.crops.connect(self.source)
+        self.many.connect(self.picker, self.widgets)
+
+
+def upscale_tab() -> Upscalers:
+    return Upscalers()
 
 
 def stylize_tab() -> Workbench:

@@ -1,10 +1,12 @@
 """What each part of a workbench does when someone touches it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import gradio as gr
 
+from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.ui import lesson, report
@@ -17,6 +19,7 @@ from imgen.ui.workbench import Workbench
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {**PRIVATE, "queue": False}
 WORK = {"concurrency_limit": 2, "concurrency_id": "models"}  # runs at a time; more would only slow each other down
+NOTHING: Mapping[str, object] = MappingProxyType({})
 THROW = "() => Math.floor(Math.random() * 2 ** 32)"
 PRESS = (  # a tab that was only just opened is not there at once
     "() => { const press = tries => { const button = document.querySelector('.bench-%s button.run');"
@@ -30,7 +33,7 @@ def connect(bench: Workbench) -> None:
     outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop]
     bench.running = bench.run.click(runner(bench), [bench.picker, *picture, *knobs], outputs, **WORK, **PRIVATE)
     bench.stop.click(halt, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
-    card = [bench.about, *knobs, bench.lesson, bench.status]
+    card = [bench.about, *knobs, bench.lesson, bench.status, *([bench.dice] if "seed" in bench.widgets else [])]
     chosen = bench.picker.input(chooser(bench), [bench.picker, *knobs], card, **AT_ONCE)
     if not bench.source:  # what another model drew would look like this one's
         press_run(bench, chosen)
@@ -105,17 +108,20 @@ def halt() -> tuple:
 def chooser(bench: Workbench):
     def choose(request: gr.Request, card_name: str, *values) -> list:
         with Trouble(request):
-            card = find_card(card_name)
-            kept = dict(zip(bench.widgets, values, strict=True))
-            return [report.about(card), *updates(bench.widgets, card, kept), lesson.markdown(card, language_of(request)),
-                    report.status(both("status_ready"))]
+            return chosen(bench, request, find_card(card_name), dict(zip(bench.widgets, values, strict=True)))
 
     return choose
 
 
-def granter(bench: Workbench):
-    choose = chooser(bench)
+def chosen(bench: Workbench, request: gr.Request, card: Card, kept: dict[str, object], wish: Mapping[str, object] = NOTHING) -> list:
+    """The tab for another card: knobs stay where they are, but what the card says itself, as its scale, is not kept."""
+    values = {name: value for name, value in kept.items() if name not in card.told} | dict(wish)
+    dice = [gr.update(visible="seed" in card.knobs)] if "seed" in bench.widgets else []
+    return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)),
+            report.status(both("status_ready")), *dice]
 
+
+def granter(bench: Workbench):
     def grant(request: gr.Request, event: gr.EventData, card_name: str, *values) -> list:
         """Set what a link or an example asks for."""
         with Trouble(request):
@@ -123,9 +129,9 @@ def granter(bench: Workbench):
             card = find_card(wish.pop("card", card_name))
             example = wish.pop("example", None)
             kept = dict(zip(bench.widgets, values, strict=True))
-            kept |= {name: card.knobs[name].check(value) for name, value in wish.items() if name in card.knobs}
+            wish = {name: card.knobs[name].check(value) for name, value in wish.items() if name in card.knobs}
             source = [str(bench.examples[int(example)]) if example else gr.skip()] if bench.source else []
-            return [*source, card.name, *choose(request, card.name, *kept.values())]
+            return [*source, card.name, *chosen(bench, request, card, kept, wish)]
 
     return grant
 

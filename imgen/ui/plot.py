@@ -1,4 +1,4 @@
-"""Quality against time against size: every generator that was measured is a dot."""
+"""Quality against time against size: every model that was measured is a dot."""
 
 import math
 from collections import defaultdict
@@ -12,7 +12,9 @@ from imgen.texts import LANGUAGES
 from imgen.ui.language import both, spans
 
 MEASURES = ("frechet", "kid_x1000")  # distances from pictures that no training saw; the first is preferred
+RISING = {"psnr": 0.5}  # measures that grow with quality, and in equal steps: where their scale ends beyond the last dot
 DOT = 15  # diameter in pixels of a file of 1 MB
+SMALL = 7  # and the least: a rule has no file
 LEAST = 9.0  # % of the height between two labels
 LEAST_DISTANCE = 0.1  # an unbiased one may fall below 0, which no power is
 
@@ -21,7 +23,7 @@ LEAST_DISTANCE = 0.1  # an unbiased one may fall below 0, which no power is
 class Dot:
     name: str
     milliseconds: float
-    distance: float
+    value: float
     megabytes: float
 
 
@@ -40,37 +42,48 @@ def both_of(words: Callable[..., str], *facts: object) -> str:
     return spans(**{language: escape(words(language, *facts)) for language in LANGUAGES})
 
 
-def panels(cards: Iterable[Card]) -> str:
-    """A panel per data set: distances mean nothing across two.  Cards that lack a figure or a time are left out."""
+def panels(cards: Iterable[Card], *groups: tuple[str, ...], across: str = "plot_across") -> str:
+    """A panel per data set and group of measures: figures mean nothing across two.  Cards that lack a figure or a time are left out.
+
+    groups: of measures, of which the one is drawn that most cards have; across: the words under it.
+    """
     scored = defaultdict(list)
     for card in cards:
         for data, scores in card.facts.get("scores", {}).items():
-            if isinstance(scores, dict) and "bench" in card.facts and card.weights:
+            if isinstance(scores, dict) and "bench" in card.facts:
                 scored[data].append((card, scores))
     drawn = []
     for data, pairs in scored.items():
-        measure = max(MEASURES, key=lambda m: sum(m in scores for _, scores in pairs))  # what most of them have
-        dots = [dot(card, scores[measure]) for card, scores in pairs if measure in scores]
-        drawn += [panel(data, measure, dots)] if dots else []
-    body = f'<p>{both("plot_hint")}</p><div class="panels">{"".join(drawn)}</div>' if drawn else f'<p>{both("plot_missing")}</p>'
+        for group in groups or (MEASURES,):
+            measure = max(group, key=lambda m: sum(m in scores for _, scores in pairs))  # what most of them have
+            dots = [dot(card, scores[measure]) for card, scores in pairs if measure in scores]
+            drawn += [panel(data, measure, dots, across)] if dots else []
+    hint = both("plot_hint" if across == "plot_across" else f"{across}_hint")
+    body = f'<p>{hint}</p><div class="panels">{"".join(drawn)}</div>' if drawn else f'<p>{both("plot_missing")}</p>'
     return f"<h3>{both('plot')}</h3>{body}"
 
 
-def dot(card: Card, distance: float) -> Dot:
-    return Dot(card.name, 1000 * card.facts["bench"]["seconds_per_picture"], distance, card.weights.size / 1e6)
+def dot(card: Card, value: float) -> Dot:
+    size = card.weights.size / 1e6 if card.weights else 0.0
+    return Dot(card.name, 1000 * card.facts["bench"]["seconds_per_picture"], value, size)
 
 
-def panel(data: str, measure: str, dots: list[Dot]) -> str:
-    """In HTML, not SVG: words keep their size however narrow the window is.  Both scales count in powers."""
+def panel(data: str, measure: str, dots: list[Dot], words: str) -> str:
+    """In HTML, not SVG: words keep their size however narrow the window is.  Times and distances count in powers."""
     low, high = span(one.milliseconds for one in dots)
-    best, worst = span(max(one.distance, LEAST_DISTANCE) for one in dots)
     across = [place(one.milliseconds, low, high) for one in dots]
-    up = [place(max(one.distance, LEAST_DISTANCE), best, worst) for one in dots]
+    if measure in RISING:
+        bottom, top = (pick(one.value for one in dots) + sign * RISING[measure] for pick, sign in ((min, -1), (max, 1)))
+        ladder, height = range(math.ceil(bottom), math.floor(top) + 1), lambda value: 100 * (value - bottom) / (top - bottom)
+    else:
+        best, worst = span(max(one.value, LEAST_DISTANCE) for one in dots)
+        ladder, height = steps(best, worst), lambda value: place(max(value, LEAST_DISTANCE), best, worst)
+    up = [height(one.value) for one in dots]
     marks = "".join(mark(*spot) for spot in zip(dots, across, up, spread(up, LEAST), strict=True))
     ticks = "".join(f'<span class="tick x" style="left:{place(n, low, high):.1f}%">{n:g}</span>' for n in steps(low, high))
-    ticks += "".join(f'<span class="tick y" style="bottom:{place(n, best, worst):.1f}%">{n:g}</span>' for n in steps(best, worst))
+    ticks += "".join(f'<span class="tick y" style="bottom:{height(n):.1f}%">{n:g}</span>' for n in ladder)
     head = f"{both_of(data_name, data)} · {both(f'score_{measure}')}"
-    return f'<figure><figcaption>{head}</figcaption><div class="field">{ticks}{marks}</div><p>{both("plot_across")}</p></figure>'
+    return f'<figure><figcaption>{head}</figcaption><div class="field">{ticks}{marks}</div><p>{both(words)}</p></figure>'
 
 
 def span(values: Iterable[float]) -> tuple[float, float]:
@@ -84,8 +97,8 @@ def place(value: float, low: float, high: float) -> float:
 
 
 def mark(one: Dot, x: float, y: float, label_y: float) -> str:
-    side = DOT * math.sqrt(one.megabytes)
-    told = f"{one.milliseconds:.3g} ms · {one.distance:g} · {one.megabytes:.1f} MB"
+    side = max(SMALL, DOT * math.sqrt(one.megabytes))
+    told = f"{one.milliseconds:.3g} ms · {one.value:g} · {one.megabytes:.1f} MB"
     where = f"right:{100 - x:.1f}%" if x > 50 else f"left:{x:.1f}%"
     at, beside = f"left:{x:.1f}%;bottom:{y:.1f}%;--side:{side:.0f}px", f"{where};bottom:{label_y:.1f}%;--side:{side:.0f}px"
     name = both(f"title_{one.name}")

@@ -107,7 +107,7 @@ class Workbench:
     def make_knob(self, name: str, kinds: list) -> None:
         self.widgets[name] = widget(kinds, self.card.knobs.get(name), self.values.get(name))
         if name == "seed":
-            self.dice = gr.Button(t("dice"), elem_classes="dice", size="sm", min_width=90)
+            self.dice = gr.Button(t("dice"), elem_classes="dice", size="sm", min_width=90, visible=name in self.card.knobs)
 
     def make_outcome(self) -> None:
         paths = [str(path) for path in self.opened]

@@ -1,0 +1,84 @@
+"""Many pictures through the chosen model: files in, one zip out; the same code as for a folder on the command line."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import closing
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from imgen.batch import batch, digest, targets
+from imgen.cards import Card
+from imgen.catalog import find_card
+from imgen.controls import UserError
+from imgen.ui import report
+from imgen.ui.events import AT_ONCE, PRIVATE, WORK
+from imgen.ui.language import both, t
+from imgen.ui.picture import Download, bundle, folder
+from imgen.ui.work import Trouble, gpu
+
+
+class Many:
+    """A folded part of the tab; model and knobs are those of the tab."""
+
+    def __init__(self):
+        with gr.Accordion(t("many"), open=False, elem_classes="many"):
+            gr.HTML(f"<p>{both('many_hint')}</p>", elem_classes="hint")
+            self.files = gr.File(label=t("many_files"), file_count="multiple", type="filepath", height=180)
+            with gr.Row(elem_classes="go"):
+                self.run = gr.Button(t("many_run"), variant="primary", elem_classes="work", scale=3)
+                self.stop = gr.Button(t("stop"), elem_classes="halt", scale=1, min_width=80, interactive=False)
+            self.status = gr.HTML(report.status(both("status_ready")), elem_classes="status-line")
+            with gr.Row(elem_classes="actions"):
+                self.download = Download(t("many_download"), size="sm", visible=False)
+
+    def connect(self, picker: gr.Radio, widgets: dict[str, gr.components.Component]) -> None:
+        names = list(widgets)
+        outputs = [self.status, self.download, self.stop]
+
+        @gpu
+        def work(request: gr.Request, files: list[str] | None, card_name: str, *values) -> Iterator[tuple]:
+            """The status line as it goes; at the end the zip, and what could not be read."""
+            with Trouble(request):
+                card, pairs = chosen(card_name, files)
+                knobs = {name: value for name, value in zip(names, values, strict=True) if name in card.knobs}
+                yield report.status(both("status_load"), 0), gr.skip(), gr.update(interactive=True)
+                failed, kept = [], 0
+                with closing(batch(card, pairs, knobs)) as frames:
+                    for frame in frames:
+                        kept += "kept" in frame.facts
+                        if "error" in frame.facts:
+                            failed.append((frame.facts["file"].name, Trouble(request).sentence(frame.facts["error"])))
+                        yield report.progress(frame), gr.skip(), gr.skip()
+                yield said(len(pairs), failed, kept), offered(card, pairs), gr.update(interactive=False)
+
+        running = self.run.click(work, [self.files, picker, *widgets.values()], outputs, **WORK, **PRIVATE)
+        self.stop.click(stopped, [self.files, picker], outputs, cancels=[running], **AT_ONCE)
+
+
+def chosen(card_name: str, files: list[str] | None) -> tuple[Card, list[tuple[Path, Path]]]:
+    """The card, and each file with where its result goes: a folder that is found again when the same files come again."""
+    if not files:
+        raise UserError("picture_first")
+    paths = [Path(file) for file in files]
+    known = hashlib.sha256("".join(digest(path) for path in paths).encode()).hexdigest()
+    return find_card(card_name), targets(paths, folder() / f"many-{known[:32]}")
+
+
+def said(total: int, failed: list[tuple[str, str]], kept: int) -> str:
+    words = [both("many_done", done=total - len(failed), total=total), both("many_kept", kept=kept) if kept else ""]
+    lines = "".join(f"<br>{escape(name)}: {sentence}" for name, sentence in failed)
+    return report.status(" · ".join(filter(None, words)) + lines, kind="failed" if failed else "done")
+
+
+def offered(card: Card, pairs: list[tuple[Path, Path]]) -> dict:
+    """The zip of the results that are there."""
+    there = [str(target) for _, target in pairs if target.exists()]
+    return gr.update(value=bundle(there, card.name) if there else None, visible=bool(there))
+
+
+def stopped(request: gr.Request, files: list[str] | None, card_name: str) -> tuple:
+    with Trouble(request):
+        words = report.status(both("many_stopped"), kind="stopped")
+        return words, offered(*chosen(card_name, files)), gr.update(interactive=False)
