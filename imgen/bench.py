@@ -24,7 +24,7 @@ from imgen.image import Picture, animate, encode
 from imgen.pipelines.explore import morph
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from imgen.losses import LayerStyle, StyleObjective
 
@@ -41,7 +41,7 @@ page.launch()
 
 def everything() -> dict[str, object]:
     cards = {card.name: seconds(card.name) for card in CARDS if card.ready}
-    return {"page": page(), "cards": cards, "drawn": drawn(), "films": films(), "tiles": tiles()}
+    return {"page": page(), "cards": cards, "drawn": drawn(), "films": films(), "tiles": tiles(), "upscalers": upscalers()}
 
 
 def seconds(name: str, rounds: int = 5) -> float:
@@ -204,6 +204,77 @@ def tiles() -> dict[str, dict[str, float]]:
         out = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
         result[str(tile)] = {k: round(v, 2) for k, v in json.loads(out.stdout).items()}
     return result
+
+
+def upscalers(side: int = 192, rounds: int = 5) -> dict[str, dict[str, float]]:
+    """How many times faster than the usual implementation: the paper's layers one by one, in eager float32, on the whole picture.
+
+    Interleaved, medians; both enlarge the same picture of side × side pixels.  Weights do not matter to time.
+    """
+    import torch
+
+    from imgen.image import to_tensor
+
+    picture, result = noisy(side), {}
+    for name, build in USUAL.items():
+        card, net = find_card(name), build().eval()
+        x = to_tensor(picture.pixels).contiguous()
+        x = x.mean(1, keepdim=True) if next(net.parameters()).shape[1] == 1 else x
+        ours, theirs = [], []
+        for _ in range(rounds + 1):
+            ours.append(card(picture, scale=4).facts["seconds"])
+            began = time.perf_counter()
+            with torch.inference_mode():
+                net(x)
+            theirs.append(time.perf_counter() - began)
+        mine, usual = statistics.median(ours[1:]), statistics.median(theirs[1:])
+        result[name] = {"seconds": round(mine, 4), "usual_seconds": round(usual, 4), "times_faster": round(usual / mine, 2)}
+    return result
+
+
+def usual_espcn() -> "nn.Module":
+    """Shi et al. 2016, section 3.3: tanh, luminance only."""
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Conv2d(1, 64, 5, padding=2), nn.Tanh(), nn.Conv2d(64, 32, 3, padding=1), nn.Tanh(), nn.Conv2d(32, 16, 3, padding=1),
+        nn.PixelShuffle(4),
+    )
+
+
+def usual_srresnet() -> "nn.Module":
+    """Ledig et al. 2017, figure 4, with batch norm, as most scripts have it."""
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            conv = (lambda: nn.Conv2d(64, 64, 3, padding=1))  # noqa: E731
+            self.body = nn.Sequential(conv(), nn.BatchNorm2d(64), nn.PReLU(), conv(), nn.BatchNorm2d(64))
+
+        def forward(self, x: "Tensor") -> "Tensor":
+            return x + self.body(x)
+
+    class Long(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(*(Block() for _ in range(16)), nn.Conv2d(64, 64, 3, padding=1), nn.BatchNorm2d(64))
+
+        def forward(self, x: "Tensor") -> "Tensor":
+            return x + self.body(x)
+
+    double = [layer for _ in range(2) for layer in (nn.Conv2d(64, 256, 3, padding=1), nn.PixelShuffle(2), nn.PReLU())]
+    return nn.Sequential(nn.Conv2d(3, 64, 9, padding=4), nn.PReLU(), Long(), *double, nn.Conv2d(64, 3, 9, padding=4))
+
+
+def usual_light() -> "nn.Module":
+    """The very network, in eager float32."""
+    from imgen.models.light import Light
+
+    return Light(4)
+
+
+USUAL = {"espcn_x4": usual_espcn, "srresnet_x4": usual_srresnet, "light_x4": usual_light}
 
 
 def gatys(

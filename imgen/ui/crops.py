@@ -5,7 +5,6 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
-import numpy as np
 
 from imgen.cards import Card
 from imgen.catalog import CARDS

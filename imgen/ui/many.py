@@ -39,22 +39,25 @@ class Many:
 
         @gpu
         def work(request: gr.Request, files: list[str] | None, card_name: str, *values) -> Iterator[tuple]:
-            """The status line as it goes; at the end the zip, and what could not be read."""
-            with Trouble(request):
-                card, pairs = chosen(card_name, files)
-                knobs = {name: value for name, value in zip(names, values, strict=True) if name in card.knobs}
-                yield report.status(both("status_load"), 0), gr.skip(), gr.update(interactive=True)
-                failed, kept = [], 0
-                with closing(batch(card, pairs, knobs)) as frames:
-                    for frame in frames:
-                        kept += "kept" in frame.facts
-                        if "error" in frame.facts:
-                            failed.append((frame.facts["file"].name, Trouble(request).sentence(frame.facts["error"])))
-                        yield report.progress(frame), gr.skip(), gr.skip()
-                yield said(len(pairs), failed, kept), offered(card, pairs), gr.update(interactive=False)
+            yield from enlarge_all(request, files, card_name, dict(zip(names, values, strict=True)))
 
         running = self.run.click(work, [self.files, picker, *widgets.values()], outputs, **WORK, **PRIVATE)
         self.stop.click(stopped, [self.files, picker], outputs, cancels=[running], **AT_ONCE)
+
+
+def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, values: dict[str, object]) -> Iterator[tuple]:
+    """The status line as it goes; at the end the zip, and what could not be read."""
+    with Trouble(request):
+        card, pairs = chosen(card_name, files)
+        yield report.status(both("status_load"), 0), gr.skip(), gr.update(interactive=True)
+        failed, kept = [], 0
+        with closing(batch(card, pairs, {name: value for name, value in values.items() if name in card.knobs})) as frames:
+            for frame in frames:
+                kept += "kept" in frame.facts
+                if "error" in frame.facts:
+                    failed.append((frame.facts["file"].name, Trouble(request).sentence(frame.facts["error"])))
+                yield report.progress(frame), gr.skip(), gr.skip()
+        yield said(len(pairs), failed, kept), offered(card, pairs), gr.update(interactive=False)
 
 
 def chosen(card_name: str, files: list[str] | None) -> tuple[Card, list[tuple[Path, Path]]]:
