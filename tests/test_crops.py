@@ -127,6 +127,12 @@ def test_stop_spares_those_that_are_left(photo, monkeypatch):
 # -- many ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    """Files stay there for hours, to be gone on with: those of an earlier test run must not be found."""
+    monkeypatch.setattr(many, "folder", lambda: tmp_path / "served")
+
+
 def zipped(update):
     with zipfile.ZipFile(update["value"]) as archive:
         return sorted(archive.namelist())

@@ -80,7 +80,8 @@ class Crops:
             first = [card.name for card in rivals() if card.name in AT_FIRST]
             self.chosen = gr.CheckboxGroup(choices, value=first, label=t("upscalers"), elem_classes="knob", interactive=True)
             self.truth = gr.Radio(
-                [(t(f"truth_{how}"), how) for how in TRUTHS], value="bicubic", label=t("truth"), elem_classes="knob", interactive=True
+                [(t(f"truth_{how}"), how) for how in TRUTHS], value="bicubic", label=t("truth"), elem_classes="knob",
+                interactive=True,
             )
             with gr.Row(elem_classes="go"):
                 self.run = gr.Button(t("compare_upscalers"), variant="primary", elem_classes="compare", scale=3)
@@ -153,7 +154,8 @@ def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None)
         wrong = None
         if true:
             near = resemblance(sr, true, SCALE)
-            facts += [f"<b>{near['psnr']:.2f} dB</b>", f"SSIM {near['ssim']:.3f}", both("eye_near", distance=f"{near['eye_distance']:.3f}")]
+            distance = both("eye_near", distance=f"{near['eye_distance']:.3f}")
+            facts += [f"<b>{near['psnr']:.2f} dB</b>", f"SSIM {near['ssim']:.3f}", distance]
             wrong = error_map(sr, true)
         return figure(card.name, title, sr, '<i aria-hidden="true"> · </i>'.join(facts), wrong)
     except Exception as error:
@@ -165,9 +167,8 @@ def figure(name: str, title: str, picture: Picture, facts: str, wrong: Picture |
     style = f"--picture:url('{address(picture, name)}');aspect-ratio:{picture.width}/{picture.height}"
     style += f";--error:url('{address(wrong, f'{name}-error')}')" if wrong else ""
     box = f'<div class="crop" data-name="{name}" data-title="{escape(title)}" style="{style}"></div>'
-    picks = "".join(
-        f'<button type="button" class="pick {role}" data-name="{name}" aria-pressed="false">{role.upper()}</button>' for role in "ab"
-    )
+    pick = f'data-name="{name}" aria-pressed="false"'
+    picks = "".join(f'<button type="button" class="pick {role}" {pick}>{role.upper()}</button>' for role in "ab")
     return f'<figure>{box}<p class="title">{picks}{title}</p><p class="facts">{facts}</p></figure>'
 
 
@@ -184,8 +185,9 @@ def grid(figures: list[str]) -> str:
         '<p class="ends"><span class="label a"></span><span class="label b"></span></p>'
         '<input type="range" name="cut" min="0" max="1" step="0.005" value="0.5" aria-label="A | B"></div>'
     )
+    zoom = '<input type="range" name="zoom" min="1" max="12" step="0.5" value="4">'
     tools = (
-        f'<p class="tools"><label>{both("crops_zoom")} <input type="range" name="zoom" min="1" max="12" step="0.5" value="4"></label>'
+        f'<p class="tools"><label>{both("crops_zoom")} {zoom}</label>'
         f'<label><input type="checkbox" name="errors"> {both("crops_errors")}</label></p>'
     )
     return f'{tools}<div class="grid">{"".join(figures)}</div>{slider}'

@@ -113,7 +113,9 @@ def chooser(bench: Workbench):
     return choose
 
 
-def chosen(bench: Workbench, request: gr.Request, card: Card, kept: dict[str, object], wish: Mapping[str, object] = NOTHING) -> list:
+def chosen(
+    bench: Workbench, request: gr.Request, card: Card, kept: Mapping[str, object], wish: Mapping[str, object] = NOTHING
+) -> list:
     """The tab for another card: knobs stay where they are, but what the card says itself, as its scale, is not kept."""
     values = {name: value for name, value in kept.items() if name not in card.told} | dict(wish)
     dice = [gr.update(visible="seed" in card.knobs)] if "seed" in bench.widgets else []

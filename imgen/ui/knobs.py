@@ -67,7 +67,7 @@ def widget(kinds: list[Knob], knob: Knob | None, value: object) -> gr.components
 
 
 def updates(names: Iterable[str], card: Card, values: Mapping[str, object]) -> list[dict]:
-    """What the widgets become when the card is chosen; a value that is missing or that the card cannot take becomes its default."""
+    """What the widgets become when the card is chosen; where a value is missing or not possible, its default."""
     knobs = card.knobs
     return [
         gr.update(**_settings(knobs[name], values.get(name), True)) if name in knobs else gr.update(visible=False)
