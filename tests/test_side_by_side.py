@@ -131,10 +131,21 @@ def test_a_card_that_was_not_timed_or_measured_is_left_out():
     whole = stand_in("dcgan_flowers64", 0.001, 10**6, kid_x1000=100.0)
     lacking = [
         stand_in("conv_vae_flowers64", None, 10**6, kid_x1000=1.0), stand_in("mlp_gan_fashion28", 0.1, 10**6, psnr=30.0),
-        stand_in("draw_lines", 0.1, None, kid_x1000=1.0),
     ]
     assert len(dots(plot.panels([whole, *lacking]))) == 1
     assert "bench --store" in plot.panels(lacking) and not len(dots(plot.panels(lacking)))
+
+
+def test_decibels_count_in_equal_steps_and_a_rule_is_a_small_dot():
+    cards = [
+        stand_in("nearest", 0.001, None, psnr=26.0, lpips=0.3), stand_in("bicubic", 0.002, None, psnr=28.0, lpips=0.2),
+        stand_in("espcn_x4", 0.004, 4_000_000, psnr=30.0),
+    ]
+    x, y, side = dots(plot.panels(cards, ("psnr",))).T
+    assert y[1] - y[0] == pytest.approx(y[2] - y[1], abs=0.2) and y[1] > y[0] and 0 < y.min() and y.max() < 100
+    assert side.tolist() == [plot.SMALL, plot.SMALL, 2 * plot.DOT]
+    html = plot.panels(cards, ("psnr",), ("lpips",), across="plot_across_upscale")
+    assert html.count("<figcaption>") == 2 and len(dots(html)) == 5
 
 
 @pytest.mark.parametrize(("second", "measure", "shown"), [

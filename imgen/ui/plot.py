@@ -45,7 +45,8 @@ def both_of(words: Callable[..., str], *facts: object) -> str:
 def panels(cards: Iterable[Card], *groups: tuple[str, ...], across: str = "plot_across") -> str:
     """A panel per data set and group of measures: figures mean nothing across two.
 
-    Cards that lack a figure or a time are left out.  groups: of measures, of which the one is drawn that most cards have; across: the words under it.
+    Cards that lack a figure or a time are left out.  groups: of measures, of which the one is drawn that most cards have;
+    across: the words under it.
     """
     scored = defaultdict(list)
     for card in cards:
