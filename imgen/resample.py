@@ -63,8 +63,12 @@ def enlarged(x: Tensor, kernel: str, scale: int) -> Tensor:
     with torch.autocast(x.device.type, enabled=False):
         y = F.conv2d(x.reshape(n * c, 1, height, width), bank, padding=taps // 2)
     y = F.pixel_shuffle(y, scale).reshape(n, c, height * scale, width * scale)
-    rows, columns = (inside(weights, side) for side in (height, width))
-    return y / (rows[:, None] * columns)
+    edge = reach(kernel) * scale  # where some neighbours are missing, the others weigh more; elsewhere weights sum to 1
+    for line, side in ((y, height), (y.mT, width)):
+        share = inside(weights, side)[:, None]
+        line[..., :edge, :] /= share[:edge]
+        line[..., max(edge, side * scale - edge) :, :] /= share[max(edge, side * scale - edge) :]
+    return y
 
 
 def inside(weights: Tensor, side: int) -> Tensor:

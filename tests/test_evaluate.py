@@ -8,13 +8,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageFilter
 from scipy.stats import spearmanr
+from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
-from imgen import cards, evaluate, hub, likeness
+from imgen import cards, drawings, evaluate, hub, likeness, metrics
 from imgen.catalog import CARDS, find_card
 from imgen.controls import UserError
+from imgen.image import Picture
 from imgen.losses import bernoulli, gaussian
 from imgen.models.eye import Eye
 from imgen.training.runs import RUNS
@@ -232,3 +234,58 @@ def test_every_trained_generator_is_measured_and_copies_nothing(card):
     (scores,) = [found for found in card.facts["scores"].values() if isinstance(found, dict)]
     assert scores.keys() >= MEASURES and scores["copy_ratio"] > 0.5
     assert 0 < scores["precision"] <= 1 and 0 <= scores["recall"] <= 1 and scores["frechet"] > scores["floor_frechet"]
+
+
+# -- upscalers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hr(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for n in range(2):
+        Image.fromarray(drawings.city(96, n).pixels).save(folder / f"{n}.png")
+    return folder
+
+
+def test_an_upscaler_is_measured_on_pictures_made_small(hr):
+    """PSNR by scikit-image of MATLAB's luminance, the border of the scale cut off."""
+    [(name, scores)] = evaluate.evaluate(find_card("bicubic"), hr).items()
+    wanted = []
+    for path in sorted(hr.iterdir()):
+        truth = Image.open(path).convert("RGB")
+        small = np.asarray(truth.resize((24, 24), Image.Resampling.BICUBIC))
+        made = find_card("bicubic")(Picture(small), scale=4).pictures[0].pixels
+        y, true = ((np.asarray(x, float) @ (65.481, 128.553, 24.966) / 255 + 16)[4:-4, 4:-4] for x in (made, truth))
+        wanted.append(peak_signal_noise_ratio(true, y, data_range=255))
+    assert name == "pictures" and scores["psnr"] == pytest.approx(np.mean(wanted), abs=0.001)
+    assert scores["count"] == 2 and scores["scale"] == 4 and scores["eye_distance"] > 0
+
+
+def test_pictures_as_from_a_phone_are_harder_and_the_same_every_time(hr):
+    clean = evaluate.evaluate(find_card("bicubic"), hr)["pictures"]
+    [(name, scores)], [(_, again)] = (evaluate.evaluate(find_card("bicubic"), hr, phone=True).items() for _ in range(2))
+    assert name == "pictures_phone" and scores == again
+    assert scores["psnr"] < clean["psnr"] and scores["eye_distance"] > clean["eye_distance"]
+
+
+def test_equal_pictures_are_at_no_distance_and_blur_is_at_some():
+    picture = drawings.city(96, 1)
+    blurred = Picture(np.asarray(Image.fromarray(picture.pixels).filter(ImageFilter.GaussianBlur(2))))
+    same, other = (evaluate.resemblance(p, picture, 4) for p in (picture, blurred))
+    assert same["psnr"] == math.inf and same["ssim"] == pytest.approx(1) and same["eye_distance"] == 0
+    assert other["eye_distance"] > 0.05
+
+
+def test_a_perceptual_distance_is_the_papers_formula():
+    """Zhang et al. 2018, equation 1, pixel by pixel in float64."""
+    torch.manual_seed(0)
+    x, y = ([torch.randn(1, c, 3, 4).double() for c in (5, 2)] for _ in range(2))
+    worth = [torch.rand(c).double() for c in (5, 2)]
+    total = 0.0
+    for f, g, w in zip(x, y, worth, strict=True):
+        for i in range(3):
+            for j in range(4):
+                a, b = f[0, :, i, j] / f[0, :, i, j].norm(), g[0, :, i, j] / g[0, :, i, j].norm()
+                total += (w * (a - b) ** 2).sum().item() / 12
+    assert metrics.perceptual_distance(x, y, worth).item() == pytest.approx(total)
