@@ -165,19 +165,44 @@ def words() -> Picture:
     return sheet(rows, beside=list(wishes))
 
 
-def espcn() -> Picture:
-    """A drawing shrunk to a quarter and enlarged again, beside the drawing."""
+def restored(*names: str) -> Picture:
+    """A drawing shrunk to a quarter and enlarged again by each of the cards, beside the drawing."""
     truth = drawings.city(384, 3)
     small = resized(truth, 96, Image.Resampling.BICUBIC)
-    shown = [trained(name)(small).pictures[0] for name in ("nearest", "bicubic", "espcn_x4")]
+    shown = [trained(name)(small).pictures[0] for name in names]
     details = [enlarged(cropped(picture, 112, 140, 136), 2) for picture in (*shown, truth)]
-    return sheet([details], above=["nearest", "bicubic", "ESPCN", "original"])
+    words = [text(f"title_{name}", "en").removesuffix(" ×4") for name in names]
+    return sheet([details], above=[*words, "original"])
+
+
+def clean_and_phone() -> Picture:
+    """What two trainings of one network make of a clean small picture, above, and of one as from a phone."""
+    from imgen.training.degrade import as_from_a_phone
+
+    truth = drawings.still_life(512)
+    clean = resized(truth, 128, Image.Resampling.BICUBIC)
+    phone = Picture(as_from_a_phone(truth.pixels, 4, np.random.default_rng(3), clean=0.0))
+    rows = []
+    for small in (clean, phone):
+        shown = [trained(name)(small).pictures[0] for name in ("nearest", "light_x4", "light_real_x4")]
+        rows.append([enlarged(cropped(picture, 150, 150, 140), 2) for picture in (*shown, truth)])
+    return sheet(rows, above=["given", "light", "light for phones", "original"], beside=["clean", "phone"])
+
+
+def guesses(each: int = 5) -> Picture:
+    """Drawn clothes, the sixteen pixels left of each, and guesses at what they were."""
+    card, rows = trained("tiny_gan_x7"), []
+    for cloth in trained("dcgan_fashion28")(count=10, seed=7).pictures[::3]:
+        pixels = np.asarray(Image.fromarray(cloth.pixels[..., 0]).resize((4, 4), Image.Resampling.BOX))[..., None]
+        made = [card(cloth, seed=seed).pictures[0] for seed in range(1, each + 1)]
+        rows.append([enlarged(cloth, 4), enlarged(Picture(pixels), 28), *(enlarged(guess, 4) for guess in made)])
+    return sheet(rows, above=["original", "given", *(f"guess {n}" for n in range(1, each + 1))])
 
 
 def interpolation() -> Picture:
     """Each kernel on a detail, and below what it makes of an edge from dark to bright."""
-    kernels = ("nearest", "bilinear", "bicubic", "lanczos")
-    small = cropped(resized(drawings.chart(512), 128, Image.Resampling.BICUBIC), 0, 4, 34)
+    kernels = ("nearest", "bilinear", "gaussian", "bicubic", "lanczos")
+    small = cropped(resized(drawings.chart(512), 128, Image.Resampling.BICUBIC), 0, 4, 29)
     edge = np.full((8, 12, 1), 64, np.uint8)
     edge[:, 6:] = 191
     details = [enlarged(trained(name)(small, scale=4).pictures[0], 2) for name in kernels]
@@ -245,7 +270,12 @@ LESSONS: dict[str, Callable[[], Picture]] = {
     "vae": partial(classes, "mlp_vae_fashion28"), "resgan": partial(classes, "resgan_flowers64", count=9, times=1),
     "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),
     "autoencoder": partial(classes, "conv_ae_fashion28"),
-    "words": words, "drawn": drawn, "espcn": espcn, "interpolation": interpolation, "realesrgan": realesrgan,
+    "words": words, "drawn": drawn, "espcn": partial(restored, "nearest", "bicubic", "espcn_x4"),
+    "srcnn": partial(restored, "nearest", "bicubic", "srcnn_x4"), "vdsr": partial(restored, "bicubic", "srcnn_x4", "vdsr_x4"),
+    "srdensenet": partial(restored, "bicubic", "vdsr_x4", "srdensenet_x4"),
+    "srgan": partial(restored, "bicubic", "srresnet_x4", "srgan_x4"),
+    "enhancenet": partial(restored, "bicubic", "enhancenet_x4", "enhancenet_pat_x4"),
+    "light": clean_and_phone, "tiny_gan": guesses, "interpolation": interpolation, "realesrgan": realesrgan,
     "transfer": transfer, "fastgan": fastgan,
 }
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from imgen.controls import Seed
-from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
+from imgen.image import Frame, Picture, to_pixels, to_tensor
 from imgen.pipelines.generate import noise
 
 if TYPE_CHECKING:
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 def guess(net: "nn.Module", picture: Picture, *, seed: Annotated[int, Seed()] = 10) -> Iterator[Frame]:
     """Shrink `picture` to the net's few pixels, all that it is told, and draw one of the pictures that shrink to the same."""
-    tiny = resized(picture.rgb(), net.side, net.side)
+    from torch.nn.functional import adaptive_avg_pool2d
+
     weight = next(net.parameters())
-    lr = to_tensor(tiny.pixels).to(weight.device).mean(1, keepdim=True)
+    grey = to_tensor(picture.rgb().pixels).mean(1, keepdim=True)
+    lr = adaptive_avg_pool2d(grey, net.side).to(weight.device)
     z = noise(seed, 1, net.latent).to(weight.device)
     x = net(z, lr)
     yield Frame(1, 1, [Picture(to_pixels(x[0]))])
