@@ -225,6 +225,58 @@ def test_a_result_goes_to_another_tab_without_loss(visit):
     other.locator(".status.done").wait_for()
 
 
+def test_crops_follow_the_pointer_and_any_pair_lies_under_the_slider(visit):
+    page = visit()
+    fold = tab(page, "upscale").locator(".crops-fold")
+    fold.locator("button.label-wrap").click()
+    fold.locator("button.compare").click()
+    fold.locator(".status.done").wait_for()
+    boxes = fold.locator(".crop[data-name]")
+    names = [box.get_attribute("data-name") for box in boxes.all()]
+    assert names[0] == "truth" and {"espcn_x4", "bicubic"} <= set(names)
+    size = boxes.nth(1).bounding_box()
+    boxes.nth(1).hover(position={"x": size["width"] / 4, "y": size["height"] / 2})
+    places = {box.evaluate("e => getComputedStyle(e).backgroundPosition") for box in boxes.all()}
+    assert len(places) == 1
+    assert [float(share.rstrip("%")) for share in places.pop().split()] == pytest.approx([25, 50], abs=1)
+    zoom = "e => parseFloat(getComputedStyle(e).backgroundSize)"
+    before = boxes.first.evaluate(zoom)
+    fold.locator("input[name=zoom]").fill("8")
+    assert boxes.last.evaluate(zoom) == 2 * before
+
+    picture = "e => getComputedStyle(e).getPropertyValue('--picture')"
+    for role, place in (("a", 2), ("b", 1)):
+        fold.locator(f".pick.{role}").nth(place).click()
+        assert fold.locator(f".layer.{role}").evaluate(picture) == boxes.nth(place).evaluate(picture)
+        assert fold.locator(f".pick.{role}[aria-pressed=true]").count() == 1
+    fold.locator("input[name=cut]").fill("0.25")
+    assert "25%" in fold.locator(".layer.b").evaluate("e => getComputedStyle(e).clipPath")
+    fold.locator("input[name=errors]").check()
+    shown = "e => getComputedStyle(e).backgroundImage"
+    assert f"{names[1]}-error" in boxes.nth(1).evaluate(shown) and "error" not in boxes.first.evaluate(shown)
+    status = boxes.nth(1).evaluate("async e => (await fetch(getComputedStyle(e).backgroundImage.slice(5, -2))).status")
+    assert status == 200
+
+
+def test_many_files_come_back_as_one_zip(visit, photo, tmp_path):
+    page = visit()
+    bench = tab(page, "upscale")
+    pick(bench, "nearest")
+    page.wait_for_timeout(400)
+    fold = bench.locator(".many")
+    fold.locator("button.label-wrap").click()
+    (tmp_path / "notes.png").write_text("no picture")
+    fold.locator("input[type=file]").set_input_files([photo, tmp_path / "notes.png"])
+    fold.locator("tr.file").nth(1).wait_for()
+    fold.locator("button.work").click()
+    fold.locator(".status.failed").wait_for()
+    assert "1 of 2" in fold.locator(".status").inner_text() and "notes.png" in fold.locator(".status").inner_text()
+    with page.expect_download() as download:
+        fold.get_by_role("link", name="Download the results").or_(fold.locator(".actions button, .actions a")).first.click()
+    with Image.open(download.value.path()) as large, Image.open(photo) as small:
+        assert large.width == 4 * small.width
+
+
 def test_stop_stops_within_a_second(visit):
     page = visit()
     bench = tab(page, "upscale")
@@ -378,7 +430,7 @@ def test_files_are_served_to_those_who_know_their_names(client, photo, address):
 
 
 @pytest.mark.parametrize(("wish", "words"), [
-    ({"card": "nearest", "scale": 9}, "放大倍数 的范围是 2 到 4"),
+    ({"card": "nearest", "scale": 9}, "放大倍数 的范围是 1 到 8"),
     ({"card": "nosuch"}, "nosuch"),
     ({"card": "dcgan_flowers64"}, "dcgan_flowers64"),  # of another task
 ])

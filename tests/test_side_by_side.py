@@ -142,7 +142,7 @@ def test_decibels_count_in_equal_steps_and_a_rule_is_a_small_dot():
         stand_in("espcn_x4", 0.004, 4_000_000, psnr=30.0),
     ]
     _, y, side = dots(plot.panels(cards, ("psnr",))).T
-    assert y[1] - y[0] == pytest.approx(y[2] - y[1], abs=0.2) and y[1] > y[0] and 0 < y.min() and y.max() < 100
+    assert y[1] - y[0] == pytest.approx(y[2] - y[1], abs=0.2) and y[1] > y[0] and y.min() > 0 and y.max() < 100
     assert side.tolist() == [plot.SMALL, plot.SMALL, 2 * plot.DOT]
     html = plot.panels(cards, ("psnr",), ("lpips",), across="plot_across_upscale")
     assert html.count("<figcaption>") == 2 and len(dots(html)) == 5
