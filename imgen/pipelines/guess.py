@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def guess(net: "nn.Module", picture: Picture, *, seed: Annotated[int, Seed()] = 10) -> Iterator[Frame]:
-    """Shrink `picture` to the net's few pixels, all that it is told, and draw one of the pictures that shrink to the same."""
+    """Shrink `picture` to the net's few pixels, all that it is told, and draw one of the pictures that shrink to the same.
+
+    -> the guess, and what the net was told.
+    """
     from torch.nn.functional import adaptive_avg_pool2d
 
     weight = next(net.parameters())
@@ -20,4 +23,4 @@ def guess(net: "nn.Module", picture: Picture, *, seed: Annotated[int, Seed()] = 
     lr = adaptive_avg_pool2d(grey, net.side).to(weight.device)
     z = noise(seed, 1, net.latent).to(weight.device)
     x = net(z, lr)
-    yield Frame(1, 1, [Picture(to_pixels(x[0]))])
+    yield Frame(1, 1, [Picture(to_pixels(x[0])), Picture(to_pixels(lr[0]))])

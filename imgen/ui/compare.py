@@ -32,7 +32,8 @@ def stylize_tab() -> Workbench:
 
 
 def before_and_after(now: Result) -> tuple[str | None, str]:
-    return now.before, now.shown[0]
+    """A second picture is what the net was told, where that is less than it was given."""
+    return now.shown[1] if len(now.shown) > 1 else now.before, now.shown[0]
 
 
 def _slider(value: tuple[str, str] | None) -> gr.ImageSlider:

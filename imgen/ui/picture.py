@@ -77,12 +77,17 @@ def bundle(paths: list[str], name: str) -> str:
     return str(whole)
 
 
-def view(picture: Picture, name: str, path: str | None = None) -> str:
-    """A PNG that a browser shows with ease: the picture itself, or of a huge one a smaller copy."""
-    factor = MAX_VIEW / max(picture.width, picture.height)
-    if factor >= 1:
+def view(picture: Picture, name: str, path: str | None = None, least: int = 0) -> str:
+    """A PNG that a browser shows with ease: the picture itself, or of a huge one a smaller copy.
+
+    One of fewer than `least` pixels a side is shown with its pixels as squares, which a browser would blur.
+    """
+    side = max(picture.width, picture.height)
+    if side < least:
+        return save(replace(picture, pixels=picture.pixels.repeat(least // side, 0).repeat(least // side, 1)), name)
+    if side <= MAX_VIEW:
         return path or save(picture, name)
-    pixels = picture.rgb().pixels
+    pixels, factor = picture.rgb().pixels, MAX_VIEW / side
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
     small = np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
     return save(replace(picture, pixels=small), name)

@@ -26,6 +26,7 @@ except ImportError:
 log = logging.getLogger("imgen")
 PAUSE = 0.1  # seconds between two updates of the status line
 LIVE = 0.5  # and between two pictures on the way
+SQUARES = 64  # pixels a side: before and after of fewer are shown with their pixels as squares
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def results(task: str, card_name: str, source: Path | None, values: Mapping[str,
         raise UserError("card_unknown", card=card_name[:40], cards=", ".join(one.name for one in CARDS if one.task == task))
     knobs = {name: value for name, value in values.items() if name in card.knobs}
     given = decode(source) if source and card.pictures else None
-    before, said, showed = None, 0.0, time.monotonic()
+    before, said, showed, least = None, 0.0, time.monotonic(), SQUARES if given else 0
     frames = card.run(*([given] if given else []), **knobs)
     try:
         for frame in frames:
@@ -63,10 +64,10 @@ def results(task: str, card_name: str, source: Path | None, values: Mapping[str,
             shown, files = [], []
             if last or live:
                 showed = now
-                before = before or (view(given, "before") if given else None)
+                before = before or (view(given, "before", least=least) if given else None)
                 names = [_name(card, knobs, n, len(frame.pictures)) for n in range(len(frame.pictures))]
                 files = [save(picture, name) for picture, name in zip(frame.pictures, names, strict=True)]
-                shown = [view(picture, name, path) for picture, name, path in zip(frame.pictures, names, files, strict=True)]
+                shown = [view(*one, least) for one in zip(frame.pictures, names, files, strict=True)]
             yield Result(card, frame, given, before, shown, files)
     finally:
         frames.close()
