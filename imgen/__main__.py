@@ -298,6 +298,7 @@ def evaluate(
     neighbours: Annotated[Path | None, typer.Option(help="a .png: samples, and the training picture nearest to each")] = None,
     inception: Annotated[bool, typer.Option(help="of a generator: Fréchet distance in the Hub's Inception v3 too")] = False,
     phone: Annotated[bool, typer.Option(help="of an upscaler: on small pictures that are blurred, noisy and JPEGs")] = False,
+    exact: Annotated[bool, typer.Option(help="of an upscaler: PSNR in float32, too")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
     store: Annotated[bool, typer.Option(help="keep the figures in weights/<card>.json")] = False,
 ) -> None:
@@ -310,6 +311,8 @@ def evaluate(
     scores = evaluation.evaluate(card, data, teachers, inception, phone)
     if peer:
         scores[data.stem] |= evaluation.peer(card, peer, data, teachers)
+    if exact and card.task == "upscale":
+        scores[data.stem] |= evaluation.exact_psnr(card, data)
     if neighbours:
         keep(neighbours, evaluation.neighbours(card, data))
     if store:

@@ -73,6 +73,22 @@ def upscaling(card: Card, folder: Path, teachers: Path | None = None, phone: boo
 DIGITS = {"psnr": 3, "ssim": 4, "eye_distance": 4, "lpips": 4}
 
 
+def exact_psnr(card: Card, folder: Path) -> Scores:
+    """PSNR (dB) of an upscaler that runs in float32: what its faster precision costs."""
+    import torch
+
+    from imgen.metrics import psnr
+    from imgen.training.data import files, rgb
+
+    net, scale, values = _net(card), int(card.knobs["scale"].default), []
+    for path in files(folder):
+        hr, lr = small(rgb(path), scale)
+        with torch.inference_mode():
+            *_, last = card.pipeline(net, Picture(lr), scale=scale)
+        values.append(psnr(to_tensor(last.pictures[0].pixels), to_tensor(hr), scale))
+    return {"exact_psnr": round(float(np.mean(values)), 3)}
+
+
 def small(hr: np.ndarray, scale: int, phone: int | None = None) -> tuple[np.ndarray, np.ndarray]:
     """HR (H, W, C) uint8 -> HR cut to a multiple of `scale`, and its LR; `phone` is the seed of what a phone does to it."""
     from imgen.training.degrade import as_from_a_phone, shrink

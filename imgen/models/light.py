@@ -2,7 +2,7 @@
 
 After SPAN, Wan et al. 2024, arXiv:2311.12770: a block multiplies what it passes on by a symmetric function of what it found.
 Unlike the paper: four blocks of 64 channels in place of six of 48 (better after as many steps, and faster where hardware
-multiplies in blocks of 32), plain convolutions in training too, and it adds detail to an interpolated picture.
+multiplies in blocks of 32), and it adds detail to an interpolated picture.
 """
 
 import torch

@@ -1,7 +1,8 @@
 """SRDenseNet: every layer sees what all layers before it found.  Tong et al. 2017, "Image super-resolution using dense skip
 connections".
 
-Half as many blocks and layers as in the paper, and sub-pixel convolution in place of two transposed ones.
+Unlike the paper: four blocks of six layers in place of eight of eight, and sub-pixel convolution in place of two transposed
+ones.
 """
 
 import torch

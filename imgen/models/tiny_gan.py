@@ -36,12 +36,16 @@ class Generator(nn.Module):
         return consistent(torch.sigmoid(x.float()), lr.float())
 
 
-def consistent(x: Tensor, lr: Tensor, rounds: int = 4) -> Tensor:
-    """The picture near x whose blocks have the means `lr`: shift each block, keep within [0, 1], and again."""
+def consistent(x: Tensor, lr: Tensor) -> Tensor:
+    """x (N, 1, H, W) in [0, 1] with blocks whose means are `lr` (N, 1, h, w): a block too dark is brightened by a share of
+    what each pixel lacks of white, one too bright dimmed by a factor, so that nothing leaves [0, 1].
+    """
     side = x.shape[2] // lr.shape[2]
-    for _ in range(rounds):
-        x = (x + F.interpolate(lr - F.avg_pool2d(x, side), scale_factor=side)).clamp(0, 1)
-    return x
+    mean = F.avg_pool2d(x, side)
+    dim = (lr / mean.clamp(min=1e-6)).clamp(max=1)
+    lift = ((lr - mean) / (1 - mean).clamp(min=1e-6)).clamp(min=0)
+    dim, lift = (F.interpolate(share, scale_factor=side) for share in (dim, lift))
+    return x * dim + (1 - x) * lift
 
 
 class Discriminator(nn.Module):

@@ -206,7 +206,8 @@ class Upscale:
         self.net = (expand(net) if expanded else net).to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.lr, self.hr, self.device, self.batch, self.rate = lr, hr, device, batch, rate
-        self.side, self.spoil = min(side, *lr.shape[2:]), spoil
+        self.margin, self.spoil = BLOCK if spoil else 0, spoil
+        self.side = min(side, *(limit - self.margin for limit in lr.shape[2:]))
         self.optimizer = adam(net, (0.9, 0.99))
         self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
 
@@ -223,11 +224,13 @@ class Upscale:
     def pair(self) -> tuple[Tensor, Tensor]:
         """A batch, cut out, turned and mirrored in one of eight ways, LR and HR alike."""
         chosen, scale = torch.randint(len(self.lr), (self.batch,)), self.hr.shape[3] // self.lr.shape[3]
-        top, left = (torch.randint(limit - self.side + 1, ()).item() for limit in self.lr.shape[2:])
+        wide = self.side + self.margin
+        top, left = (torch.randint(limit - wide + 1, ()).item() for limit in self.lr.shape[2:])
         turns, mirrored = torch.randint(4, ()).item(), torch.rand(()) < 0.5
-        lr, hr = (cut_out(store[chosen], top * s, left * s, self.side * s) for store, s in ((self.lr, 1), (self.hr, scale)))
+        lr, hr = (cut_out(store[chosen], top * s, left * s, wide * s) for store, s in ((self.lr, 1), (self.hr, scale)))
         if self.spoil:
-            lr = self.spoil(hr, scale)
+            top, left = torch.randint(self.margin + 1, (2,)).tolist()  # or JPEG's blocks would begin at every crop's corner
+            lr, hr = (cut_out(x, top * s, left * s, self.side * s) for x, s in ((self.spoil(hr, scale), 1), (hr, scale)))
         out = []
         for x in (lr, hr):
             x = torch.rot90(x, turns, (2, 3))
@@ -240,6 +243,9 @@ class Upscale:
 
     def sample(self) -> None:
         """A step's difference is too small to see."""
+
+
+BLOCK = 8  # pixels a side of what JPEG compresses at once
 
 
 def cut_out(x: Tensor, top: int, left: int, side: int) -> Tensor:
@@ -302,8 +308,12 @@ class Sharpen(Upscale):
                 wanted = self.features(hr.repeat(1, *colour))
             seen = self.features(sr.repeat(1, *colour))
         near = [(seen[name].float() - true.float()).abs().mean() / true.float().abs().mean() for name, true in wanted.items()]
-        alike = [texture_loss(seen[name], true, TEXTURE_SIDE >> n) for n, (name, true) in enumerate(wanted.items())]
-        return {"features": torch.stack(near).mean(), "textures": torch.stack(alike[:3]).mean()}
+        found = {"features": torch.stack(near).mean()}
+        if self.shares["textures"]:
+            fine = list(wanted.items())[:3]
+            alike = [texture_loss(seen[name], true, TEXTURE_SIDE >> n) for n, (name, true) in enumerate(fine)]
+            found["textures"] = torch.stack(alike).mean()
+        return found
 
 
 TEXTURE_SIDE = 16  # pixels: a texture is compared within a patch of this size, as in EnhanceNet
