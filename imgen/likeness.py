@@ -145,8 +145,8 @@ def likeness(fake: "Tensor", folder: Path) -> Scores:
 def closeness(folder: Path, teachers: Path | None) -> dict[str, Scores]:
     """How well the eye stands for SqueezeNet, on pictures that it never saw.
 
-    correlation: of each feature over the pictures of one kind, the mean of all features; rank_correlation: Spearman's, of the
-    kernel distances in the two networks' features, over the generators that were measured in both.
+    correlation: of each feature over the pictures of one kind, the mean of all features; rank_correlation: Spearman's, over the
+    models that were measured in both networks' features: of generators' kernel distances, of upscalers' perceptual distances.
     folder: as for its training, with eval/Kodak24/ besides.
     """
     import torch
@@ -164,7 +164,10 @@ def closeness(folder: Path, teachers: Path | None) -> dict[str, Scores]:
     seen = {kind: (look(pictures), pooled(net, pictures)) for kind, pictures in unseen.items()}
     seen["together"] = tuple(torch.cat(features) for features in zip(*seen.values(), strict=True))
     scores = {kind: {"correlation": round(correlation(*pair), 3), "pictures": len(pair[0])} for kind, pair in seen.items()}
-    return scores | {"generators": ranking([scores for card in CARDS for scores in card.facts.get("scores", {}).values()])}
+    measured = [scores for card in CARDS for scores in card.facts.get("scores", {}).values()]
+    return scores | {
+        "generators": ranking(measured, "kid_x1000", "eye_kid_x1000"), "upscalers": ranking(measured, "lpips", "eye_distance"),
+    }
 
 
 def correlation(x: "Tensor", y: "Tensor") -> float:
@@ -174,11 +177,10 @@ def correlation(x: "Tensor", y: "Tensor") -> float:
     return ((x * y).sum(0)[spread > 0] / spread[spread > 0]).mean().item()
 
 
-def ranking(scores: list[object]) -> Scores:
-    """Spearman's correlation of the two kernel distances, over all scores that have both."""
+def ranking(scores: list[object], *names: str) -> Scores:
+    """Spearman's correlation of two measures, over all scores that have both."""
     import torch
 
-    names = ("kid_x1000", "eye_kid_x1000")
     both = [[one[name] for name in names] for one in scores if isinstance(one, dict) and one.keys() >= set(names)]
     places = torch.tensor(both).double().argsort(0).argsort(0).double()
     return {"rank_correlation": round(correlation(places[:, :1], places[:, 1:]), 3), "cards": len(both)}

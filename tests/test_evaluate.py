@@ -182,7 +182,7 @@ def test_what_is_not_measured_anew_stays(tmp_path, monkeypatch):
 def test_ranks_agree_with_scipy():
     ours, theirs = [3.0, 9.0, 4.0, 1.5, 1.0], [20.0, 70.0, 5.0, 40.0, 30.0]
     scores = [{"kid_x1000": a, "eye_kid_x1000": b} for a, b in zip(theirs, ours, strict=True)]
-    found = likeness.ranking([*scores, 72.0, {"kid_x1000": 3.0}])
+    found = likeness.ranking([*scores, 72.0, {"kid_x1000": 3.0}], "kid_x1000", "eye_kid_x1000")
     assert found == {"rank_correlation": pytest.approx(spearmanr(ours, theirs).statistic, abs=1e-3), "cards": 5}
 
 
