@@ -1,4 +1,4 @@
-"""The terminal face: make (list, run, film, combine, find, steer), learn (train, judge, directions), tell (evaluate, bench …)."""
+"""The terminal face: make (list, run, film, combine, find, steer, upscale), learn (train, judge …), tell (evaluate, bench …)."""
 
 import inspect
 import json
@@ -232,6 +232,21 @@ def directions(names: Annotated[list[str] | None, typer.Argument(help="generator
         follow(card.prepare())
         store(card, {}, directions=[[round(value, 4) for value in way] for way in principal(load(card)).tolist()])
         print(card.name)
+
+
+@app.command()
+def worth(
+    data: Annotated[Path, typer.Option(help="a folder of photographs")],
+    teachers: Annotated[Path, typer.Option(help="a folder with squeezenet1_1.safetensors and lpips/squeeze.pth")],
+) -> None:
+    """Fit the eye's perceptual distance to LPIPS, and store it in weights/eye_squeezenet.json."""
+    from imgen.evaluate import EYE, store
+    from imgen.worth import worth as fit
+
+    if not data.exists():
+        raise UserError("data_missing", name=data.name)
+    store(EYE, {}, worth=fit(data, teachers))
+    print(EYE.name)
 
 
 @app.command()

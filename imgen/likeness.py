@@ -58,15 +58,18 @@ def look(pictures: "Tensor") -> "Tensor":
 
 
 def eye_distance(x: "Tensor", truth: "Tensor") -> float:
-    """How differently the eye sees two pictures (1, 3, H, W) in [0, 1]: 0 for equal ones.  Its layers count alike."""
+    """How differently the eye sees two pictures (1, 3, H, W) in [0, 1]: 0 for equal ones; its channels weigh so that it comes
+    near to LPIPS.
+    """
     import torch
 
     from imgen.metrics import perceptual_distance
 
     eye = load(EYE)
     here = eye.mean.device
+    weights = [torch.tensor(worth, device=here) for worth in EYE.facts["worth"]]
     with torch.inference_mode():
-        return perceptual_distance(*(eye.stages(picture.to(here).float()) for picture in (x, truth))).item()
+        return perceptual_distance(*(eye.stages(picture.to(here).float()) for picture in (x, truth)), weights).item()
 
 
 @cache

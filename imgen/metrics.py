@@ -48,20 +48,15 @@ def ssim(x: Tensor, truth: Tensor, border: int = 0) -> float:
     return index.mean().item()
 
 
-def perceptual_distance(x: list[Tensor], truth: list[Tensor], weights: list[Tensor] | None = None) -> Tensor:
+def perceptual_distance(x: list[Tensor], truth: list[Tensor], weights: list[Tensor]) -> Tensor:
     """How differently a feature network sees two pictures, (N,): the squared distance of its features at each place, each place's
     features of length 1; mean over places, sum over layers.
 
-    Source: LPIPS, Zhang et al. 2018, arXiv:1801.03924.  x, truth: features (N, C, h, w) of each layer; weights: what people find
-    each channel worth, (C,) each; without them the channels count alike and the layers are averaged.
+    Source: LPIPS, Zhang et al. 2018, arXiv:1801.03924.  x, truth: features (N, C, h, w) of each layer; weights: what a
+    difference of each channel is worth, (C,) each.
     """
-    distances = []
-    for n, (one, other) in enumerate(zip(x, truth, strict=True)):
-        apart = (unit(one) - unit(other)).square()
-        apart = apart.sum(1) if weights is None else torch.einsum("nchw,c->nhw", apart, weights[n])
-        distances.append(apart.mean((1, 2)))
-    together = torch.stack(distances)
-    return together.mean(0) if weights is None else together.sum(0)
+    apart = [(unit(one) - unit(other)).square() for one, other in zip(x, truth, strict=True)]
+    return sum(torch.einsum("nchw,c->nhw", d, worth).mean((1, 2)) for d, worth in zip(apart, weights, strict=True))
 
 
 def unit(features: Tensor) -> Tensor:

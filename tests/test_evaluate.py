@@ -179,6 +179,15 @@ def test_what_is_not_measured_anew_stays(tmp_path, monkeypatch):
     assert scores == {"trees": {"usual": 3, "ours": 1}, "sample": 2, "leaves": {"ours": 4}}
 
 
+def test_the_eyes_distance_comes_near_to_lpips():
+    """The stored weights, on what was measured in both: figures of one size, and in nearly one order."""
+    measured = [scores for card in CARDS for scores in card.facts.get("scores", {}).values() if isinstance(scores, dict)]
+    pairs = [(one["lpips"], one["eye_distance"]) for one in measured if "lpips" in one]
+    theirs, ours = zip(*pairs, strict=True)
+    assert len(pairs) > 10 and spearmanr(theirs, ours).statistic > 0.8
+    assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.3)
+
+
 def test_ranks_agree_with_scipy():
     ours, theirs = [3.0, 9.0, 4.0, 1.5, 1.0], [20.0, 70.0, 5.0, 40.0, 30.0]
     scores = [{"kid_x1000": a, "eye_kid_x1000": b} for a, b in zip(theirs, ours, strict=True)]

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"app"}, {"ui", "__main__"}, {"readme", "exhibits"}, {"batch", "checkpoint"},
-    {"evaluate"}, {"likeness"}, {"bench"}, {"training"}, {"catalog"},
+    {"evaluate", "worth"}, {"likeness"}, {"bench"}, {"training"}, {"catalog"},
     {"cards"}, {"models", "pipelines"}, {"handwriting"}, {"procedural"}, {"solids"},
     {"hub", "resample", "sheet", "drawings", "curves", "tiles", "losses", "metrics"},
     {"image"}, {"device", "controls", "texts"}, {"imgen"},

@@ -186,7 +186,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "no_checkpoint": ("There is no finished training of {run} here: its checkpoint and its weights are needed. Please train it first.", "这里没有 {run} 已完成的训练：需要它的检查点和权重。请先训练它。"),
     # upscalers compared
     "crops": ("Compare upscalers", "比较各种放大方法"),
-    "crops_hint": ("The same detail of every result: move the pointer over any picture, or tap it. A and B put two of them under the slider.", "同时看每个结果的同一处细节：把指针移到任意一张图上，或点一下。按 A 和 B 可以把其中两张放到滑块下对比。"),
+    "crops_hint": ("The same detail of every result: move the pointer over any picture, or tap it. A and B put two of them under the slider. The perceptual distance is measured in the features of our own small network, fitted to LPIPS: the smaller, the more alike to the eye.", "同时看每个结果的同一处细节：把指针移到任意一张图上，或点一下。按 A 和 B 可以把其中两张放到滑块下对比。感知距离用我们自己的小网络的特征计算，并按 LPIPS 拟合：越小，看起来越像。"),
     "upscalers": ("Which upscalers", "选哪些放大方法"),
     "compare_upscalers": ("Enlarge four times with each of them", "用每种方法放大四倍"),
     "upscalers_needed": ("Please choose at least one upscaler to compare.", "请至少选择一种要比较的放大方法。"),
@@ -199,7 +199,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "crops_truth": ("The truth", "原图"),
     "crops_zoom": ("Zoom", "放大查看"),
     "crops_errors": ("show the errors (black: none)", "显示误差（黑色：没有误差）"),
-    "eye_near": ("distance {distance}", "感知距离 {distance}"),
+    "eye_near": ("perceptual distance {distance}", "感知距离 {distance}"),
     "plot_across_upscale": ("milliseconds for 256 × 256 → 1024 × 1024 pixels", "256 × 256 → 1024 × 1024 像素所需毫秒数"),
     "plot_across_upscale_hint": ("Each dot is a way to enlarge four times: the further left, the faster; the larger the dot, the larger its file. PSNR: the higher, the nearer to the true pixels. LPIPS: the lower, the more alike to human eyes. “As from a phone” means small pictures with blur, noise and JPEG.", "每个点是一种放大四倍的方法：越靠左越快，点越大文件越大。PSNR 越高，像素越接近原图；LPIPS 越低，人眼看来越像。“模拟手机拍摄”指带有模糊、噪点和 JPEG 压缩的小图。"),
     # many files
@@ -386,7 +386,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "score_psnr": ("PSNR dB", "PSNR dB"),
     "score_ssim": ("SSIM", "SSIM"),
     "score_lpips": ("LPIPS", "LPIPS"),
-    "score_eye_distance": ("distance in our eye's features", "自带“眼睛”特征中的距离"),
+    "score_eye_distance": ("perceptual distance in our eye's features, fitted to LPIPS", "自带“眼睛”特征中的感知距离（按 LPIPS 拟合）"),
     "score_given_psnr": ("PSNR dB of the given pixels", "所给像素的 PSNR（dB）"),
     "score_kid_x1000": ("KID ×1000", "KID ×1000"),
     "score_floor_kid_x1000": ("floor", "下限"),
