@@ -285,6 +285,15 @@ def test_a_result_beyond_the_limit_is_refused_before_any_work():
     assert error.value.key == "result_too_large" and error.value.facts == {"width": 24000, "height": 24000, "limit": 268}
 
 
+@pytest.mark.parametrize("make", [
+    lambda p: upscale(Repeat(3), p, width=999), lambda p: interpolate(Interpolation("nearest"), p, width=999),
+])
+def test_a_width_beyond_eight_times_is_refused(make):
+    with pytest.raises(UserError) as error:
+        next(make(Picture(pixels_of(20, 100, 3))))
+    assert error.value.key == "width_too_large" and error.value.facts["most"] == 800
+
+
 def test_closing_stops_the_work():
     net = Repeat(3)
     frames = enlarged(net, Picture(pixels_of(200, 64, 3)), tile=64)

@@ -14,7 +14,8 @@ from imgen.tiles import tiled
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Scale = Annotated[float, Slider(1.0, 8.0, 0.1, "×")]
+MOST = 8.0
+Scale = Annotated[float, Slider(1.0, MOST, 0.1, "×")]
 Width = Annotated[int, Slider(0, 16384, 1, "px", more=True)]  # 0: whatever the scale makes it
 Views = Annotated[int, Slider(1, 8, 1, more=True)]
 Tile = Annotated[int, Slider(64, 512, 64, "px", more=True)]
@@ -76,8 +77,10 @@ class _At:
 
 
 def _wanted(picture: Picture, scale: float, width: int) -> tuple[int, int]:
-    """Height and width of the result."""
+    """Height and width of the result.  Raises UserError width_too_large."""
     times = width / picture.width if width else scale
+    if times > MOST:
+        raise UserError("width_too_large", width=width, most=math.floor(MOST * picture.width))
     return max(1, round(picture.height * times)), width or round(picture.width * times)
 
 

@@ -163,6 +163,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "picture_without_place": ("This picture does not remember how it was made, so there is no way from it to others. Please use PNGs that a generator of imgen has made.", "这张图片没有记录自己是怎么生成的，无法从它走到别的图片。请使用 imgen 的生成器生成的 PNG。"),
     "picture_missing": ("There is no picture {name} here. Please choose one that is there.", "这里没有图片 {name}，请选择存在的图片。"),
     "result_too_large": ("The result would have {width} × {height} pixels: at most {limit} million fit. Please shrink or crop the picture first, or enlarge it less.", "结果将有 {width} × {height} 像素，最多只能处理 {limit} 百万像素。请先缩小或裁剪图片，或减小放大倍数。"),
+    "width_too_large": ("A width of {width} pixels is more than eight times that of the picture. Please choose {most} or less.", "目标宽度 {width} 像素超过了图片宽度的八倍，请选择不超过 {most} 的宽度。"),
     "out_of_memory": ("There is not enough memory for this picture, even in small tiles. Please shrink it, or choose a smaller model.", "内存不够，即使分成小块也放不下这张图片。请先缩小图片，或换一个更小的模型。"),
     # side by side
     "side_by_side": ("Side by side", "并排比较"),
