@@ -9,7 +9,7 @@ from imgen.cards import Card
 from imgen.controls import UserError, checked
 from imgen.image import SUFFIXES, Frame, Picture, animate, decode, encode, record_of
 
-OF_ONE_PICTURE = {"result_too_large", "width_too_large", "out_of_memory"}  # errors, and all that begin with "picture_": the next one may do better
+OF_ONE_PICTURE = {"result_too_large", "width_too_large", "out_of_memory"}  # and all that begin with "picture_": the next may do
 
 
 def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, object], *, resume: bool = True) -> Iterator[Frame]:

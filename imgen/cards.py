@@ -133,7 +133,7 @@ class Card:
         values = checked(knobs_of(pipeline, self.told), knobs)
         net = yield from self.prepare()
         if self.faithful:
-            net = _both(net, (yield from self.faithful.prepare()))
+            net = paired(net, (yield from self.faithful.prepare()))
         made = {"card": self.name, "knobs": values, **_how(net), "version": __version__}
         began, frame = time.perf_counter(), None
         frames = pipeline(net, *pictures, **values)
@@ -222,7 +222,8 @@ def unpickled(path: Path) -> "dict[str, Tensor]":
     return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
 
-def _both(sharp: "nn.Module", faithful: "nn.Module") -> "nn.ModuleDict":
+def paired(sharp: "nn.Module", faithful: "nn.Module") -> "nn.ModuleDict":
+    """What the pipeline of a card is given that has a faithful twin."""
     from torch import nn
 
     return nn.ModuleDict({"sharp": sharp, "faithful": faithful})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgen import drawings
-from imgen.cards import Card
+from imgen.cards import Card, paired
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.image import Picture, to_tensor
@@ -81,6 +81,7 @@ def exact_psnr(card: Card, folder: Path) -> Scores:
     from imgen.training.data import files, rgb
 
     net, scale, values = _net(card), int(card.knobs["scale"].default), []
+    net = paired(net, _net(card.faithful)) if card.faithful else net
     for path in files(folder):
         hr, lr = small(rgb(path), scale)
         with torch.inference_mode():

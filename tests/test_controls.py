@@ -40,6 +40,10 @@ def test_choices_are_filled_from_the_facts_of_the_card():
     assert KNOBS["label"].options == ("all", "rose", "tulip") and KNOBS["style"].options == ("wave", "scream")
 
 
+def test_a_slider_begins_where_the_card_says():
+    assert knobs_of(pipeline, {"count": 3})["count"].default == 3 and knobs_of(pipeline, {})["count"].default == 16
+
+
 def test_a_default_that_is_no_option_gives_way_to_the_first():
     assert KNOBS["style"].default == "wave" and KNOBS["label"].default == "all"
 

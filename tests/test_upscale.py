@@ -6,6 +6,8 @@ import torch
 from PIL import Image
 from torch import nn
 
+from imgen.cards import Card, Net
+from imgen.catalog import KEYS
 from imgen.controls import UserError
 from imgen.image import Picture
 from imgen.metrics import from_luma_and_colour, luma
@@ -219,6 +221,18 @@ def test_between_two_nets_lie_the_means_of_their_weights():
         mine.copy_((a + b) / 2)
     assert np.abs(at[0.5].astype(int) - result(upscale(middle, picture)).pixels).max() <= 1
     assert all(torch.equal(v, before[k]) for k, v in nets.state_dict().items())  # cached nets stay as they are
+
+
+def test_a_card_hands_its_pipeline_the_faithful_net_beside_the_sharp_one():
+    small = Net("srresnet:SRResNet", blocks=1, width=4)
+    faithful = Card("test_faithful", "upscale", small, upscale, KEYS, "MIT", lesson="")
+    sharp = Card("test_sharp", "upscale", small, upscale_between, KEYS, "MIT", lesson="", faithful=faithful)
+    picture = Picture(pixels_of(8, 8, 3))
+    plain, *mixed = (card(picture, **knobs) for card, knobs in (
+        (faithful, {}), (sharp, {"sharpness": 0}), (sharp, {"sharpness": 1}),
+    ))
+    assert mixed[0].pictures == plain.pictures and mixed[1].pictures != plain.pictures
+    assert mixed[1].facts["precision"] == plain.facts["precision"]
 
 
 def test_a_guess_shrinks_to_what_was_asked_and_another_seed_guesses_otherwise():

@@ -261,8 +261,11 @@ class Sharpen(Upscale):
 
     penalty_every = 8
 
-    def __init__(self, net, discriminator, features, lr, hr, *, weights, device, gamma=0.1, **settings):
-        """features: pictures -> {layer: (N, C, h, w)}, frozen; weights: of "pixels", "features", "textures", "adversarial"."""
+    def __init__(self, net, discriminator, features, lr, hr, *, weights, device, gamma=3e-5, **settings):
+        """features: pictures -> {layer: (N, C, h, w)}, frozen; weights: of "pixels", "features", "textures", "adversarial".
+
+        gamma is small, because the slope that it holds is that of all the places' logits together.
+        """
         super().__init__(net, lr, hr, device=device, **settings)
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
         self.features, self.shares, self.gamma = features.to(device, memory_format=torch.channels_last), weights, gamma

@@ -193,7 +193,7 @@ def sharper(network: Callable[[int], nn.Module], textures: float = 0.0) -> Make:
     """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt.  Begins with what regression has reached."""
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
-        shares = {"pixels": 1.0, "features": 0.1, "textures": textures, "adversarial": 0.005}
+        shares = {"pixels": 1.0, "features": 0.3, "textures": textures, "adversarial": 0.01}
         settings = {"side": 24, "rate": 2e-4, "weights": shares, "decay": 0.99}
         net = network(4)
         judge = PatchCritic(net.channels)
@@ -252,7 +252,7 @@ RUNS = {
     "espcn_x2": Run(photos(ESPCN, 2), 50000, 16, starts_from="espcn_x3"),
     "light_x4": Run(photos(Light, 4, side=36, expanded=True), 34000, 16),
     "light_x3": Run(photos(Light, 3, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
-    "light_x2": Run(photos(Light, 2, side=48, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
+    "light_x2": Run(photos(Light, 2, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "light_real_x4": Run(photos(Light, 4, side=36, spoil=phones, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "srcnn_x3": Run(photos(SRCNN, 3, side=24), 30000, 16),
     "srcnn_x4": Run(photos(SRCNN, 4, side=24), 15000, 16, starts_from="srcnn_x3"),
