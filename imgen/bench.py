@@ -90,7 +90,7 @@ print((peak() - before) / 1024 - 512 * 512 * 3 * 17 / 2**20)
 
 
 def memory(name: str) -> float:
-    """MiB at the peak, in a process of its own, beyond the program, the net and both pictures."""
+    """MiB at the peak, in a process of its own, beyond the program, the net and both pictures; on Linux."""
     command = [sys.executable, "-c", MEMORY.replace("CARD", name)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return round(max(0.0, float(done.stdout)), 1)

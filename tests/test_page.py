@@ -205,9 +205,10 @@ def test_a_lesson_sets_the_knobs_and_runs(visit):
     bench = tab(page, "upscale")
     before = shown(bench)
     bench.locator(".lesson > button").click()
-    bench.locator('.lesson a[href*="card=bicubic"]').click()
+    bench.locator('.lesson a[href*="card=light_x4&scale=3.5"]').click()
     new_result(page, bench, before)
-    assert bench.locator(".picker input[value=bicubic]").is_checked()
+    assert bench.locator(".picker input[value=light_x4]").is_checked()
+    assert float(bench.locator(".knob-scale input[type=number]").input_value()) == 3.5
 
 
 def test_a_result_goes_to_another_tab_without_loss(visit):
