@@ -165,6 +165,11 @@ def test_labels_keep_their_distance_and_their_order():
     assert all(label >= height for label, height in zip(placed, heights, strict=True))
 
 
+def test_labels_of_many_stay_on_the_panel():
+    placed = plot.spread([90.0, 91.0, 92.0, 99.0, 10.0], 9.0)
+    assert max(placed) <= 100 and np.diff(sorted(placed)).min() >= 9.0 - 1e-9 and placed[4] == 10
+
+
 def test_ticks_are_ones_twos_and_fives():
     assert plot.steps(0.04, 3) == pytest.approx([0.05, 0.1, 0.2, 0.5, 1, 2])
 

@@ -80,7 +80,7 @@ def panel(data: str, measure: str, dots: list[Dot], words: str) -> str:
         best, worst = span(max(one.value, LEAST_DISTANCE) for one in dots)
         ladder, height = steps(best, worst), lambda value: place(max(value, LEAST_DISTANCE), best, worst)
     up = [height(one.value) for one in dots]
-    marks = "".join(mark(*spot) for spot in zip(dots, across, up, spread(up, LEAST), strict=True))
+    marks = "".join(mark(*spot) for spot in zip(dots, across, up, spread(up, min(LEAST, 96 / len(up))), strict=True))
     ticks = "".join(f'<span class="tick x" style="left:{place(n, low, high):.1f}%">{n:g}</span>' for n in steps(low, high))
     ticks += "".join(f'<span class="tick y" style="bottom:{height(n):.1f}%">{n:g}</span>' for n in ladder)
     head = f"{both_of(data_name, data)} · {both(f'score_{measure}')}"
@@ -107,10 +107,14 @@ def mark(one: Dot, x: float, y: float, label_y: float) -> str:
 
 
 def spread(heights: list[float], least: float) -> list[float]:
-    """Where labels go, so that any two are `least` apart: in their order, pushed up as little as need be."""
-    placed, floor = [0.0] * len(heights), -math.inf
-    for n in sorted(range(len(heights)), key=heights.__getitem__):
+    """Where labels go, so that any two are `least` apart: in their order, pushed up as little as need be, but none above 100."""
+    placed, floor, order = [0.0] * len(heights), -math.inf, sorted(range(len(heights)), key=heights.__getitem__)
+    for n in order:
         placed[n] = floor = max(heights[n], floor + least)
+    ceiling = 100.0
+    for n in reversed(order):
+        placed[n] = min(placed[n], ceiling)
+        ceiling = placed[n] - least
     return placed
 
 
