@@ -327,7 +327,7 @@ def evaluate(
     if peer:
         scores[data.stem] |= evaluation.peer(card, peer, data, teachers)
     if exact and card.task == "upscale":
-        scores[data.stem] |= evaluation.exact_psnr(card, data)
+        scores[data.stem] = scores.get(data.stem, {}) | evaluation.exact_psnr(card, data)
     if neighbours:
         keep(neighbours, evaluation.neighbours(card, data))
     if store:

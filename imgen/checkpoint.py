@@ -20,7 +20,7 @@ FIELD = 32  # pixels of overlap between tiles: what a foreign network's results 
 def card_of(path: Path) -> Card:
     """The checkpoint as a card, which `run`s like any other, in float32.
 
-    Raises UserError extra_missing, picture_missing, weights_altered, checkpoint_unknown.
+    Raises UserError extra_missing, checkpoint_missing, checkpoint_refused, checkpoint_unknown, weights_altered.
     """
     try:
         from spandrel import MAIN_REGISTRY, ImageModelDescriptor, ModelLoader, UnsupportedModelError

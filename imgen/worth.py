@@ -28,7 +28,7 @@ def worth(photos: Path, teachers: Path) -> list[list[float]]:
     """A weight for each channel of each of the eye's stages, none below 0: least squares of their distances against LPIPS."""
     from scipy.optimize import nnls
 
-    rng, eye, distance = np.random.default_rng(0), load(EYE).float(), lpips(teachers)
+    rng, eye, distance = np.random.default_rng(0), load(EYE), lpips(teachers)
     crops = data.crops(photos, SIDE, PHOTOS).permute(0, 2, 3, 1).numpy()
     seen, wanted = [], []
     for number in range(PAIRS):

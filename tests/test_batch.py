@@ -14,7 +14,7 @@ from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.checkpoint import card_of
 from imgen.controls import UserError
-from imgen.image import decode, record_of, to_tensor
+from imgen.image import Frame, decode, record_of, to_tensor
 
 NEAREST = find_card("nearest")
 
@@ -88,6 +88,17 @@ def test_one_that_would_be_too_large_does_not_stop_the_others(tmp_path):
     Image.new("1", (7000, 7000)).save(paths[0])
     facts = told(batch(NEAREST, targets(paths, tmp_path / "out"), {"scale": 4}))
     assert facts[0]["error"].key == "result_too_large" and "error" not in facts[1]
+
+
+def test_a_download_tells_its_own_progress(tmp_path):
+    class Far(Card):
+        def run(self, *pictures, **knobs):
+            yield Frame(5, 67_000_000, stage="download")
+            yield from super().run(*pictures, **knobs)
+
+    card = Far("nearest", "upscale", NEAREST.net, NEAREST.pipeline, NEAREST.paper, "MIT", lesson="")
+    first, *_ = batch(card, targets(photos(tmp_path / "in", 1), tmp_path / "out"), {})
+    assert (first.done, first.total, first.stage) == (5, 67_000_000, "download")
 
 
 def test_a_record_of_nothing_is_empty(tmp_path):

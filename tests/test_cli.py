@@ -89,6 +89,14 @@ def test_a_folder_goes_on_after_a_bad_file(imgen, photo, tmp_path):
     assert {Path(line).name for line in out.splitlines()} == {"photo.png", "photo-2.png"}
 
 
+def test_an_upscaler_is_measured_as_from_a_phone_and_exactly_at_once(imgen, tmp_path):
+    (tmp_path / "city.png").write_bytes(encode(drawings.city(96, 1)))
+    code, out, _ = imgen("evaluate", "bicubic", "--data", tmp_path, "--phone", "--exact", "--json")
+    told = {row["data"]: row for row in map(json.loads, out.splitlines())}
+    assert code == 0 and set(told) == {tmp_path.stem, f"{tmp_path.stem}_phone"}
+    assert "psnr" in told[f"{tmp_path.stem}_phone"] and "exact_psnr" in told[tmp_path.stem]
+
+
 def test_pictures_of_a_generator_become_a_film_and_a_sum(imgen, tmp_path):
     assert imgen("run", "mlp_vae_fashion28", "--count", "3", "-o", tmp_path)[0] == 0
     stops = sorted(tmp_path.glob("*.png"))

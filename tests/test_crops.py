@@ -155,7 +155,7 @@ def test_after_a_stop_what_is_done_can_be_had_and_the_rest_follows(photo, tmp_pa
     while "1 of 2" not in next(running)[0]:
         pass
     running.close()
-    _, download, _ = stopped(None, files, "nearest")
+    _, download, _ = stopped(None, files, "nearest", {"scale": 3})
     assert decode(Path(download["value"])).width == 3 * 96
     done = []
     monkeypatch.setattr(many, "batch", lambda *a, **k: (done.append(f.facts) or f for f in batch(*a, **k)))
@@ -163,6 +163,24 @@ def test_after_a_stop_what_is_done_can_be_had_and_the_rest_follows(photo, tmp_pa
     assert [("kept" in facts) for facts in done if facts] == [True, False] and zipped(download) == ["another.png", "photo.png"]
 
 
+def test_after_a_stop_nothing_of_another_model_is_offered(photo):
+    *_, (_, whole, _) = enlarge_all(None, [str(photo)], "nearest", {"scale": 3})
+    assert decode(Path(whole["value"])).width == 3 * 96
+    for card, knobs in (("bicubic", {"scale": 3}), ("nearest", {"scale": 2})):
+        _, download, _ = stopped(None, [str(photo)], card, knobs)
+        assert download["value"] is None and download["visible"] is False
+
+
+def test_what_fails_for_all_ends_the_work_in_one_sentence(photo):
+    running = enlarge_all(asked_in("en"), [str(photo)], "nearest", {"scale": 99})
+    told = []
+    with pytest.raises(gr.Error, match="99"):
+        for now in running:
+            told.append(now)
+    status, _, stop = told[-1]
+    assert "failed" in status and "99" in status and stop["interactive"] is False
+
+
 def test_no_files_is_one_sentence():
     with pytest.raises(gr.Error, match=text("picture_first", "en")):
-        next(enlarge_all(asked_in("en"), None, "nearest", {}))
+        list(enlarge_all(asked_in("en"), None, "nearest", {}))

@@ -20,6 +20,7 @@ from imgen.ui.work import Trouble, gpu
 
 SCALE = 4  # of all of them, so that their results are of one size
 SIDE = 512  # pixels of the longer side at most: what is to be enlarged, or the truth
+LEAST = 32  # pixels a side of a truth: the window of SSIM, the cut border, and something to look at
 TRUTHS = ("none", "bicubic", "phone")  # how the picture is made small first, so that there is a truth to compare with
 AT_FIRST = ("bicubic", "espcn_x4", "light_x4", "light_real_x4", "srgan_x4")
 SEED = 7  # of what a "phone" does to the picture
@@ -134,9 +135,6 @@ def prepared(picture: Picture, truth: str) -> tuple[Picture, Picture | None]:
         raise UserError("truth_too_small", width=picture.width, height=picture.height, least=LEAST)
     hr, lr = small(picture.pixels, SCALE, SEED if truth == "phone" else None)
     return Picture(lr), Picture(hr)
-
-
-LEAST = 32  # pixels a side of a truth: the window of SSIM, the cut border, and something to look at
 
 
 def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None) -> str:

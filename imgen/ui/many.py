@@ -1,7 +1,7 @@
 """Many pictures through the chosen model: files in, one zip out; the same code as for a folder on the command line."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from html import escape
 from pathlib import Path
@@ -11,7 +11,7 @@ import gradio as gr
 from imgen.batch import batch, digest, targets
 from imgen.cards import Card
 from imgen.catalog import find_card
-from imgen.controls import UserError
+from imgen.controls import UserError, checked
 from imgen.ui import report
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
 from imgen.ui.language import both, t
@@ -41,32 +41,45 @@ class Many:
         def work(request: gr.Request, files: list[str] | None, card_name: str, *values) -> Iterator[tuple]:
             yield from enlarge_all(request, files, card_name, dict(zip(names, values, strict=True)))
 
-        running = self.run.click(work, [self.files, picker, *widgets.values()], outputs, **WORK, **PRIVATE)
-        self.stop.click(stopped, [self.files, picker], outputs, cancels=[running], **AT_ONCE)
+        def halt(request: gr.Request, files: list[str] | None, card_name: str, *values) -> tuple:
+            return stopped(request, files, card_name, dict(zip(names, values, strict=True)))
+
+        asked = [self.files, picker, *widgets.values()]
+        running = self.run.click(work, asked, outputs, **WORK, **PRIVATE)
+        self.stop.click(halt, asked, outputs, cancels=[running], **AT_ONCE)
 
 
-def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, values: dict[str, object]) -> Iterator[tuple]:
+def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, values: Mapping[str, object]) -> Iterator[tuple]:
     """The status line as it goes; at the end the zip, and what could not be read."""
-    with Trouble(request):
-        card, pairs = chosen(card_name, files)
-        yield report.status(both("status_load"), 0), gr.skip(), gr.update(interactive=True)
-        failed, kept = [], 0
-        with closing(batch(card, pairs, {name: value for name, value in values.items() if name in card.knobs})) as frames:
+    yield report.status(both("status_load"), 0), gr.skip(), gr.update(interactive=True)
+    trouble, failed, kept = Trouble(request), [], 0
+    try:
+        card, pairs, knobs = chosen(card_name, files, values)
+        with closing(batch(card, pairs, knobs)) as frames:
             for frame in frames:
                 kept += "kept" in frame.facts
                 if "error" in frame.facts:
-                    failed.append((frame.facts["file"].name, Trouble(request).sentence(frame.facts["error"])))
+                    failed.append((frame.facts["file"].name, trouble.sentence(frame.facts["error"])))
                 yield report.progress(frame), gr.skip(), gr.skip()
         yield said(len(pairs), failed, kept), offered(card, pairs), gr.update(interactive=False)
+    except Exception as error:
+        yield report.status(trouble.sentence(error), kind="failed"), gr.skip(), gr.update(interactive=False)
+        raise trouble.error(error) from None
 
 
-def chosen(card_name: str, files: list[str] | None) -> tuple[Card, list[tuple[Path, Path]]]:
-    """The card, and each file with where its result goes: a folder that is found again when the same files come again."""
+def chosen(
+    card_name: str, files: list[str] | None, values: Mapping[str, object]
+) -> tuple[Card, list[tuple[Path, Path]], dict[str, object]]:
+    """The card, each file with where its result goes, and the card's knobs.
+
+    The folder is found again when the same files come with the same wishes; another card's results lie in another.
+    """
     if not files:
         raise UserError("picture_first")
-    paths = [Path(file) for file in files]
-    known = hashlib.sha256("".join(digest(path) for path in paths).encode()).hexdigest()
-    return find_card(card_name), targets(paths, folder() / f"many-{known[:32]}")
+    card, paths = find_card(card_name), [Path(file) for file in files]
+    knobs = checked(card.knobs, {name: value for name, value in values.items() if name in card.knobs})
+    known = hashlib.sha256(repr((card.name, knobs, [digest(path) for path in paths])).encode()).hexdigest()
+    return card, targets(paths, folder() / f"many-{known[:32]}"), knobs
 
 
 def said(total: int, failed: list[tuple[str, str]], kept: int) -> str:
@@ -81,7 +94,7 @@ def offered(card: Card, pairs: list[tuple[Path, Path]]) -> dict:
     return gr.update(value=bundle(there, card.name) if there else None, visible=bool(there))
 
 
-def stopped(request: gr.Request, files: list[str] | None, card_name: str) -> tuple:
+def stopped(request: gr.Request, files: list[str] | None, card_name: str, values: Mapping[str, object]) -> tuple:
     with Trouble(request):
-        words = report.status(both("many_stopped"), kind="stopped")
-        return words, offered(*chosen(card_name, files)), gr.update(interactive=False)
+        card, pairs, _ = chosen(card_name, files, values)
+        return report.status(both("many_stopped"), kind="stopped"), offered(card, pairs), gr.update(interactive=False)

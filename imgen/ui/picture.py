@@ -18,6 +18,7 @@ from imgen.image import RECORD, Picture, decode, encode
 MAX_FILE = "64mb"
 BROWSERS_SHOW = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 MAX_VIEW = 4096  # pixels a side: a browser shows no more; the download is whole
+SQUARED = 512  # and about so many where each of few pixels is shown as a square
 KEEP_HOURS = 6
 
 
@@ -84,7 +85,8 @@ def view(picture: Picture, name: str, path: str | None = None, least: int = 0) -
     """
     side = max(picture.width, picture.height)
     if side < least:
-        return save(replace(picture, pixels=picture.pixels.repeat(least // side, 0).repeat(least // side, 1)), name)
+        times = SQUARED // side
+        return save(replace(picture, pixels=picture.pixels.repeat(times, 0).repeat(times, 1)), name)
     if side <= MAX_VIEW:
         return path or save(picture, name)
     pixels, factor = picture.rgb().pixels, MAX_VIEW / side
