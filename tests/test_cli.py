@@ -14,7 +14,7 @@ from PIL import Image
 from imgen import drawings
 from imgen.__main__ import main
 from imgen.catalog import CARDS, CATALOG
-from imgen.image import Picture, decode
+from imgen.image import Picture, decode, encode
 
 ROOT = Path(__file__).parent.parent
 
