@@ -16,7 +16,7 @@ def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, ob
     """Run `card` on each (file, target .png): Frames whose `done` counts files.
 
     At the end of each file facts tell "file", "target", and "error" (a UserError) or "kept" (it was there: made by the same card
-    and knobs from the same bytes).  A download tells its own progress.  Knobs are checked first, and what would fail for every
+    and knobs from the same bytes).  A download, and the steps of a single file, tell their own progress.  Knobs are checked first, and what would fail for every
     file is raised: UserError.
     """
     todo, values = list(pairs), checked(card.knobs, knobs)
@@ -28,7 +28,8 @@ def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, ob
                 told["kept"] = True
             else:
                 for frame in card.run(decode(path), **values):
-                    yield frame if frame.stage == "download" else Frame(number, len(todo), stage=frame.stage)
+                    of_its_own = frame.stage == "download" or len(todo) == 1
+                    yield Frame(*(frame.done, frame.total) if of_its_own else (number, len(todo)), stage=frame.stage)
                 picture = frame.pictures[0]
                 write(target, replace(picture, record={**picture.record, "source": source}))
         except UserError as error:

@@ -37,6 +37,14 @@ def test_every_file_is_enlarged_and_counted(tmp_path):
     assert [decode(tmp_path / "out" / f"{n}.png").width for n in range(3)] == [10, 12, 14]
 
 
+def test_a_single_picture_tells_its_own_progress(tmp_path):
+    """A large one takes minutes: its tiles are counted, not the one file."""
+    path = tmp_path / "large.png"
+    Image.new("RGB", (300, 130)).save(path)
+    frames = list(batch(NEAREST, targets([path], tmp_path / "out"), {"tile": 128}))
+    assert [(f.done, f.total) for f in frames if f.total > 1] == [(n, 6) for n in range(1, 6)]  # and then the result
+
+
 def test_a_bad_file_is_reported_and_the_rest_goes_on(tmp_path):
     paths = photos(tmp_path / "in")
     paths[1].write_text("no picture")

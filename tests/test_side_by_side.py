@@ -111,7 +111,7 @@ def test_a_large_picture_is_shown_smaller():
 
 def dots(html: str) -> np.ndarray:
     """(n, 3): from the left and the bottom in %, and the diameter in pixels."""
-    return np.array(re.findall(r'class="dot"[^>]*left:([\d.]+)%;bottom:([\d.]+)%;--side:(\d+)px', html), float)
+    return np.array(re.findall(r'class="dot[^>]*left:([\d.]+)%;bottom:([\d.]+)%;--side:(\d+)px', html), float)
 
 
 def test_a_dot_lies_where_time_and_quality_put_it():
@@ -168,6 +168,19 @@ def test_labels_keep_their_distance_and_their_order():
 def test_labels_of_many_stay_on_the_panel():
     placed = plot.spread([90.0, 91.0, 92.0, 99.0, 10.0], 9.0)
     assert max(placed) <= 100 and np.diff(sorted(placed)).min() >= 9.0 - 1e-9 and placed[4] == 10
+
+
+def test_a_dot_is_named_at_once_unless_another_is_as_fast_and_better():
+    cards = [
+        stand_in("nearest", 0.001, None, psnr=26.0), stand_in("bicubic", 0.001, None, psnr=28.0),
+        stand_in("lanczos", 0.003, None, psnr=27.0), stand_in("espcn_x4", 0.004, 10**6, psnr=30.0),
+    ]
+    html = plot.panels(cards, ("psnr",))
+    assert len(re.findall('class="dot', html)) == 4 and len(re.findall('class="dot best', html)) == 2
+    shown = [html.count(f'lang="en">{name}<') for name in ("Bicubic", "ESPCN ×4", "Lanczos", "Nearest")]
+    assert shown == [2, 2, 1, 1]  # on pointing, and beside
+    beside = re.findall(r'<span class="name"[^>]*><span[^>]*>([^<]+)', html)
+    assert beside == ["Bicubic", "ESPCN ×4"]
 
 
 def test_ticks_are_ones_twos_and_fives():

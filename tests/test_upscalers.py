@@ -1,5 +1,7 @@
 """The networks of super-resolution, and how they are trained."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +27,7 @@ from imgen.tiles import tiled
 from imgen.training import recipes
 from imgen.training.degrade import as_from_a_phone, jpeg, phones
 from imgen.training.expand import contracted, expand
+from imgen.training.muon import Muon
 from imgen.training.runs import borrow
 
 NETS = {
@@ -111,6 +114,35 @@ def test_expanded_convolutions_do_the_same_and_can_be_written_down_again():
     plain = Light(2, blocks=1, width=8)
     plain.load_state_dict(contracted(net), strict=True)
     torch.testing.assert_close(plain(x), before)
+
+
+def test_hidden_kernels_move_as_matrices_by_muon_and_the_rest_by_adam():
+    """Against PyTorch's own Muon, which takes matrices, and its Adam."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 32, 3), nn.Conv2d(32, 16, 1)).to(memory_format=torch.channels_last)
+    twin = copy.deepcopy(net)
+    matrices = [nn.Parameter(conv.weight.detach().clone().flatten(1)) for conv in twin[1:]]
+    rest = [twin[0].weight, *(conv.bias for conv in twin)]
+    ours = Muon(net)
+    theirs = [
+        torch.optim.Muon(matrices, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"), torch.optim.Adam(rest, betas=(0.9, 0.99)),
+    ]
+    for group in (group for optimizer in (ours, *theirs) for group in optimizer.param_groups):
+        group["lr"] = 0.01
+    for _ in range(3):
+        recipes.update(ours, net(torch.rand(2, 3, 8, 8)).square().mean())
+        for mine, other in zip(net.parameters(), twin.parameters(), strict=True):
+            other.grad = mine.grad
+        for matrix, conv in zip(matrices, net[1:], strict=True):
+            matrix.grad = conv.weight.grad.flatten(1)
+        for optimizer in theirs:
+            optimizer.step()
+    for matrix, conv, start in zip(matrices, net[1:], twin[1:], strict=True):
+        moved, wanted = ((end - start.weight).detach().flatten() for end in (conv.weight, matrix.view(conv.weight.shape)))
+        assert F.cosine_similarity(moved, wanted, dim=0) > 0.99  # their products are rounded to bfloat16 elsewhere
+        assert moved.norm() / wanted.norm() == pytest.approx(1, abs=0.01)
+    for mine, other in zip([net[0].weight, *(conv.bias for conv in net)], rest, strict=True):
+        torch.testing.assert_close(mine, other)
 
 
 @pytest.mark.parametrize("prepare", [lambda net: net, expand])

@@ -13,6 +13,7 @@ from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, relativistic,
 from imgen.metrics import luma
 from imgen.training.augment import augment
 from imgen.training.expand import contracted, expand
+from imgen.training.muon import Muon
 
 
 class Average(nn.Module):
@@ -197,18 +198,20 @@ class Upscale:
 
     squared_from = 0.7  # share of the run
 
-    def __init__(self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False):
+    def __init__(
+        self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False, muon=False
+    ):
         """lr (N, C, h, w), hr (N, C, sh, sw) uint8; a net with one channel is trained on luminance.
 
         side: LR pixels that a step sees of each; spoil: HR (N, C, sh, sw) uint8 -> another LR than `lr`, made anew each time;
-        expanded: see `expand`.
+        expanded: see `expand`; muon: see `Muon`, else Adam.
         """
         self.net = (expand(net) if expanded else net).to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.lr, self.hr, self.device, self.batch, self.rate = lr, hr, device, batch, rate
         self.margin, self.spoil = BLOCK if spoil else 0, spoil
         self.side = min(side, *(limit - self.margin for limit in lr.shape[2:]))
-        self.optimizer = adam(net, (0.9, 0.99))
+        self.optimizer = Muon(net) if muon else adam(net, (0.9, 0.99))
         self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
 
     def step(self, progress: float) -> dict[str, Tensor]:

@@ -77,7 +77,7 @@ class Crops:
     def __init__(self):
         with gr.Accordion(t("crops"), open=False, elem_classes="crops-fold"):
             gr.HTML(f"<p>{both('crops_hint')}</p>", elem_classes="hint")
-            choices = [(t(f"title_{card.name}"), card.name) for card in rivals()]
+            choices = report.choices(rivals())
             first = [card.name for card in rivals() if card.name in AT_FIRST]
             self.chosen = gr.CheckboxGroup(choices, value=first, label=t("upscalers"), elem_classes="knob", interactive=True)
             self.truth = gr.Radio(

@@ -80,7 +80,9 @@ def panel(data: str, measure: str, dots: list[Dot], words: str) -> str:
         best, worst = span(max(one.value, LEAST_DISTANCE) for one in dots)
         ladder, height = steps(best, worst), lambda value: place(max(value, LEAST_DISTANCE), best, worst)
     up = [height(one.value) for one in dots]
-    marks = "".join(mark(*spot) for spot in zip(dots, across, up, spread(up, min(LEAST, 96 / len(up))), strict=True))
+    named = front(dots, measure in RISING)
+    heights = dict(zip(named, spread([up[n] for n in named], min(LEAST, 96 / len(named))), strict=True))
+    marks = "".join(mark(one, across[n], up[n], heights.get(n)) for n, one in enumerate(dots))
     ticks = "".join(f'<span class="tick x" style="left:{place(n, low, high):.1f}%">{n:g}</span>' for n in steps(low, high))
     ticks += "".join(f'<span class="tick y" style="bottom:{height(n):.1f}%">{n:g}</span>' for n in ladder)
     head = f"{both_of(data_name, data)} · {both(f'score_{measure}')}"
@@ -97,13 +99,27 @@ def place(value: float, low: float, high: float) -> float:
     return 100 * math.log(value / low) / math.log(high / low)
 
 
-def mark(one: Dot, x: float, y: float, label_y: float) -> str:
+def front(dots: list[Dot], rising: bool) -> list[int]:
+    """Which are worth a name at once: nothing that is as fast is better (the Pareto front)."""
+    sign = -1 if rising else 1
+    fastest_first = sorted(range(len(dots)), key=lambda n: (dots[n].milliseconds, sign * dots[n].value))
+    found, best = [], math.inf
+    for n in fastest_first:
+        if sign * dots[n].value < best:
+            found, best = [*found, n], sign * dots[n].value
+    return found
+
+
+def mark(one: Dot, x: float, y: float, label_y: float | None) -> str:
+    """A dot that tells all of itself where one points or taps; with label_y its name stands beside it as well."""
     side = max(SMALL, DOT * math.sqrt(one.megabytes))
-    told = f"{one.milliseconds:.3g} ms · {one.value:g} · {one.megabytes:.1f} MB"
-    where = f"right:{100 - x:.1f}%" if x > 50 else f"left:{x:.1f}%"
-    at, beside = f"left:{x:.1f}%;bottom:{y:.1f}%;--side:{side:.0f}px", f"{where};bottom:{label_y:.1f}%;--side:{side:.0f}px"
-    name = both(f"title_{one.name}")
-    return f'<i class="dot" title="{told}" style="{at}"></i><span class="name" style="{beside}">{name}</span>'
+    name, kind = both(f"title_{one.name}"), "dot" if label_y is None else "dot best"
+    told = f"<b>{name} · {one.milliseconds:.3g} ms · {one.value:g} · {one.megabytes:.1f} MB</b>"
+    edge, inset = ("right", 100 - x) if x > 50 else ("left", x)
+    drawn = f'<i class="{kind} {edge}" tabindex="0" style="left:{x:.1f}%;bottom:{y:.1f}%;--side:{side:.0f}px">{told}</i>'
+    if label_y is None:
+        return drawn
+    return f'{drawn}<span class="name" style="{edge}:{inset:.1f}%;bottom:{label_y:.1f}%;--side:{side:.0f}px">{name}</span>'
 
 
 def spread(heights: list[float], least: float) -> list[float]:

@@ -1,16 +1,26 @@
 """What the page says about a model, about work under way and about a result: HTML in both languages."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import escape
 
 from imgen.cards import Card
 from imgen.image import Frame
 from imgen.readme import NONE, figures
 from imgen.texts import LANGUAGES
-from imgen.ui.language import both, spans
+from imgen.ui.language import both, spans, t
 
 MEGA = 1_000_000
+
+
+def choices(cards: Iterable[Card]) -> list[tuple[object, str]]:
+    """(title, name) of each; of the same network for another factor, right behind, the factor alone: "ESPCN ×4", "×3", "×2"."""
+    found, family = [], ""
+    for card in cards:
+        stem, _, factor = card.name.rpartition("_x")
+        found.append((f"×{factor}" if stem and stem == family else t(f"title_{card.name}"), card.name))
+        family = stem
+    return found
 
 
 def about(card: Card) -> str:

@@ -44,7 +44,7 @@ class SideBySide:
 
     def __init__(self):
         with gr.Accordion(t("side_by_side"), open=False, elem_classes="beside"):
-            choices = [(t(f"title_{card.name}"), card.name) for card in rivals()]
+            choices = report.choices(rivals())
             self.chosen = gr.CheckboxGroup(choices, value=at_first(), label=t("rivals"), elem_classes="knob", interactive=True)
             with gr.Row(elem_classes="go"):
                 self.run = gr.Button(t("compare_rivals"), variant="primary", elem_classes="compare", scale=3)

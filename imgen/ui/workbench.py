@@ -87,8 +87,9 @@ class Workbench:
         gr.HTML(strip(self.card, self.examples, self.opened), elem_classes="examples")
 
     def make_controls(self) -> None:
-        choices = [(t(f"title_{card.name}"), card.name) for card in self.cards]
-        self.picker = gr.Radio(choices, value=self.card.name, label=t("model"), elem_classes="picker", interactive=True)
+        self.picker = gr.Radio(
+            report.choices(self.cards), value=self.card.name, label=t("model"), elem_classes="picker", interactive=True
+        )
         self.about = gr.HTML(report.about(self.card), elem_classes="about")
         self.widgets: dict[str, gr.components.Component] = {}
         kinds = all_knobs(self.cards)
