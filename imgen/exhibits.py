@@ -131,7 +131,7 @@ def journey(seed: int = SEED, wide: int = 1334) -> Picture:
     card, photo = trained("transfer_paintings"), first_example("stylize")
     painted = [photo, *(card(photo, style=style).pictures[0] for style in card.knobs["style"].options[:4])]
     side = (wide + GAP) // len(painted) - GAP
-    cells = [resized(picture, side, Image.Resampling.LANCZOS) for picture in painted]
+    cells = [to_width(picture, side, Image.Resampling.LANCZOS) for picture in painted]
     return stacked([sheet([flowers, drawn_ones]), sheet([cells])])
 
 
@@ -168,7 +168,7 @@ def words() -> Picture:
 def restored(*names: str) -> Picture:
     """A drawing shrunk to a quarter and enlarged again by each of the cards, beside the drawing."""
     truth = drawings.city(384, 3)
-    small = resized(truth, 96, Image.Resampling.BICUBIC)
+    small = to_width(truth, 96, Image.Resampling.BICUBIC)
     shown = [trained(name)(small).pictures[0] for name in names]
     details = [enlarged(cropped(picture, 112, 140, 136), 2) for picture in (*shown, truth)]
     words = [text(f"title_{name}", "en").removesuffix(" ×4") for name in names]
@@ -180,7 +180,7 @@ def clean_and_phone() -> Picture:
     from imgen.training.degrade import as_from_a_phone
 
     truth = drawings.still_life(512)
-    clean = resized(truth, 128, Image.Resampling.BICUBIC)
+    clean = to_width(truth, 128, Image.Resampling.BICUBIC)
     phone = Picture(as_from_a_phone(truth.pixels, 4, np.random.default_rng(3), clean=0.0))
     rows = []
     for small in (clean, phone):
@@ -192,7 +192,7 @@ def clean_and_phone() -> Picture:
 def interpolation() -> Picture:
     """Each kernel on a detail, and below what it makes of an edge from dark to bright."""
     kernels = ("nearest", "bilinear", "gaussian", "bicubic", "lanczos")
-    small = cropped(resized(drawings.chart(512), 128, Image.Resampling.BICUBIC), 0, 4, 29)
+    small = cropped(to_width(drawings.chart(512), 128, Image.Resampling.BICUBIC), 0, 4, 29)
     edge = np.full((8, 12, 1), 64, np.uint8)
     edge[:, 6:] = 191
     details = [enlarged(trained(name)(small, scale=4).pictures[0], 2) for name in kernels]
@@ -204,7 +204,7 @@ def realesrgan() -> Picture:
     """How a clean picture is spoiled for training: each step works on the result of the one before."""
     steps = degraded(drawings.still_life(448), np.random.default_rng(7))
     details = [cropped(p, *(round(share * p.width) for share in (0.05, 0.2, 0.5))) for p in steps.values()]
-    shown = [resized(p, 224, Image.Resampling.NEAREST) for p in details]
+    shown = [to_width(p, 224, Image.Resampling.NEAREST) for p in details]
     return sheet([shown], above=list(steps))
 
 
@@ -227,8 +227,8 @@ def fastgan() -> Picture:
     from imgen.models.fastgan import REACH
 
     sides, wide = [4 * 2**n for n in range(8)], 138
-    small = [resized(drawings.city(512, 3), side, Image.Resampling.BOX) for side in sides]
-    row = sheet([[resized(one, wide, Image.Resampling.NEAREST) for one in small]], above=[str(side) for side in sides])
+    small = [to_width(drawings.city(512, 3), side, Image.Resampling.BOX) for side in sides]
+    row = sheet([[to_width(one, wide, Image.Resampling.NEAREST) for one in small]], above=[str(side) for side in sides])
     image = Image.new("RGB", (2 * row.width, 140), PAPER)  # drawn twice as large: smooth lines
     for start in range(2, len(sides) - REACH):
         left, right = (2 * (n * (wide + GAP) + wide // 2) for n in (start, start + REACH))
@@ -242,7 +242,7 @@ def transfer() -> Picture:
     card, photo = trained("transfer_paintings"), first_example("stylize")
     styles = card.knobs["style"].options[:7]
     painted = [photo, *(card(photo, style=name).pictures[0] for name in styles)]
-    cells = [resized(p, 230, Image.Resampling.LANCZOS) for p in painted]
+    cells = [to_width(p, 230, Image.Resampling.LANCZOS) for p in painted]
     names = ["original", *(text(f"option_{style}", "en").split(" · ")[0] for style in styles)]
     return stacked([sheet([cells[:4]], above=names[:4]), sheet([cells[4:]], above=names[4:])])
 
@@ -276,7 +276,7 @@ def enlarged(picture: Picture, times: int) -> Picture:
     return Picture(picture.pixels.repeat(times, 0).repeat(times, 1))
 
 
-def resized(picture: Picture, width: int, how: Image.Resampling) -> Picture:
+def to_width(picture: Picture, width: int, how: Image.Resampling) -> Picture:
     height = round(picture.height * width / picture.width)
     return Picture(np.asarray(Image.fromarray(picture.pixels).resize((width, height), how)))
 

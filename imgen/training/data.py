@@ -59,7 +59,7 @@ def patches(folder: Path, scale: int, side: int = 48, shrinks: tuple[float, ...]
     Each photograph is also shrunk first, so that a net sees many scales of detail; of each, the half with
     the stronger gradients is kept: skies teach nothing.
     """
-    pairs = [pair for path in files(folder) for f in shrinks for pair in lively(resized(rgb(path), f), scale, side)]
+    pairs = [pair for path in files(folder) for f in shrinks for pair in lively(smaller(rgb(path), f), scale, side)]
     lr, hr = (channels_first(np.stack(each)) for each in zip(*pairs, strict=True))
     return lr, hr
 
@@ -75,7 +75,7 @@ def lively(picture: np.ndarray, scale: int, side: int) -> Iterator[tuple[np.ndar
     yield from (pair for pair, e in zip(pairs, energy, strict=True) if e >= np.median(energy))
 
 
-def resized(picture: np.ndarray, factor: float) -> np.ndarray:
+def smaller(picture: np.ndarray, factor: float) -> np.ndarray:
     if factor == 1:
         return picture
     size = (round(picture.shape[1] * factor), round(picture.shape[0] * factor))

@@ -9,7 +9,7 @@ from PIL import Image
 from imgen.cards import Card
 from imgen.catalog import FAILURES, find_card
 from imgen.controls import SEEDS
-from imgen.exhibits import resized
+from imgen.exhibits import to_width
 from imgen.readme import figures
 from imgen.sheet import sheet
 from imgen.texts import LANGUAGES
@@ -54,7 +54,7 @@ class Failures:
 
 def shown(card: Card, seed: int) -> str:
     """The file of a sheet: one row for the first of each class, one for the second."""
-    pictures = [resized(picture.rgb(), SIDE, Image.Resampling.BICUBIC) for picture in card(count=COUNT, seed=seed).pictures]
+    pictures = [to_width(picture.rgb(), SIDE, Image.Resampling.BICUBIC) for picture in card(count=COUNT, seed=seed).pictures]
     return save(sheet(pictures, columns=5), f"{card.name}-seed{seed}")
 
 

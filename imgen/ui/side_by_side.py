@@ -11,7 +11,7 @@ from PIL import Image
 from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import UserError
-from imgen.exhibits import resized
+from imgen.exhibits import to_width
 from imgen.image import Frame, Picture, encode
 from imgen.pipelines.judge import opinion, rank
 from imgen.readme import data_name
@@ -121,7 +121,7 @@ def figure_words(language: str, data: str, measure: str, value: float) -> str:
 
 def figure(picture: Picture, word: str, verdict: Verdict | None) -> str:
     """A picture with its pixels as squares, and below it the two shares of `verdict` as bars."""
-    shown = picture if picture.width <= SHOWN else resized(picture, SHOWN, Image.Resampling.LANCZOS)
+    shown = picture if picture.width <= SHOWN else to_width(picture, SHOWN, Image.Resampling.LANCZOS)
     address = f"data:image/png;base64,{b64encode(encode(Picture(shown.pixels))).decode()}"
     bars = ""
     if verdict:

@@ -8,7 +8,7 @@ from PIL import Image
 from imgen.cards import Card
 from imgen.catalog import find_maker
 from imgen.controls import UserError
-from imgen.exhibits import resized
+from imgen.exhibits import to_width
 from imgen.image import Frame, decode
 from imgen.pipelines.steer import DIRECTIONS, REACH, SWEEP, steer
 from imgen.sheet import sheet
@@ -75,7 +75,7 @@ def moved(start: Path | str | None, amounts: list[float]) -> tuple[str, str]:
     if not start:
         raise UserError("pictures_to_steer")
     card, last = steered(start, amounts)
-    fan = [resized(picture.rgb(), SHOWN, Image.Resampling.LANCZOS) for picture in last.pictures[1:]]
+    fan = [to_width(picture.rgb(), SHOWN, Image.Resampling.LANCZOS) for picture in last.pictures[1:]]
     return save(last.pictures[0], f"{card.name}-steered"), save(sheet(fan, len(SWEEP)), f"{card.name}-fan")
 
 
