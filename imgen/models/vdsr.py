@@ -1,6 +1,6 @@
 """VDSR: super-resolution as deep as VGG.  Kim et al. 2016, arXiv:1511.04587.
 
-Twenty 3×3 convolutions over an interpolated picture find what it lacks.  Unlike the paper: one net per scale, Adam instead
+Twenty 3×3 convolutions over an interpolated picture find what it lacks.  Unlike the paper: one net per scale, Muon instead
 of clipped gradients.
 """
 
