@@ -15,6 +15,7 @@ MEASURES = ("frechet", "kid_x1000")  # distances from pictures that no training 
 RISING = {"psnr": 0.5}  # measures that grow with quality, and in equal steps: where their scale ends beyond the last dot
 DOT = 15  # diameter in pixels of a file of 1 MB
 SMALL = 7  # and the least: a rule has no file
+AS_FAST = 1.2  # times as slow: a difference that nobody notices
 LEAST = 9.0  # % of the height between two labels
 LEAST_DISTANCE = 0.1  # an unbiased one may fall below 0, which no power is
 
@@ -100,14 +101,12 @@ def place(value: float, low: float, high: float) -> float:
 
 
 def front(dots: list[Dot], rising: bool) -> list[int]:
-    """Which are worth a name at once: nothing that is as fast is better (the Pareto front)."""
+    """Which are worth a name at once: nothing that is about as fast is better (the Pareto front)."""
     sign = -1 if rising else 1
-    fastest_first = sorted(range(len(dots)), key=lambda n: (dots[n].milliseconds, sign * dots[n].value))
-    found, best = [], math.inf
-    for n in fastest_first:
-        if sign * dots[n].value < best:
-            found, best = [*found, n], sign * dots[n].value
-    return found
+    return [
+        n for n, one in enumerate(dots)
+        if all(sign * one.value <= sign * o.value for o in dots if o.milliseconds <= AS_FAST * one.milliseconds)
+    ]
 
 
 def mark(one: Dot, x: float, y: float, label_y: float | None) -> str:
