@@ -16,8 +16,8 @@ def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, ob
     """Run `card` on each (file, target .png): Frames whose `done` counts files.
 
     At the end of each file facts tell "file", "target", and "error" (a UserError) or "kept" (it was there: made by the same card
-    and knobs from the same bytes).  A download, and the steps of a single file, tell their own progress.  Knobs are checked first, and what would fail for every
-    file is raised: UserError.
+    and knobs from the same bytes).  A download, and the steps of a single file, tell their own progress.  Knobs are checked
+    first, and what would fail for every file is raised: UserError.
     """
     todo, values = list(pairs), checked(card.knobs, knobs)
     for number, (path, target) in enumerate(todo):

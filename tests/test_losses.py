@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from imgen import losses
+from imgen.losses import gram
 from imgen.metrics import kernel_distance
-from imgen.models.features import VGG
+from imgen.models.features import VGG, SmallVGG, Widened
 from imgen.training.augment import augment, shift
 
 
@@ -77,6 +78,20 @@ def test_features_are_named_and_sized_as_vgg_has_them():
     assert {name: tuple(f.shape[1:]) for name, f in features.items()} == {
         "relu1_1": (2, 64, 48), "relu2_1": (3, 32, 24), "relu3_1": (4, 16, 12), "relu4_1": (5, 8, 6), "relu5_1": (6, 4, 3),
     }
+
+
+def test_a_thin_feature_network_keeps_the_distances_and_gram_matrices_of_what_it_learned():
+    """What is stored, c channels, against what was trained, c channels mapped to C: in float64."""
+    torch.manual_seed(0)
+    trained = Widened(SmallVGG((3, 4)), (8, 9)).double()
+    stored = SmallVGG((3, 4)).double()
+    stored.load_state_dict(trained.turned())
+    a, b = torch.rand(2, 1, 3, 16, 16).double()
+    for layer, wide in trained(a).items():
+        thin, other = stored(a)[layer], stored(b)[layer]
+        torch.testing.assert_close((thin - other).norm(), (wide - trained(b)[layer]).norm(), rtol=1e-6, atol=0)
+        wanted = (gram(wide) - gram(trained(b)[layer])).norm()
+        torch.testing.assert_close((gram(thin) - gram(other)).norm(), wanted, rtol=1e-5, atol=0)  # gram counts in float32
 
 
 def test_kernel_distance_is_about_zero_for_one_distribution_and_large_for_two():

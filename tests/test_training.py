@@ -18,7 +18,7 @@ from imgen.models.critic import FeatureCritic, PatchCritic
 from imgen.models.dcgan import Discriminator, Generator
 from imgen.models.espcn import ESPCN
 from imgen.models.eye import Eye
-from imgen.models.features import VGG
+from imgen.models.features import VGG, SmallVGG, Widened
 from imgen.models.light import Light
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
@@ -120,6 +120,13 @@ def sharp():
     return recipe
 
 
+def thin():
+    torch.manual_seed(0)
+    wide = VGG((8, 16), "zeros").requires_grad_(False)
+    pictures = torch.randint(0, 255, (12, 3, 16, 16), dtype=torch.uint8)
+    return recipes.Resemble(Widened(SmallVGG((4, 6)), (8, 16)), wide, pictures, device="cpu", batch=4)
+
+
 def guess():
     torch.manual_seed(0)
     pictures = torch.randint(0, 255, (20, 1, 28, 28), dtype=torch.uint8)
@@ -128,7 +135,7 @@ def guess():
     return recipes.Guess(*nets, None, batches, device="cpu", change=lambda x: x)
 
 
-RECIPES = [espcn, light, sharp, guess, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, eye]
+RECIPES = [espcn, light, sharp, guess, thin, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, eye]
 ALL = pytest.mark.parametrize("make", RECIPES)
 
 

@@ -1,5 +1,6 @@
 """Feature networks for losses: VGG-19 up to a chosen layer, of any width.  Simonyan and Zisserman 2015, arXiv:1409.1556."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -37,3 +38,42 @@ class VGG(nn.Module):
                 if until in features:
                     break
         return features
+
+
+class SmallVGG(VGG):
+    """A thin VGG whose features stand in the place of a wide one's: distances and Gram matrices of both are nearly the same.
+
+    It learned to give the wide features by a linear map A of each layer; with A = QR, its own are turned by R, because Q, whose
+    columns are orthonormal, changes no distance and no Gram matrix's size.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 128)):
+        super().__init__(widths, padding_mode="zeros")
+        self.turns = nn.ModuleDict({f"relu{n}_1": nn.Conv2d(width, width, 1, bias=False) for n, width in enumerate(widths, 1)})
+
+    def forward(self, x: Tensor, until: str = "") -> dict[str, Tensor]:
+        """As VGG; features can be negative."""
+        return {layer: self.turns[layer](seen) for layer, seen in super().forward(x, until).items()}
+
+
+class Widened(nn.Module):
+    """A SmallVGG in training: its features, still unturned, and the maps from them to a wide net's."""
+
+    def __init__(self, small: SmallVGG, wide: tuple[int, ...]):
+        super().__init__()
+        self.small = small
+        self.maps = nn.ModuleDict({
+            layer: nn.Conv2d(turn.in_channels, cout, 1, bias=False)
+            for (layer, turn), cout in zip(small.turns.items(), wide, strict=True)
+        })
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {layer: self.maps[layer](seen) for layer, seen in VGG.forward(self.small, x).items()}
+
+    @torch.no_grad()
+    def turned(self) -> dict[str, Tensor]:
+        """The state of the SmallVGG that this training has made."""
+        state = self.small.state_dict()
+        for layer, conv in self.maps.items():
+            state[f"turns.{layer}.weight"] = torch.linalg.qr(conv.weight.flatten(1).double()).R.float()[..., None, None]
+        return state

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from imgen.drawings import landscape
 from imgen.image import to_tensor
-from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, relativistic, texture_loss
+from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, gram, relativistic, texture_loss
 from imgen.metrics import luma
 from imgen.training.augment import augment
 from imgen.training.muon import Muon
@@ -543,3 +543,41 @@ class Distil:
 
     def sample(self) -> None:
         """It draws nothing."""
+
+
+class Resemble:
+    """A thin feature network learns to give what a wide one gives: features and Gram matrices, relative to their size."""
+
+    def __init__(self, net, teacher, pictures, *, device, batch=8, rate=2e-3, decay=0.998):
+        """net: see `Widened`; teacher: pictures (N, 3, S, S) in [0, 1] -> {layer: features}; pictures (N, 3, S, S) uint8."""
+        self.net, self.teacher = net.to(device, memory_format=torch.channels_last), teacher
+        self.batches = Batches(pictures, torch.zeros(len(pictures), dtype=torch.long), batch, device)
+        self.average, self.optimizer = Average(net, decay), Muon(net)
+        self.device, self.rate = device, rate
+        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.02)
+        x, _ = self.batches()
+        with torch.autocast(self.device, torch.bfloat16):
+            with torch.no_grad():
+                wanted = self.teacher(x)
+            seen = self.net(x)
+        far, off = zip(*(strangeness(seen[layer].float(), features.float()) for layer, features in wanted.items()), strict=True)
+        losses = {"features": torch.stack(far).mean(), "grams": torch.stack(off).mean()}
+        update(self.optimizer, sum(losses.values()))
+        self.average.update(self.net)
+        return losses
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.average.net.turned()
+
+    def sample(self) -> None:
+        """It draws nothing."""
+
+
+def strangeness(seen: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    """Squared distance of features, and of Gram matrices, relative to what is wanted.  (N, C, h, w) both."""
+    mine, theirs = gram(seen), gram(wanted)
+    off = (mine - theirs).square().sum((1, 2)) / theirs.square().sum((1, 2))
+    return (seen - wanted).square().sum() / wanted.square().sum(), off.mean()

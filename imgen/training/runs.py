@@ -22,6 +22,7 @@ from imgen.models.dcgan import Discriminator, Generator
 from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
 from imgen.models.eye import Eye
+from imgen.models.features import SmallVGG, Widened
 from imgen.models.light import Light
 from imgen.models.srcnn import SRCNN
 from imgen.models.srdensenet import SRDenseNet
@@ -33,8 +34,8 @@ from imgen.training import data, emoji, recipes, weights
 from imgen.training.degrade import phones
 from imgen.training.judge import can_judge, write_judge
 from imgen.training.loop import Recipe, history_of, train
-from imgen.training.sights import sights
-from imgen.training.teachers import pooled, pruned_vgg, squeezenet
+from imgen.training.sights import half_spoiled, sights
+from imgen.training.teachers import pooled, pruned_vgg, squeezenet, wide_features
 
 STYLE_WEIGHT = 5.0
 STYLE_SIDE = 256  # of the photographs, and the shorter side of the paintings
@@ -180,6 +181,13 @@ def squeezed_eye(folder: Path, teachers: Path | None, device: str) -> tuple[Reci
     return recipes.Distil(Eye(), lambda pictures: pooled(teacher, pictures), sights(folder), device=device), {}
 
 
+def small_vgg(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: holds photos/ and style/; teachers: holds vgg19_relu3_1/ and vgg19_pruned16x/."""
+    pictures = torch.cat([data.crops(folder / "photos", 96, 6000), data.crops(folder / "style", 96, 6000)])
+    net = Widened(SmallVGG(), (64, 128, 256, 512))
+    return recipes.Resemble(net, wide_features(teachers), half_spoiled(pictures), device=device), {}
+
+
 def photos(network: Callable[[int], nn.Module], scale: int, **settings: object) -> Make:
     """data: photographs."""
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
@@ -249,7 +257,7 @@ RUNS = {
     "espcn_x3": Run(photos(ESPCN, 3), 75000, 16),
     "espcn_x4": Run(photos(ESPCN, 4), 45000, 16, starts_from="espcn_x3"),
     "espcn_x2": Run(photos(ESPCN, 2), 50000, 16, starts_from="espcn_x3"),
-    "light_x4": Run(photos(Light, 4, side=36, rate=2e-3, muon=True), 26000, 16),
+    "light_x4": Run(photos(Light, 4, side=36, rate=2e-3, muon=True), 20000, 16),
     "light_x3": Run(photos(Light, 3, side=36, rate=1e-3, muon=True), 4000, 16, starts_from="light_x4"),
     "light_x2": Run(photos(Light, 2, side=36, rate=1e-3, muon=True), 4000, 16, starts_from="light_x4"),
     "light_real_x4": Run(photos(Light, 4, side=36, spoil=phones, rate=1e-3, muon=True), 4000, 16, starts_from="light_x4"),
@@ -265,6 +273,7 @@ RUNS = {
     "espcn_gan_x4": Run(sharper(ESPCN), 6000, 16, starts_from="espcn_x4"),
     "tiny_gan_x7": Run(tiny_gan, 8000, 64),
     "transfer_paintings": Run(paintings, 18000, 4),
+    "vgg_small": Run(small_vgg, 6000, 8),
     "eye_squeezenet": Run(squeezed_eye, 1000, 128),
 }
 

@@ -29,6 +29,29 @@ def pruned_vgg(path: Path, padding_mode: str = "reflect") -> nn.Module:
     return net.eval().requires_grad_(False)
 
 
+def true_vgg(path: Path) -> nn.Module:
+    """VGG-19 itself, file `vgg_normalised_conv3_1.pth`: relu1_1, relu2_1, relu3_1, each channel's mean response about 1."""
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    layers = ("normalize", *(f"layers.conv{n}" for n in ("1_1", "1_2", "2_1", "2_2", "3_1")))
+    names = dict(zip(("0", "2", "5", "9", "12", "16"), layers, strict=True))
+    net = VGG((64, 128, 256))
+    net.load_state_dict({f"{names[number]}.{kind}": v for key, v in state.items() for number, kind in [key.split(".")]})
+    return net.eval().requires_grad_(False)
+
+
+def wide_features(teachers: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+    """relu1_1 … relu3_1 of VGG-19 itself, relu4_1 of the pruned one, mapped to its true width.
+
+    teachers: holds vgg19_relu3_1/ and vgg19_pruned16x/.
+    """
+    file = teachers / "vgg19_pruned16x" / "enc5.pt"
+    exact, pruned = true_vgg(teachers / "vgg19_relu3_1" / "vgg_normalised_conv3_1.pth"), pruned_vgg(file)
+    state = torch.load(file, weights_only=True, map_location="cpu")
+    aux = nn.Conv2d(128, 512, 1).requires_grad_(False)
+    aux.load_state_dict({kind: state.get("model", state)[f"conv41_aux.{kind}"] for kind in ("weight", "bias")})
+    return lambda x: exact(x) | {"relu4_1": aux(pruned(x, until="relu4_1")["relu4_1"])}
+
+
 def _name(key: str) -> str:
     """conv0.weight -> normalize.weight, conv34.bias -> layers.conv3_4.bias."""
     layer, kind = key.split(".")
