@@ -163,6 +163,12 @@ def test_after_a_stop_what_is_done_can_be_had_and_the_rest_follows(photo, tmp_pa
     assert [("kept" in facts) for facts in done if facts] == [True, False] and zipped(download) == ["another.png", "photo.png"]
 
 
+def test_visitors_with_the_same_files_know_nothing_of_each_other(photo):
+    one, other = (SimpleNamespace(headers={}, session_hash=name) for name in ("one", "other"))
+    told = [[*enlarge_all(visitor, [str(photo)], "nearest", {"scale": 3})][-1][0] for visitor in (one, other, one)]
+    assert ["1 of them were there" in status for status in told] == [False, False, True]
+
+
 def test_after_a_stop_nothing_of_another_model_is_offered(photo):
     *_, (_, whole, _) = enlarge_all(None, [str(photo)], "nearest", {"scale": 3})
     assert decode(Path(whole["value"])).width == 3 * 96

@@ -54,7 +54,7 @@ def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, va
     yield report.status(both("status_load"), 0), gr.skip(), gr.update(interactive=True)
     trouble, failed, kept = Trouble(request), [], 0
     try:
-        card, pairs, knobs = chosen(card_name, files, values)
+        card, pairs, knobs = chosen(request, card_name, files, values)
         with closing(batch(card, pairs, knobs)) as frames:
             for frame in frames:
                 kept += "kept" in frame.facts
@@ -68,17 +68,18 @@ def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, va
 
 
 def chosen(
-    card_name: str, files: list[str] | None, values: Mapping[str, object]
+    request: gr.Request | None, card_name: str, files: list[str] | None, values: Mapping[str, object]
 ) -> tuple[Card, list[tuple[Path, Path]], dict[str, object]]:
     """The card, each file with where its result goes, and the card's knobs.
 
-    The folder is found again when the same files come with the same wishes; another card's results lie in another.
+    The folder is found again when the same visitor brings the same files and wishes; another card's results lie in another.
     """
     if not files:
         raise UserError("picture_first")
     card, paths = find_card(card_name), [Path(file) for file in files]
     knobs = checked(card.knobs, {name: value for name, value in values.items() if name in card.knobs})
-    known = hashlib.sha256(repr((card.name, knobs, [digest(path) for path in paths])).encode()).hexdigest()
+    visitor = getattr(request, "session_hash", None)
+    known = hashlib.sha256(repr((visitor, card.name, knobs, [digest(path) for path in paths])).encode()).hexdigest()
     return card, targets(paths, folder() / f"many-{known[:32]}"), knobs
 
 
@@ -96,5 +97,5 @@ def offered(card: Card, pairs: list[tuple[Path, Path]]) -> dict:
 
 def stopped(request: gr.Request, files: list[str] | None, card_name: str, values: Mapping[str, object]) -> tuple:
     with Trouble(request):
-        card, pairs, _ = chosen(card_name, files, values)
+        card, pairs, _ = chosen(request, card_name, files, values)
         return report.status(both("many_stopped"), kind="stopped"), offered(card, pairs), gr.update(interactive=False)
