@@ -35,7 +35,7 @@ ESPCN = Paper(
     "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network",
     "Shi et al.", 2016, "1609.05158",
 )
-RLFN = Paper("Residual local feature network for efficient super-resolution", "Kong et al.", 2022, "2205.07514")
+SPAN = Paper("Swift parameter-free attention network for efficient super-resolution", "Wan et al.", 2024, "2311.12770")
 SRGAN = Paper(
     "Photo-realistic single image super-resolution using a generative adversarial network", "Ledig et al.", 2017, "1609.04802"
 )
@@ -101,10 +101,10 @@ CARDS = [
         Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn")
         for rule, paper in RULES.items()
     ),
-    Card("light_real_x4", "upscale", Net("light:Light", scale=4), upscale, RLFN, "MIT", lesson="light"),
+    Card("light_real_x4", "upscale", Net("light:Light", scale=4), upscale, SPAN, "MIT", lesson="light"),
     *(  # at twice the size bfloat16 would cost 0.023 dB
         Card(
-            f"light_x{scale}", "upscale", Net("light:Light", scale=scale), upscale, RLFN, "MIT", lesson="light",
+            f"light_x{scale}", "upscale", Net("light:Light", scale=scale), upscale, SPAN, "MIT", lesson="light",
             exact=scale == 2,
         )
         for scale in (4, 2)

@@ -105,7 +105,7 @@ def light():
     torch.manual_seed(0)
     lr = torch.randint(0, 255, (8, 3, 20, 20), dtype=torch.uint8)
     hr = lr.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    settings = {"side": 10, "spoil": phones, "muon": True}
+    settings = {"side": 10, "spoil": phones, "expanded": True}
     return recipes.Upscale(Light(2, blocks=1, width=8), lr, hr, device="cpu", batch=4, **settings)
 
 

@@ -26,6 +26,7 @@ from imgen.resample import enlarged
 from imgen.tiles import tiled
 from imgen.training import recipes
 from imgen.training.degrade import as_from_a_phone, jpeg, phones
+from imgen.training.expand import contracted, expand
 from imgen.training.muon import Muon
 from imgen.training.runs import borrow
 
@@ -101,6 +102,20 @@ def test_a_convolution_before_the_shuffle_equals_one_after(size, factor):
 # -- training --------------------------------------------------------------------------------------------------------
 
 
+def test_expanded_convolutions_do_the_same_and_can_be_written_down_again():
+    torch.manual_seed(0)
+    net, x = Light(2, blocks=1, width=8), torch.rand(1, 3, 8, 8)
+    before = net(x)
+    expand(net)
+    torch.testing.assert_close(net(x), before)
+    net(x).square().mean().backward()
+    grown = [name for name, p in net.named_parameters() if "parametrizations" in name and p.grad.abs().sum() > 0]
+    assert len(grown) == 5 * len([m for m in net.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)])
+    plain = Light(2, blocks=1, width=8)
+    plain.load_state_dict(contracted(net), strict=True)
+    torch.testing.assert_close(plain(x), before)
+
+
 def test_hidden_kernels_move_as_matrices_by_muon_and_the_rest_by_adam():
     """Against PyTorch's own Muon, which takes matrices, and its Adam."""
     torch.manual_seed(0)
@@ -130,13 +145,14 @@ def test_hidden_kernels_move_as_matrices_by_muon_and_the_rest_by_adam():
         torch.testing.assert_close(mine, other)
 
 
-def test_a_run_can_start_from_another_scale():
+@pytest.mark.parametrize("prepare", [lambda net: net, expand])
+def test_a_run_can_start_from_another_scale(prepare):
     torch.manual_seed(0)
-    old, new = Light(3, blocks=1, width=8), Light(4, blocks=1, width=8)
-    last = new.state_dict()["up.0.weight"].clone()
+    old, new = Light(3, blocks=1, width=8), prepare(Light(4, blocks=1, width=8))
+    last = contracted(new)["up.0.weight"].clone()
     borrow(new, old.state_dict())
-    state = new.state_dict()
-    for name in ("head.weight", "blocks.0.body.2.weight", "fuse.weight", "fuse.bias"):
+    state = contracted(new)
+    for name in ("head.weight", "blocks.0.convs.1.weight", "fuse.weight", "fuse.bias"):
         torch.testing.assert_close(state[name], old.state_dict()[name])
     torch.testing.assert_close(state["up.0.weight"], last)
 

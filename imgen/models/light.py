@@ -1,14 +1,30 @@
-"""A light network for super-resolution: plain residual blocks, because gates and branches cost time wherever it runs.
+"""A light network for super-resolution: few, wide convolutions, and attention that costs nothing.
 
-After RLFN, Kong et al. 2022, arXiv:2205.07514.  Unlike the paper: two convolutions a block in place of three with an attention,
-64 channels (faster where hardware multiplies in blocks of 32), and it adds detail to an interpolated picture.
+After SPAN, Wan et al. 2024, arXiv:2311.12770: a block multiplies what it passes on by a symmetric function of what it found.
+Unlike the paper: four blocks of 64 channels in place of six of 48 (better after as many steps, and faster where hardware
+multiplies in blocks of 32), and it adds detail to an interpolated picture.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgen.models.layers import Residual
 from imgen.resample import enlarged
+
+
+class Attentive(nn.Module):
+    """Three convolutions; where they find much, much passes."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(3))
+        for conv in self.convs:
+            nn.init.normal_(conv.weight, std=(9 * width) ** -0.5)  # torch's own start is weaker, and little would pass
+
+    def forward(self, x: Tensor) -> Tensor:
+        one, two, three = self.convs
+        y = three(F.silu(two(F.silu(one(x)))))
+        return (x + y) * (torch.sigmoid(y) - 0.5)  # odd in y: it knows a bright edge from a dark one
 
 
 class Light(nn.Module):
@@ -16,12 +32,12 @@ class Light(nn.Module):
 
     channels = 3
 
-    def __init__(self, scale: int, blocks: int = 6, width: int = 64):
+    def __init__(self, scale: int, blocks: int = 4, width: int = 64):
         super().__init__()
-        self.scale, self.field = scale, 1 + 2 * blocks + 1
+        self.scale, self.field = scale, 1 + 3 * blocks + 1
         self.head = nn.Conv2d(3, width, 3, padding=1)
-        self.blocks = nn.ModuleList(Residual(width, nn.ReLU(inplace=True)) for _ in range(blocks))
-        self.fuse = nn.Conv2d(3 * width, width, 1)
+        self.blocks = nn.ModuleList(Attentive(width) for _ in range(blocks))
+        self.fuse = nn.Conv2d(4 * width, width, 1)
         self.up = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
     def forward(self, lr: Tensor) -> Tensor:
@@ -30,5 +46,5 @@ class Light(nn.Module):
         found = [x]
         for block in self.blocks:
             found.append(x := block(x))
-        x = self.fuse(torch.cat([found[0], found[len(found) // 2], x], 1))  # what was seen first, halfway, and last
+        x = self.fuse(torch.cat([*found[:2], *found[-2:]], 1))  # what was seen first, and last
         return enlarged(lr, "bicubic", self.scale) + self.up(x)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from imgen.training.degrade import shrink
 
-SHRINKS = (1, 0.8, 0.65, 0.5, 0.4, 0.3)  # of a photograph, so that a net sees many scales of detail
 HELD_OUT = 10  # every 10th file of a sorted folder is for measuring: no training sees it
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
 
@@ -54,10 +53,11 @@ def digits(npz: Path, part: str = "train") -> tuple[Tensor, Tensor]:
     return torch.from_numpy(pictures)[:, None].contiguous(), torch.from_numpy(labels).long()
 
 
-def patches(folder: Path, scale: int, side: int = 48, shrinks: tuple[float, ...] = SHRINKS) -> tuple[Tensor, Tensor]:
+def patches(folder: Path, scale: int, side: int = 48, shrinks: tuple[float, ...] = (1, 0.6, 0.4)) -> tuple[Tensor, Tensor]:
     """Photographs -> LR (N, 3, side, side) and HR (N, 3, side·scale, side·scale), uint8.
 
-    Each photograph is also shrunk first; of each size, the half with the stronger gradients is kept: skies teach nothing.
+    Each photograph is also shrunk first, so that a net sees many scales of detail; of each, the half with
+    the stronger gradients is kept: skies teach nothing.
     """
     pairs = [pair for path in files(folder) for f in shrinks for pair in lively(smaller(rgb(path), f), scale, side)]
     lr, hr = (channels_first(np.stack(each)) for each in zip(*pairs, strict=True))

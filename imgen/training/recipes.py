@@ -12,6 +12,7 @@ from imgen.image import to_tensor
 from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, gram, relativistic, texture_loss
 from imgen.metrics import luma
 from imgen.training.augment import augment
+from imgen.training.expand import contracted, expand
 from imgen.training.muon import Muon
 
 
@@ -198,14 +199,14 @@ class Upscale:
     squared_from = 0.7  # share of the run
 
     def __init__(
-        self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, muon=False
+        self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False, muon=False
     ):
         """lr (N, C, h, w), hr (N, C, sh, sw) uint8; a net with one channel is trained on luminance.
 
         side: LR pixels that a step sees of each; spoil: HR (N, C, sh, sw) uint8 -> another LR than `lr`, made anew each time;
-        muon: see `Muon`, else Adam.
+        expanded: see `expand`; muon: see `Muon`, else Adam.
         """
-        self.net = net.to(device, memory_format=torch.channels_last)
+        self.net = (expand(net) if expanded else net).to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.lr, self.hr, self.device, self.batch, self.rate = lr, hr, device, batch, rate
         self.margin, self.spoil = BLOCK if spoil else 0, spoil
@@ -241,7 +242,7 @@ class Upscale:
         return out[0], out[1]
 
     def weights(self) -> dict[str, Tensor]:
-        return self.average.net.state_dict()
+        return contracted(self.average.net)
 
     def sample(self) -> None:
         """A step's difference is too small to see."""
@@ -271,9 +272,7 @@ class Sharpen(Upscale):
         super().__init__(net, lr, hr, device=device, **settings)
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
         self.features, self.shares, self.gamma = features.to(device, memory_format=torch.channels_last), weights, gamma
-        self.optimizer, self.optimizer_d = adam(net, (0.5, 0.99)), Muon(self.discriminator)
-        for group in self.optimizer_d.param_groups:
-            group["times"] = 2  # it begins from nothing, the net does not
+        self.optimizer, self.optimizer_d = adam(net, (0.5, 0.99)), adam(self.discriminator, (0.5, 0.99))
         self.state |= {
             "optimizer": self.optimizer, "discriminator": self.discriminator, "optimizer_d": self.optimizer_d,
         }

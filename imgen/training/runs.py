@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from imgen.cards import WEIGHTS, read_weights
 from imgen.controls import UserError
@@ -200,7 +201,7 @@ def sharper(network: Callable[[int], nn.Module], textures: float = 0.0) -> Make:
     """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt.  Begins with what regression has reached."""
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
-        shares = {"pixels": 0.05, "features": 1.0, "textures": textures, "adversarial": 0.1}
+        shares = {"pixels": 1.0, "features": 0.3, "textures": textures, "adversarial": 0.01}
         settings = {"side": 24, "rate": 2e-4, "weights": shares, "decay": 0.99}
         net = network(4)
         judge = PatchCritic(net.channels)
@@ -257,19 +258,19 @@ RUNS = {
     "espcn_x3": Run(photos(ESPCN, 3), 75000, 16),
     "espcn_x4": Run(photos(ESPCN, 4), 45000, 16, starts_from="espcn_x3"),
     "espcn_x2": Run(photos(ESPCN, 2), 50000, 16, starts_from="espcn_x3"),
-    "light_x4": Run(photos(Light, 4, side=36, rate=2e-3, muon=True), 20000, 16),
-    "light_x3": Run(photos(Light, 3, side=36, rate=1e-3, muon=True), 4000, 16, starts_from="light_x4"),
-    "light_x2": Run(photos(Light, 2, side=36, rate=1e-3, muon=True), 4000, 16, starts_from="light_x4"),
-    "light_real_x4": Run(photos(Light, 4, side=36, spoil=phones, rate=1e-3, muon=True), 4000, 16, starts_from="light_x4"),
+    "light_x4": Run(photos(Light, 4, side=36, expanded=True), 34000, 16),
+    "light_x3": Run(photos(Light, 3, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
+    "light_x2": Run(photos(Light, 2, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
+    "light_real_x4": Run(photos(Light, 4, side=36, spoil=phones, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "srcnn_x3": Run(photos(SRCNN, 3, side=24), 30000, 16),
     "srcnn_x4": Run(photos(SRCNN, 4, side=24), 15000, 16, starts_from="srcnn_x3"),
     "srcnn_x2": Run(photos(SRCNN, 2, side=32), 15000, 16, starts_from="srcnn_x3"),
-    "vdsr_x4": Run(photos(VDSR, 4, side=12, rate=1e-3, muon=True), 15000, 16),
-    "srdensenet_x4": Run(photos(SRDenseNet, 4, side=32, rate=2e-3, muon=True), 20000, 16),
+    "vdsr_x4": Run(photos(VDSR, 4, side=12, rate=5e-4, muon=True), 15000, 16),
+    "srdensenet_x4": Run(photos(SRDenseNet, 4, side=32, muon=True), 20000, 16),
     "srresnet_x4": Run(photos(lambda _: SRResNet(), 4, side=24, rate=5e-4), 40000, 16),
     "enhancenet_x4": Run(photos(lambda _: EnhanceNet(), 4, side=24, rate=2e-3, muon=True), 9000, 16),
     "srgan_x4": Run(sharper(lambda _: SRResNet()), 4000, 16, starts_from="srresnet_x4"),
-    "enhancenet_pat_x4": Run(sharper(lambda _: EnhanceNet(), textures=0.3), 4000, 16, starts_from="enhancenet_x4"),
+    "enhancenet_pat_x4": Run(sharper(lambda _: EnhanceNet(), textures=0.1), 4000, 16, starts_from="enhancenet_x4"),
     "espcn_gan_x4": Run(sharper(ESPCN), 6000, 16, starts_from="espcn_x4"),
     "tiny_gan_x7": Run(tiny_gan, 8000, 64),
     "transfer_paintings": Run(paintings, 18000, 4),
@@ -293,8 +294,15 @@ def start(
 
 def borrow(net: nn.Module, weights: dict[str, Tensor]) -> None:
     """Take those of another net's tensors that have a place of the same shape here."""
-    mine = net.state_dict()
-    net.load_state_dict({**mine, **{key: value for key, value in weights.items() if value.shape == mine[key].shape}})
+    for key, value in weights.items():
+        place, _, name = key.rpartition(".")
+        module = net.get_submodule(place)
+        if getattr(module, name).shape != value.shape:
+            continue
+        if parametrize.is_parametrized(module, name):
+            setattr(module, name, value)  # its parts are chosen so that they make this
+        else:
+            getattr(module, name).data.copy_(value)
 
 
 def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, seed: int, checkpoints: Path, out: Path) -> Path:
