@@ -9,6 +9,7 @@ from imgen.hub import WeightFile
 from imgen.image import Picture
 from imgen.pipelines.draw import drawing
 from imgen.pipelines.generate import generate, generate_large
+from imgen.pipelines.guess import guess
 from imgen.pipelines.imagine import imagine
 from imgen.pipelines.stylize import stylize
 from imgen.pipelines.upscale import interpolate, interpolate_between, upscale, upscale_between
@@ -39,6 +40,13 @@ SPAN = Paper("Swift parameter-free attention network for efficient super-resolut
 SRGAN = Paper(
     "Photo-realistic single image super-resolution using a generative adversarial network", "Ledig et al.", 2017, "1609.04802"
 )
+ENHANCENET = Paper(
+    "EnhanceNet: single image super-resolution through automated texture synthesis", "Sajjadi, Schölkopf, Hirsch", 2017,
+    "1612.07919",
+)
+SRCNN = Paper("Image super-resolution using deep convolutional networks", "Dong, Loy, He, Tang", 2016, "1501.00092")
+VDSR = Paper("Accurate image super-resolution using very deep convolutional networks", "Kim, Lee, Lee", 2016, "1511.04587")
+SRDENSENET = Paper("Image super-resolution using dense skip connections", "Tong, Li, Liu, Gao", 2017)
 REAL_ESRGAN = Paper(
     "Real-ESRGAN: training real-world blind super-resolution with pure synthetic data", "Wang et al.", 2021, "2107.10833"
 )
@@ -62,6 +70,7 @@ RULES = {
 }
 CLOTHES = Net("dcgan:Generator", classes=10, latent=64, side=28, channels=1)
 SRRESNET = Card("srresnet_x4", "upscale", Net("srresnet:SRResNet"), upscale, SRGAN, "MIT", lesson="srgan")
+ENHANCENET_E = Card("enhancenet_x4", "upscale", Net("enhancenet:EnhanceNet"), upscale, ENHANCENET, "MIT", lesson="enhancenet")
 
 CARDS = [
     Card(
@@ -107,16 +116,31 @@ CARDS = [
             f"light_x{scale}", "upscale", Net("light:Light", scale=scale), upscale, SPAN, "MIT", lesson="light",
             exact=scale == 2,
         )
-        for scale in (4, 2)
+        for scale in (4, 3, 2)
     ),
     Card(
         "srgan_x4", "upscale", Net("srresnet:SRResNet"), upscale_between, SRGAN, "MIT", lesson="srgan", faithful=SRRESNET,
     ),
     SRRESNET,
+    Card(
+        "enhancenet_pat_x4", "upscale", Net("enhancenet:EnhanceNet"), upscale_between, ENHANCENET, "MIT", lesson="enhancenet",
+        faithful=ENHANCENET_E,
+    ),
+    ENHANCENET_E,
     *(
         Card(f"espcn_x{scale}", "upscale", Net("espcn:ESPCN", scale=scale), upscale, ESPCN, "MIT", lesson="espcn")
         for scale in (4, 3, 2)
     ),
+    Card("espcn_gan_x4", "upscale", Net("espcn:ESPCN", scale=4), upscale, SRGAN, "MIT", lesson="srgan"),
+    Card(
+        "srdensenet_x4", "upscale", Net("srdensenet:SRDenseNet", scale=4), upscale, SRDENSENET, "MIT", lesson="srdensenet",
+    ),
+    Card("vdsr_x4", "upscale", Net("vdsr:VDSR", scale=4), upscale, VDSR, "MIT", lesson="vdsr"),
+    *(
+        Card(f"srcnn_x{scale}", "upscale", Net("srcnn:SRCNN", scale=scale), upscale, SRCNN, "MIT", lesson="srcnn")
+        for scale in (4, 3, 2)
+    ),
+    Card("tiny_gan_x7", "upscale", Net("tiny_gan:Generator"), guess, SRGAN, "MIT", lesson="tiny_gan"),
     *(
         Card(name, "upscale", Net("interpolation:Interpolation", kernel=name), interpolate, paper, "MIT", lesson="interpolation")
         for name, paper in INTERPOLATION.items()

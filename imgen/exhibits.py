@@ -255,13 +255,26 @@ def drawn() -> Picture:
     return stacked([sheet([cells[n : n + 4]], above=names[n : n + 4]) for n in (0, 4)])
 
 
+def guesses(each: int = 5) -> Picture:
+    """Drawn clothes, the sixteen pixels left of each, and guesses at what they were."""
+    card, rows = trained("tiny_gan_x7"), []
+    for cloth in trained("dcgan_fashion28")(count=10, seed=7).pictures[::3]:
+        pixels = np.asarray(Image.fromarray(cloth.pixels[..., 0]).resize((4, 4), Image.Resampling.BOX))[..., None]
+        made = [card(cloth, seed=seed).pictures[0] for seed in range(1, each + 1)]
+        rows.append([enlarged(cloth, 4), enlarged(Picture(pixels), 28), *(enlarged(guess, 4) for guess in made)])
+    return sheet(rows, above=["original", "given", *(f"guess {n}" for n in range(1, each + 1))])
+
+
 LESSONS: dict[str, Callable[[], Picture]] = {
     "dcgan": partial(classes, "dcgan_flowers64", count=9, times=1), "gan": partial(classes, "mlp_gan_fashion28"),
     "vae": partial(classes, "mlp_vae_fashion28"), "resgan": partial(classes, "resgan_flowers64", count=9, times=1),
     "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),
     "autoencoder": partial(classes, "conv_ae_fashion28"),
     "words": words, "drawn": drawn, "espcn": partial(restored, "nearest", "bicubic", "espcn_x4"),
+    "srcnn": partial(restored, "nearest", "bicubic", "srcnn_x4"), "vdsr": partial(restored, "bicubic", "srcnn_x4", "vdsr_x4"),
+    "srdensenet": partial(restored, "bicubic", "vdsr_x4", "srdensenet_x4"),
     "srgan": partial(restored, "bicubic", "srresnet_x4", "srgan_x4"),
+    "enhancenet": partial(restored, "bicubic", "enhancenet_x4", "enhancenet_pat_x4"), "tiny_gan": guesses,
     "light": clean_and_phone, "interpolation": interpolation, "realesrgan": realesrgan,
     "transfer": transfer, "fastgan": fastgan,
 }

@@ -272,7 +272,9 @@ class Sharpen(Upscale):
         super().__init__(net, lr, hr, device=device, **settings)
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
         self.features, self.shares, self.gamma = features.to(device, memory_format=torch.channels_last), weights, gamma
-        self.optimizer, self.optimizer_d = adam(net, (0.5, 0.99)), adam(self.discriminator, (0.5, 0.99))
+        self.optimizer, self.optimizer_d = adam(net, (0.5, 0.99)), Muon(self.discriminator)
+        for group in self.optimizer_d.param_groups:
+            group["times"] = 2  # it begins from nothing, the net does not
         self.state |= {
             "optimizer": self.optimizer, "discriminator": self.discriminator, "optimizer_d": self.optimizer_d,
         }

@@ -201,7 +201,7 @@ def sharper(network: Callable[[int], nn.Module], textures: float = 0.0) -> Make:
     """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt.  Begins with what regression has reached."""
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
-        shares = {"pixels": 1.0, "features": 0.3, "textures": textures, "adversarial": 0.01}
+        shares = {"pixels": 0.5, "features": 0.5, "textures": textures, "adversarial": 0.02}
         settings = {"side": 24, "rate": 2e-4, "weights": shares, "decay": 0.99}
         net = network(4)
         judge = PatchCritic(net.channels)
@@ -265,8 +265,8 @@ RUNS = {
     "srcnn_x3": Run(photos(SRCNN, 3, side=24), 30000, 16),
     "srcnn_x4": Run(photos(SRCNN, 4, side=24), 15000, 16, starts_from="srcnn_x3"),
     "srcnn_x2": Run(photos(SRCNN, 2, side=32), 15000, 16, starts_from="srcnn_x3"),
-    "vdsr_x4": Run(photos(VDSR, 4, side=12, rate=5e-4, muon=True), 15000, 16),
-    "srdensenet_x4": Run(photos(SRDenseNet, 4, side=32, muon=True), 20000, 16),
+    "vdsr_x4": Run(photos(VDSR, 4, side=12, rate=1e-3, muon=True), 15000, 16),
+    "srdensenet_x4": Run(photos(SRDenseNet, 4, side=32, rate=2e-3, muon=True), 20000, 16),
     "srresnet_x4": Run(photos(lambda _: SRResNet(), 4, side=24, rate=5e-4), 40000, 16),
     "enhancenet_x4": Run(photos(lambda _: EnhanceNet(), 4, side=24, rate=2e-3, muon=True), 9000, 16),
     "srgan_x4": Run(sharper(lambda _: SRResNet()), 4000, 16, starts_from="srresnet_x4"),
