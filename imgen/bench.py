@@ -11,6 +11,7 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -299,20 +300,7 @@ def gatys(
 
     Source: Gatys et al. 2016.  photo (1, 3, H, W) in [0, 1].
     """
-    import torch
+    from imgen.optimise import optimised
 
-    x = photo.contiguous().clone(memory_format=torch.contiguous_format).requires_grad_(True)
-    exact = {"tolerance_grad": 0, "tolerance_change": 0}
-    optimizer = torch.optim.LBFGS([x], max_iter=evaluations, max_eval=evaluations, history_size=10, **exact)
-    curve: list[float] = []
-
-    def closure() -> "Tensor":
-        optimizer.zero_grad()
-        loss = objective.weighted(*objective.terms(x, photo, wanted)).sum()
-        loss.backward()
-        curve.append(min([loss.item(), *curve[-1:]]))
-        return loss
-
-    while len(curve) < evaluations:
-        optimizer.step(closure)
-    return curve
+    steps = optimised(lambda x: objective.weighted(*objective.terms(x, photo, wanted)).sum(), photo)
+    return list(accumulate((value for _, value in islice(steps, evaluations)), min))

@@ -1,5 +1,7 @@
 """Losses against the formulas of their papers."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from imgen import losses
 from imgen.losses import gram
 from imgen.metrics import kernel_distance
 from imgen.models.features import VGG, SmallVGG, Widened
+from imgen.optimise import optimised
 from imgen.training.augment import augment, shift
 
 
@@ -65,6 +68,28 @@ def test_a_painting_has_no_distance_to_its_own_style_nor_a_photograph_to_itself(
     assert content.item() == pytest.approx(0, abs=1e-6) and style.item() == pytest.approx(0, abs=1e-6)
     content, style = judge.terms(torch.rand(1, 3, 48, 48) ** 4, painting, judge.styles(painting))
     assert content.item() > 1e-5 and style.item() > 1e-3
+
+
+def test_pixels_are_moved_as_one_long_step_of_lbfgs_moves_them():
+    torch.manual_seed(0)
+    root = torch.randn(12, 12)
+    start, curvature, curve = torch.randn(1, 3, 2, 2), root @ root.T + torch.eye(12), []
+
+    def loss(x):
+        return x.flatten() @ curvature @ x.flatten() / 2 + (x**4).sum()
+
+    def closure():
+        whole.zero_grad()
+        curve.append(loss(x))
+        curve[-1].backward()
+        return curve[-1]
+
+    x = start.clone().requires_grad_(True)
+    whole = torch.optim.LBFGS([x], max_iter=20, max_eval=99, history_size=10, tolerance_grad=0, tolerance_change=0)
+    whole.step(closure)
+    steps = list(islice(optimised(loss, start), 20))
+    torch.testing.assert_close(torch.tensor([value for _, value in steps]), torch.stack(curve).detach())
+    torch.testing.assert_close(steps[-1][0], x.detach())
 
 
 def test_style_does_not_ask_where():
