@@ -97,6 +97,8 @@ def run_card(card: Card, paths: list[Path], out: Path, knobs: dict[str, object])
             say(f"{frame.facts['file'].name}: {text(error.key, LANGUAGE, **error.facts)}")
         elif "target" in frame.facts:
             print(frame.facts["target"])
+            if "kept" in frame.facts:
+                say(text("file_kept", LANGUAGE, name=frame.facts["target"].name))
     if failed:
         raise UserError("some_failed", failed=failed, total=len(found))
 
@@ -119,7 +121,7 @@ def add_run(card: Card) -> None:
     kinds = {"out": Annotated[Path, typer.Option("-o", "--out", help="a .png, or a folder")]}
     if card.pictures:
         kinds["pictures"] = Annotated[list[Path], typer.Argument(help="pictures, or folders of them")]
-    kinds |= {k.name: Annotated[type(k.default), typer.Option(help=hint(k))] for k in card.knobs.values()}
+    kinds |= {k.name: Annotated[k.kind, typer.Option(help=hint(k))] for k in card.knobs.values()}
     defaults = {"pictures": None} | {k.name: k.default for k in card.knobs.values()}  # without pictures: our own sentence
     named, none = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
     places = [inspect.Parameter(name, named, annotation=kind, default=defaults.get(name, none)) for name, kind in kinds.items()]

@@ -1,6 +1,7 @@
 """CARDS: every model of the app, one entry each."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from imgen.cards import Card, Net, Paper
 from imgen.controls import UserError
@@ -167,7 +168,8 @@ TASKS = tuple(dict.fromkeys(card.task for card in CARDS))
 def find_card(name: str) -> Card:
     """The card of that name; UserError lists what there is."""
     if name not in CATALOG:
-        raise UserError("card_unknown", card=name[:40], cards=", ".join(CATALOG))
+        near = get_close_matches(name, [card.name for card in CARDS], 5, 0.5) or [card.name for card in CARDS]
+        raise UserError("card_unknown", card=name[:40], cards=", ".join(near))
     return CATALOG[name]
 
 

@@ -83,6 +83,16 @@ class Knob:
     options: tuple[str, ...] = ()
     spelled: tuple[str, ...] = ()  # of Words: each option in Chinese, or ""
 
+    @property
+    def kind(self) -> type:
+        """Of its values: what a net's own scale is, 4, does not make 3.5 wrong."""
+        match self.control:
+            case Slider(step=step):
+                return type(step)
+            case Seed():
+                return int
+        return str
+
     def check(self, value: object) -> object:
         """The value in its proper type, or UserError."""
         match self.control:

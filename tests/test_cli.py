@@ -67,6 +67,12 @@ def test_a_picture_is_enlarged_as_in_python(imgen, photo, tmp_path):
     assert result.width == 3 * decode(photo).width
 
 
+@pytest.mark.parametrize("card", ["bicubic", "espcn_x2"])
+def test_a_factor_need_not_be_whole(imgen, photo, tmp_path, card):
+    code, *_ = imgen("run", card, photo, "--scale", "1.5", "-o", tmp_path / "large.png")
+    assert code == 0 and decode(tmp_path / "large.png").width == 72
+
+
 def test_a_generator_takes_its_knobs(imgen, tmp_path):
     code, *_ = imgen("run", "mlp_vae_fashion28", "--label", "bag", "--count", "3", "--seed", "4", "-o", tmp_path / "bags")
     bags = CATALOG["mlp_vae_fashion28"](label="bag", count=3, seed=4).pictures
@@ -86,7 +92,21 @@ def test_a_folder_goes_on_after_a_bad_file(imgen, photo, tmp_path):
     Image.new("RGB", (20, 16), "red").save(tmp_path / "photo.png")
     code, out, error = imgen("run", "espcn_x2", tmp_path, "-o", tmp_path / "out")
     assert code == 2 and "notes.png" in error and "Traceback" not in error
-    assert {Path(line).name for line in out.splitlines()} == {"photo.png", "photo-2.png"}
+    assert {Path(line).name for line in out.splitlines()} == {"photo.png", "photo-2.png"} and "there already" not in error
+    code, again, error = imgen("run", "espcn_x2", tmp_path, "-o", tmp_path / "out")
+    assert (code, again) == (2, out) and error.count("there already") == 2
+
+
+def test_a_mistyped_model_is_answered_with_those_that_are_near(imgen, photo, tmp_path):
+    _, _, error = imgen("run", "espcn4", photo, "-o", tmp_path / "large.png")
+    assert "espcn_x4" in error and "dcgan" not in error
+
+
+def test_what_cannot_be_measured_is_named(imgen, tmp_path):
+    (tmp_path / "city.png").write_bytes(encode(drawings.city(48, 1)))
+    (tmp_path / "notes.jpg").write_text("not a picture")
+    code, out, error = imgen("evaluate", "bicubic", "--data", tmp_path, "--json")
+    assert code == 2 and not out and one_sentence(error) and "notes.jpg" in error
 
 
 def test_an_upscaler_is_measured_as_from_a_phone_and_exactly_at_once(imgen, tmp_path):

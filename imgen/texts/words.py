@@ -210,6 +210,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "many_run": ("Enlarge them all", "全部放大"),
     "many_download": ("Download the results (zip)", "下载结果（zip）"),
     "many_done": ("{done} of {total} done", "已完成 {done} / {total}"),
+    "file_kept": ("{name}: was there already, made by the same model from the same file", "{name}：之前已经由同一模型从同一文件生成"),
     "many_kept": ("{kept} of them were there already", "其中 {kept} 张之前已经完成"),
     "many_stopped": ("Stopped: what is done can be downloaded, and the same files go on from here.", "已停止：完成的部分可以下载，再次运行同样的文件会从这里继续。"),
     # cards
@@ -394,6 +395,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "data_too_few": ("{name} holds too few pictures to measure by: at least 50 are needed, in one folder or in one folder per class, or an .npz in the form of MNIST.", "{name} 里的图片太少，无法用来衡量：至少要 50 张，可以放在一个文件夹里，也可以每类一个文件夹，或者是 MNIST 格式的 .npz 文件。"),
     "data_unlike": ("The pictures in {name} are of another kind than those that {card} draws: other classes or colours.", "{name} 里的图片和 {card} 画的不是一类：类别或颜色不同。"),
     "generators_only": ("{card} draws no pictures of its own, so --peer, --neighbours and --inception are not for it.", "{card} 自己不画图，所以不能用 --peer、--neighbours 和 --inception。"),
+    "data_unreadable": ("{name} in that folder is not a picture that can be read. Please remove it and measure again.", "文件夹里的 {name} 不是可以读取的图片。请移走它再测。"),
     "data_empty": ("The folder {name} holds no pictures.", "文件夹 {name} 里没有图片。"),
     "teacher_missing": ("Measuring needs the file {name}; name its folder with --teachers.", "测量需要文件 {name}；请用 --teachers 指明它所在的文件夹。"),
     "folder_needed": ("Several pictures need a folder to go to, not the one file {name}.", "多张图片要写入文件夹，而不是单个文件 {name}。"),

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from imgen.controls import UserError
 from imgen.training.degrade import shrink
 
 HELD_OUT = 10  # every 10th file of a sorted folder is for measuring: no training sees it
@@ -25,8 +26,11 @@ def part(folder: Path, held_out: bool) -> list[Path]:
 
 
 def rgb(path: Path, side: int | None = None) -> np.ndarray:
-    """(H, W, 3) uint8; with `side`, resized to a square of it."""
-    picture = Image.open(path).convert("RGB")
+    """(H, W, 3) uint8; with `side`, resized to a square of it.  Raises UserError data_unreadable."""
+    try:
+        picture = Image.open(path).convert("RGB")
+    except (OSError, ValueError, SyntaxError):  # Pillow's word for a broken PNG is SyntaxError
+        raise UserError("data_unreadable", name=path.name) from None
     if side:
         picture = picture.resize((side, side), Image.Resampling.LANCZOS)
     return np.asarray(picture)

@@ -33,7 +33,7 @@ def connect(bench: Workbench) -> None:
     outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop]
     bench.running = bench.run.click(runner(bench), [bench.picker, *picture, *knobs], outputs, **WORK, **PRIVATE)
     bench.stop.click(halt, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
-    card = [bench.about, *knobs, bench.lesson, bench.status, *([bench.dice] if "seed" in bench.widgets else [])]
+    card = [bench.about, *knobs, bench.lesson, *([bench.dice] if "seed" in bench.widgets else [])]
     chosen = bench.picker.input(chooser(bench), [bench.picker, *knobs], card, **AT_ONCE)
     if not bench.source:  # what another model drew would look like this one's
         press_run(bench, chosen)
@@ -119,8 +119,7 @@ def chosen(
     """The tab for another card: knobs stay where they are, but what the card says itself, as its scale, is not kept."""
     values = {name: value for name, value in kept.items() if name not in card.told} | dict(wish)
     dice = [gr.update(visible="seed" in card.knobs)] if "seed" in bench.widgets else []
-    return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)),
-            report.status(both("status_ready")), *dice]
+    return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)), *dice]
 
 
 def granter(bench: Workbench):

@@ -15,6 +15,7 @@ MEASURES = ("frechet", "kid_x1000")  # distances from pictures that no training 
 RISING = {"psnr": 0.5}  # measures that grow with quality, and in equal steps: where their scale ends beyond the last dot
 DOT = 15  # diameter in pixels of a file of 1 MB
 SMALL = 7  # and the least: a rule has no file
+FAR = 300  # times: more ticks would not fit on a phone
 AS_FAST = 1.2  # times as slow: a difference that nobody notices
 LEAST = 9.0  # % of the height between two labels
 LEAST_DISTANCE = 0.1  # an unbiased one may fall below 0, which no power is
@@ -134,6 +135,7 @@ def spread(heights: list[float], least: float) -> list[float]:
 
 
 def steps(low: float, high: float) -> list[float]:
-    """1, 2, 5, 10, 20 … between low and high."""
+    """1, 2, 5, 10, 20 … between low and high; 1, 10, 100 … if they lie far apart."""
     tens = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [value for ten in tens for one in (1, 2, 5) if low <= (value := one * 10.0**ten) <= high]
+    ones = (1, 2, 5) if high / low < FAR else (1,)
+    return [value for ten in tens for one in ones if low <= (value := one * 10.0**ten) <= high]

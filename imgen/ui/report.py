@@ -14,13 +14,7 @@ MEGA = 1_000_000
 
 
 def choices(cards: Iterable[Card]) -> list[tuple[object, str]]:
-    """(title, name) of each; of the same network for another factor, right behind, the factor alone: "ESPCN ×4", "×3", "×2"."""
-    found, family = [], ""
-    for card in cards:
-        stem, _, factor = card.name.rpartition("_x")
-        found.append((f"×{factor}" if stem and stem == family else t(f"title_{card.name}"), card.name))
-        family = stem
-    return found
+    return [(t(f"title_{card.name}"), card.name) for card in cards]
 
 
 def about(card: Card) -> str:
@@ -60,9 +54,11 @@ def progress(frame: Frame) -> str:
 
 def finished(made: Mapping[str, object], before: str | None, sizes: list[str]) -> str:
     """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024."""
-    facts, seconds = [both("status_opening")], made.get("seconds")
-    if seconds is not None:
-        facts = [both("seconds", seconds=f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}")]
+    facts, seconds = [both(f"title_{made['card']}")] if "card" in made else [], made.get("seconds")
+    if seconds is None:
+        facts.append(both("status_opening"))
+    else:
+        facts.append(both("seconds", seconds=f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}"))
     facts.append(escape(" ".join(str(made[fact]) for fact in ("device", "precision") if fact in made)))
     if "seed" in made.get("knobs", {}):
         facts.append(both("seed", seed=made["knobs"]["seed"]))
