@@ -24,6 +24,7 @@ from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
 from imgen.training import data, recipes, sights, weights
 from imgen.training.degrade import phones, shrink
+from imgen.training.judge import can_judge
 from imgen.training.loop import History, history_of, train
 from imgen.training.runs import RUNS, finish
 
@@ -165,6 +166,10 @@ def test_an_interrupted_training_ends_where_an_unbroken_one_does(make, tmp_path)
     torch.manual_seed(1)
     for name, value in second.weights().items():
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_only_a_gan_that_is_told_a_class_leaves_its_judge():
+    assert [can_judge(make()) for make in (dense_gan, guess, light, vae)] == [True, False, False, False]
 
 
 @pytest.mark.parametrize("make", [gan, dense_gan, usual_gan, vae, conv_vae, conv_ae, style])

@@ -14,15 +14,15 @@ from torch import Tensor, nn
 
 from imgen.cards import read_weights
 from imgen.training import weights
-from imgen.training.recipes import Adversarial
+from imgen.training.recipes import Adversarial, Guess
 
 MOST = 500  # pictures of a class that are judged
 SHARES = np.linspace(0, 1, 21)
 
 
 def can_judge(recipe: object) -> bool:
-    """Of words in any number there are no classes whose pictures could be ranked."""
-    return isinstance(recipe, Adversarial) and recipe.batches.labels.dim() == 1
+    """Of words in any number, or a tiny picture, there are no classes whose pictures could be ranked."""
+    return isinstance(recipe, Adversarial) and not isinstance(recipe, Guess) and recipe.batches.labels.dim() == 1
 
 
 @torch.no_grad()
