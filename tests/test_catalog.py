@@ -12,6 +12,7 @@ from imgen import cards, device, drawings, evaluate
 from imgen.catalog import CARDS as CHOSEN
 from imgen.catalog import CATALOG, FAILURES
 from imgen.controls import Choice, Seed, Slider, Words
+from imgen.pipelines.guess import guess
 from imgen.texts import LANGUAGES, lesson, text
 
 CARDS = [*CHOSEN, *FAILURES]
@@ -45,6 +46,8 @@ def forward(card, net):
         return net(torch.randn(4, net.latent), torch.arange(4) % net.classes)
     if card.task == "stylize":
         return net(torch.rand(2, 3, 40, 44), torch.softmax(torch.randn(2, net.styles), 1))
+    if card.pipeline is guess:
+        return net(torch.randn(1, net.latent), torch.rand(1, 1, net.side, net.side))
     return net(torch.rand(1, net.channels, 20, 24))
 
 
@@ -57,12 +60,15 @@ def test_shapes_and_range_are_as_promised(card):
     elif card.task == "stylize":
         assert y.shape == (2, 3, 40, 44) and y.min() >= 0 and y.max() <= 1
     else:
-        assert y.shape == (1, small(card).channels, 20 * small(card).scale, 24 * small(card).scale)
+        height, width = (4, 4) if card.pipeline is guess else (20, 24)
+        assert y.shape == (1, small(card).channels, height * small(card).scale, width * small(card).scale)
 
 
 @each(WITH_NETS)
 def test_gradient_reaches_every_parameter(card):
     net = copy.deepcopy(small(card)).train()
+    for p in net.parameters():
+        p.data += 0.01 * torch.randn_like(p)  # a layer that begins at zero lets nothing through before its first step
     if hasattr(net, "encode"):
         code = net.encode(torch.rand(4, getattr(net, "channels", 1), net.side, net.side), torch.arange(4))
         loss = net.decode(sum(code) if isinstance(code, tuple) else code, torch.arange(4)).square().mean()
@@ -109,7 +115,8 @@ def test_a_faster_precision_costs_next_to_nothing(card):
 @each([card for card in CARDS if card.source is None])
 def test_a_sample_anyone_can_make_scores_as_recorded(card):
     recorded = card.facts["scores"]["sample"]
-    tolerance = 0.1 if card.task == "upscale" else 1.0  # other processors round otherwise, and a GAN passes it on
+    exact = card.task == "upscale" and card.pipeline is not guess
+    tolerance = 0.1 if exact else 1.0  # other processors round otherwise, and a GAN passes it on
     assert evaluate.sample_figure(card) == pytest.approx(recorded, abs=tolerance)
 
 
@@ -148,7 +155,8 @@ def picture_for(card):
 @each([card for card in CARDS if card.source is None])
 def test_the_same_knobs_make_the_same_picture(card):
     one, two = (card(*picture_for(card), **({"count": 3} if card.task == "generate" else {})) for _ in range(2))
-    assert one.pictures == two.pictures and len(one.pictures) in (1, 3)
+    count = 3 if card.task == "generate" else 2 if card.pipeline is guess else 1
+    assert one.pictures == two.pictures and len(one.pictures) == count
 
 
 @each([card for card in CARDS if card.source is None])
