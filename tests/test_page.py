@@ -200,6 +200,15 @@ def test_a_click_on_the_fan_turns_the_knob_of_its_row(visit):
     assert amounts == [0, 4, 0, 0, 0, 0]
 
 
+def test_more_knobs_are_offered_only_where_there_are_any(visit):
+    bench = tab(visit(), "upscale")
+    bench.locator(".more > button").wait_for()
+    pick(bench, "tiny_gan_x7")
+    bench.locator(".more > button").wait_for(state="hidden")
+    pick(bench, "nearest")
+    bench.locator(".more > button").wait_for()
+
+
 def test_a_lesson_sets_the_knobs_and_runs(visit):
     page = visit()
     bench = tab(page, "upscale")

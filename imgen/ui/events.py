@@ -14,7 +14,7 @@ from imgen.ui.knobs import updates
 from imgen.ui.language import both, language_of, t
 from imgen.ui.picture import bundle, showable
 from imgen.ui.work import Result, Trouble, gpu, results
-from imgen.ui.workbench import Workbench
+from imgen.ui.workbench import Workbench, has_more
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {**PRIVATE, "queue": False}
@@ -33,7 +33,8 @@ def connect(bench: Workbench) -> None:
     outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop]
     bench.running = bench.run.click(runner(bench), [bench.picker, *picture, *knobs], outputs, **WORK, **PRIVATE)
     bench.stop.click(halt, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
-    card = [bench.about, *knobs, bench.lesson, *([bench.dice] if "seed" in bench.widgets else [])]
+    some = [*([bench.more] if bench.more else []), *([bench.dice] if "seed" in bench.widgets else [])]
+    card = [bench.about, *knobs, bench.lesson, *some]
     chosen = bench.picker.input(chooser(bench), [bench.picker, *knobs], card, **AT_ONCE)
     if not bench.source:  # what another model drew would look like this one's
         press_run(bench, chosen)
@@ -118,8 +119,9 @@ def chosen(
 ) -> list:
     """The tab for another card: knobs stay where they are, but what the card says itself, as its scale, is not kept."""
     values = {name: value for name, value in kept.items() if name not in card.told} | dict(wish)
+    more = [gr.update(visible=has_more(card))] if bench.more else []
     dice = [gr.update(visible="seed" in card.knobs)] if "seed" in bench.widgets else []
-    return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)), *dice]
+    return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)), *more, *dice]
 
 
 def granter(bench: Workbench):

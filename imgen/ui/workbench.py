@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import gradio as gr
 
+from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.exhibits import example_files, opening_files
 from imgen.ui import lesson, report
@@ -24,6 +25,10 @@ bench.addEventListener('click', event => {
   bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
 """
+
+
+def has_more(card: Card) -> bool:
+    return any(knob.control.more for knob in card.knobs.values())
 
 
 class Workbench:
@@ -97,8 +102,9 @@ class Workbench:
         with gr.Row(elem_classes="knobs"):
             for name in first:
                 self.make_knob(name, kinds[name])
+        self.more = None
         if len(first) < len(kinds):
-            with gr.Accordion(t("more_knobs"), open=False, elem_classes="more"):
+            with gr.Accordion(t("more_knobs"), open=False, elem_classes="more", visible=has_more(self.card)) as self.more:
                 for name in [name for name in kinds if name not in first]:
                     self.make_knob(name, kinds[name])
         with gr.Row(elem_classes="go"):
