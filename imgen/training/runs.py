@@ -197,15 +197,21 @@ def photos(network: Callable[[int], nn.Module], scale: int, **settings: object) 
     return make
 
 
-def sharper(network: Callable[[int], nn.Module], textures: float = 0.0) -> Make:
-    """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt.  Begins with what regression has reached."""
+def sharper(
+    network: Callable[[int], nn.Module], *, pixels: float, features: float, adversarial: float, textures: float = 0.0
+) -> Make:
+    """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt.  Begins with what regression has reached.
+
+    The numbers are the shares of the losses; more of the adversarial one cost fidelity and gained no likeness (LPIPS).
+    """
+    shares = {"pixels": pixels, "features": features, "textures": textures, "adversarial": adversarial}
+
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-        features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
-        shares = {"pixels": 0.5, "features": 0.5, "textures": textures, "adversarial": 0.02}
+        eye = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
         settings = {"side": 24, "rate": 2e-4, "weights": shares, "decay": 0.99}
         net = network(4)
         judge = PatchCritic(net.channels)
-        return recipes.Sharpen(net, judge, features, *data.patches(folder, 4), device=device, **settings), {"scale": 4}
+        return recipes.Sharpen(net, judge, eye, *data.patches(folder, 4), device=device, **settings), {"scale": 4}
 
     return make
 
@@ -269,9 +275,14 @@ RUNS = {
     "srdensenet_x4": Run(photos(SRDenseNet, 4, side=32, rate=2e-3, muon=True), 20000, 16),
     "srresnet_x4": Run(photos(lambda _: SRResNet(), 4, side=24, rate=5e-4), 40000, 16),
     "enhancenet_x4": Run(photos(lambda _: EnhanceNet(), 4, side=24, rate=2e-3, muon=True), 9000, 16),
-    "srgan_x4": Run(sharper(lambda _: SRResNet()), 4000, 16, starts_from="srresnet_x4"),
-    "enhancenet_pat_x4": Run(sharper(lambda _: EnhanceNet(), textures=0.1), 4000, 16, starts_from="enhancenet_x4"),
-    "espcn_gan_x4": Run(sharper(ESPCN), 6000, 16, starts_from="espcn_x4"),
+    "srgan_x4": Run(
+        sharper(lambda _: SRResNet(), pixels=1.0, features=0.3, adversarial=0.01), 4000, 16, starts_from="srresnet_x4",
+    ),
+    "enhancenet_pat_x4": Run(
+        sharper(lambda _: EnhanceNet(), pixels=0.5, features=0.5, textures=0.1, adversarial=0.02), 4000, 16,
+        starts_from="enhancenet_x4",
+    ),
+    "espcn_gan_x4": Run(sharper(ESPCN, pixels=0.5, features=0.5, adversarial=0.02), 6000, 16, starts_from="espcn_x4"),
     "tiny_gan_x7": Run(tiny_gan, 8000, 64),
     "transfer_paintings": Run(paintings, 18000, 4),
     "vgg_small": Run(small_vgg, 6000, 8),
