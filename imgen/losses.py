@@ -63,6 +63,11 @@ def gram(features: Tensor, shift: Tensor | float = 0.0) -> Tensor:
     return flat @ flat.transpose(1, 2) / flat.shape[2]
 
 
+def gram_distance(mine: Tensor, wanted: Tensor) -> Tensor:
+    """Squared distance of Gram matrices (N, C, C), relative to the size of what is wanted; one value per picture (N,)."""
+    return (mine - wanted).square().sum((1, 2)) / wanted.square().sum((1, 2))
+
+
 def content_loss(features: dict[str, Tensor], wanted: dict[str, Tensor], layer: str) -> Tensor:
     """Mean squared difference of one layer's features, relative to their mean square; one value per picture (N,).
 
@@ -109,10 +114,7 @@ def style_loss(features: dict[str, Tensor], wanted: dict[str, LayerStyle]) -> Te
     Unlike Gatys et al. 2016 each layer is measured in units of its own style, so that no layer and no
     painting drowns the others.
     """
-    return torch.stack([
-        (gram(features[layer], style.shift) - style.gram).square().sum((1, 2)) / style.gram.square().sum((1, 2))
-        for layer, style in wanted.items()
-    ]).mean(0)
+    return torch.stack([gram_distance(gram(features[layer], style.shift), style.gram) for layer, style in wanted.items()]).mean(0)
 
 
 def total_variation(x: Tensor) -> Tensor:

@@ -30,7 +30,9 @@ class Muon(torch.optim.Optimizer):
 
     def turn(self, kernels: list[Tensor], group: dict[str, object]) -> None:
         for p in kernels:
-            mean = self.state[p].setdefault("mean", torch.zeros_like(p))
+            if not self.state[p]:
+                self.state[p] = {"mean": torch.zeros_like(p)}
+            mean = self.state[p]["mean"]
             mean.lerp_(p.grad, 1 - group["momentum"])
             step = orthogonal(p.grad.lerp(mean, group["momentum"]).flatten(1))
             rate = 0.2 * max(step.shape) ** 0.5 * group["lr"]

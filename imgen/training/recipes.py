@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from imgen.drawings import landscape
 from imgen.image import to_tensor
-from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, gram, relativistic, texture_loss
+from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, gram, gram_distance, relativistic, texture_loss
 from imgen.metrics import luma
 from imgen.training.augment import augment
 from imgen.training.expand import contracted, expand
@@ -579,6 +579,4 @@ class Resemble:
 
 def strangeness(seen: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """Squared distance of features, and of Gram matrices, relative to what is wanted.  (N, C, h, w) both."""
-    mine, theirs = gram(seen), gram(wanted)
-    off = (mine - theirs).square().sum((1, 2)) / theirs.square().sum((1, 2))
-    return (seen - wanted).square().sum() / wanted.square().sum(), off.mean()
+    return (seen - wanted).square().sum() / wanted.square().sum(), gram_distance(gram(seen), gram(wanted)).mean()

@@ -186,7 +186,7 @@ def small_vgg(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe,
     """data: holds photos/ and style/; teachers: holds vgg19_relu3_1/ and vgg19_pruned16x/."""
     pictures = torch.cat([data.crops(folder / "photos", 96, 6000), data.crops(folder / "style", 96, 6000)])
     net = Widened(SmallVGG(), (64, 128, 256, 512))
-    return recipes.Resemble(net, wide_features(teachers), half_spoiled(pictures), device=device), {}
+    return recipes.Resemble(net, wide_features(teachers, device), half_spoiled(pictures), device=device), {}
 
 
 def photos(network: Callable[[int], nn.Module], scale: int, **settings: object) -> Make:

@@ -23,15 +23,23 @@ INCEPTION = WeightFile("timm/inception_v3.tv_in1k", "model.safetensors", "main",
 
 def pruned_vgg(path: Path, padding_mode: str = "reflect") -> nn.Module:
     """VGG-19 pruned 16-fold by Wang et al. 2020 (arXiv:2003.08436), file `enc5.pt`: relu1_1 … relu5_1."""
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    return _pruned(_tensors(path), padding_mode)
+
+
+def _pruned(state: dict[str, Tensor], padding_mode: str = "reflect") -> nn.Module:
     net = VGG((16, 32, 64, 128, 128), padding_mode)
-    net.load_state_dict({_name(key): value for key, value in state.get("model", state).items() if "aux" not in key})
+    net.load_state_dict({_name(key): value for key, value in state.items() if "aux" not in key})
     return net.eval().requires_grad_(False)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    state = torch.load(path, weights_only=True, map_location="cpu")
+    return state.get("model", state)
 
 
 def true_vgg(path: Path) -> nn.Module:
     """VGG-19 itself, file `vgg_normalised_conv3_1.pth`: relu1_1, relu2_1, relu3_1, each channel's mean response about 1."""
-    state = torch.load(path, weights_only=True, map_location="cpu")
+    state = _tensors(path)
     layers = ("normalize", *(f"layers.conv{n}" for n in ("1_1", "1_2", "2_1", "2_2", "3_1")))
     names = dict(zip(("0", "2", "5", "9", "12", "16"), layers, strict=True))
     net = VGG((64, 128, 256))
@@ -39,16 +47,15 @@ def true_vgg(path: Path) -> nn.Module:
     return net.eval().requires_grad_(False)
 
 
-def wide_features(teachers: Path) -> Callable[[Tensor], dict[str, Tensor]]:
+def wide_features(teachers: Path, device: str) -> Callable[[Tensor], dict[str, Tensor]]:
     """relu1_1 … relu3_1 of VGG-19 itself, relu4_1 of the pruned one, mapped to its true width.
 
     teachers: holds vgg19_relu3_1/ and vgg19_pruned16x/.
     """
-    file = teachers / "vgg19_pruned16x" / "enc5.pt"
-    exact, pruned = true_vgg(teachers / "vgg19_relu3_1" / "vgg_normalised_conv3_1.pth"), pruned_vgg(file)
-    state = torch.load(file, weights_only=True, map_location="cpu")
-    aux = nn.Conv2d(128, 512, 1).requires_grad_(False)
-    aux.load_state_dict({kind: state.get("model", state)[f"conv41_aux.{kind}"] for kind in ("weight", "bias")})
+    state, aux = _tensors(teachers / "vgg19_pruned16x" / "enc5.pt"), nn.Conv2d(128, 512, 1).requires_grad_(False)
+    aux.load_state_dict({kind: state[f"conv41_aux.{kind}"] for kind in ("weight", "bias")})
+    exact = true_vgg(teachers / "vgg19_relu3_1" / "vgg_normalised_conv3_1.pth")
+    exact, pruned, aux = (net.to(device) for net in (exact, _pruned(state), aux))
     return lambda x: exact(x) | {"relu4_1": aux(pruned(x, until="relu4_1")["relu4_1"])}
 
 
