@@ -15,7 +15,7 @@ from imgen import hub
 from imgen.batch import batch, inputs, targets, write
 from imgen.cards import WEIGHTS, Card
 from imgen.catalog import CARDS, find_card, find_maker
-from imgen.controls import Choice, Knob, Seed, Slider, UserError, Words
+from imgen.controls import Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words
 from imgen.image import Frame, Picture, decode
 from imgen.sheet import sheet
 from imgen.texts import text
@@ -97,6 +97,8 @@ def run_card(card: Card, paths: list[Path], out: Path, knobs: dict[str, object])
             say(f"{frame.facts['file'].name}: {text(error.key, LANGUAGE, **error.facts)}")
         elif "target" in frame.facts:
             print(frame.facts["target"])
+            if "fallback" in frame.facts:
+                say(text("fallback", LANGUAGE))
             if "kept" in frame.facts:
                 say(text("file_kept", LANGUAGE, name=frame.facts["target"].name))
     if failed:
@@ -133,13 +135,13 @@ def add_run(card: Card) -> None:
 def hint(knob: Knob) -> str:
     words = text(f"knob_{knob.name}", LANGUAGE)
     match knob.control:
-        case Choice():
+        case Choice() | Choices():
             return f"{words}: {', '.join(knob.options)}"
         case Words():
             return f"{words}: {', '.join(knob.options[:30])} …"
         case Slider(low, high):
             return f"{words}: {low:g} … {high:g}"
-        case Seed():
+        case Seed() | Reference():
             return words
 
 

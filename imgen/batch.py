@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from imgen.cards import Card
+from imgen.cards import Card, opened, recorded
 from imgen.controls import UserError, checked
 from imgen.image import SUFFIXES, Frame, Picture, animate, decode, encode, record_of
 
@@ -19,18 +19,19 @@ def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, ob
     and knobs from the same bytes).  A download, and the steps of a single file, tell their own progress.  Knobs are checked
     first, and what would fail for every file is raised: UserError.
     """
-    todo, values = list(pairs), checked(card.knobs, knobs)
+    todo, values = list(pairs), opened(checked(card.knobs, knobs))
     for number, (path, target) in enumerate(todo):
         told: dict[str, object] = {"file": path, "target": target}
         try:
             source = digest(path)
-            if resume and made(target) == {"card": card.name, "knobs": values, "source": source}:
+            if resume and made(target) == {"card": card.name, "knobs": recorded(values), "source": source}:
                 told["kept"] = True
             else:
                 for frame in card.run(decode(path), **values):
                     of_its_own = frame.stage == "download" or len(todo) == 1
                     yield Frame(*(frame.done, frame.total) if of_its_own else (number, len(todo)), stage=frame.stage)
                 picture = frame.pictures[0]
+                told |= {"fallback": frame.facts["fallback"]} if "fallback" in frame.facts else {}
                 write(target, replace(picture, record={**picture.record, "source": source}))
         except UserError as error:
             if not (error.key.startswith("picture_") or error.key in OF_ONE_PICTURE):

@@ -6,15 +6,15 @@ import json
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgen import __version__, device, hub
 from imgen.controls import Knob, UserError, checked, knobs_of
-from imgen.image import Frame, Picture
+from imgen.image import Frame, Picture, decode
 from imgen.pipelines.judge import opinion
 
 if TYPE_CHECKING:
@@ -67,13 +67,19 @@ class Card:
     convert: str = ""  # function of the model file that renames a third party's tensors
     exact: bool = False  # float32 even where bfloat16 is faster
     judge: Net | None = None  # of a GAN: the discriminator that it was trained against
-    faithful: "Card | None" = None  # the same net trained for fidelity: the pipeline is given both, as "sharp" and "faithful"
+    file: str = ""  # of the weights and facts, if several cards share them; else the card's own name
+    beside: "Mapping[str, Card]" = field(default_factory=dict)  # role -> a card whose net the pipeline is given too
+    instead: "Card | None" = None  # whose net is taken if the knob `network` names it and it can be had
+
+    @property
+    def stem(self) -> str:
+        return self.file or self.name
 
     @cached_property
     def facts(self) -> dict[str, object]:
         """The stored json: parameters, sha256, class or style names, training, scores; empty for cards without weights."""
         try:
-            return json.loads((WEIGHTS / f"{self.name}.json").read_text(encoding="utf-8"))
+            return json.loads((WEIGHTS / f"{self.stem}.json").read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
 
@@ -98,7 +104,7 @@ class Card:
         if self.source or "sha256" not in self.facts:
             return self.source
         size = self.facts["bytes"]
-        return hub.WeightFile(hub.project_repository, f"{self.name}.safetensors", "main", self.facts["sha256"], size)
+        return hub.WeightFile(hub.project_repository, f"{self.stem}.safetensors", "main", self.facts["sha256"], size)
 
     @property
     def judged_by(self) -> "Card | None":
@@ -130,11 +136,9 @@ class Card:
 
         Closing the generator stops the work.  Raises UserError.
         """
-        values = checked(knobs_of(pipeline, self.told), knobs)
-        net = yield from self.prepare()
-        if self.faithful:
-            net = paired(net, (yield from self.faithful.prepare()))
-        made = {"card": self.name, "knobs": values, **_how(net), "version": __version__}
+        values = opened(checked(knobs_of(pipeline, self.told), knobs))
+        net, told = yield from self.gather(values)
+        made = {"card": self.name, "knobs": recorded(values), **_how(net), "version": __version__, **told}
         began, frame = time.perf_counter(), None
         frames = pipeline(net, *pictures, **values)
         for frame in frames if net is None else _without_gradients(frames):
@@ -148,6 +152,21 @@ class Card:
         """`run` to its end."""
         *_, last = self.run(*pictures, **knobs)
         return last
+
+    def gather(self, values: Mapping[str, object]) -> Iterator[Frame]:
+        """Yields the progress of downloads; returns the net, or all of them by their roles, and what there is to say of it."""
+        told = {}
+        if self.instead and values.get("network") == self.instead.name:
+            try:
+                net = yield from self.instead.prepare()
+            except UserError as error:  # without it, the own one does
+                net, told = (yield from self.prepare()), {"fallback": error.key}
+        else:
+            net = yield from self.prepare()
+        others = {}
+        for role, card in self.beside.items():
+            others[role] = yield from card.prepare()
+        return (roles(net, others) if others else net), told
 
     def prepare(self) -> Iterator[Frame]:
         """Yields the progress of a download, if one is needed; returns the net, ready to run."""
@@ -222,11 +241,24 @@ def unpickled(path: Path) -> "dict[str, Tensor]":
     return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
 
-def paired(sharp: "nn.Module", faithful: "nn.Module") -> "nn.ModuleDict":
-    """What the pipeline of a card is given that has a faithful twin."""
+def roles(net: "nn.Module", others: "Mapping[str, nn.Module]") -> "nn.ModuleDict":
+    """What the pipeline of a card with others beside it is given: its own net as "own", theirs by their roles."""
     from torch import nn
 
-    return nn.ModuleDict({"sharp": sharp, "faithful": faithful})
+    return nn.ModuleDict({"own": net, **others})
+
+
+def opened(values: Mapping[str, object]) -> dict[str, object]:
+    """Knobs with their pictures read from files.  Raises UserError."""
+    return {
+        name: tuple(one if isinstance(one, Picture) else decode(one) for one in value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }
+
+
+def recorded(values: Mapping[str, object]) -> dict[str, object]:
+    """Knobs as they are written down: of a picture what it is known by."""
+    return {name: [one.digest for one in value] if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def _without_gradients(frames: Iterator[Frame]) -> Iterator[Frame]:

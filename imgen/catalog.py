@@ -12,7 +12,8 @@ from imgen.pipelines.draw import drawing
 from imgen.pipelines.generate import generate, generate_large
 from imgen.pipelines.guess import guess
 from imgen.pipelines.imagine import imagine
-from imgen.pipelines.stylize import stylize
+from imgen.pipelines.repaint import reconstruct, repaint, synthesize
+from imgen.pipelines.stylize import stylize, stylize_any
 from imgen.pipelines.upscale import interpolate, interpolate_between, upscale, upscale_between
 from imgen.procedural import lines, mesh, noise, splines, triangles, voronoi
 
@@ -56,6 +57,16 @@ LANCZOS = Paper("Filters for common resampling tasks", "Turkowski", 1990)
 TRANSFER = Paper(
     "Perceptual losses for real-time style transfer and super-resolution", "Johnson, Alahi, Fei-Fei", 2016, "1603.08155"
 )
+GHIASI = Paper(
+    "Exploring the structure of a real-time, arbitrary neural artistic stylization network", "Ghiasi et al.", 2017, "1705.06830"
+)
+GATYS = Paper("Image style transfer using convolutional neural networks", "Gatys, Ecker, Bethge", 2016, "1508.06576")
+MARKOV = Paper(
+    "Precomputed real-time texture synthesis with Markovian generative adversarial networks", "Li, Wand", 2016, "1604.04382"
+)
+TEXTURE = Paper("Texture synthesis using convolutional neural networks", "Gatys, Ecker, Bethge", 2015, "1505.07376")
+INVERTING = Paper("Understanding deep image representations by inverting them", "Mahendran, Vedaldi", 2015, "1412.0035")
+VGG = Paper("Very deep convolutional networks for large-scale image recognition", "Simonyan, Zisserman", 2015, "1409.1556")
 DCCI = Paper("Image zooming using directional cubic convolution interpolation", "Zhou, Shen, Dong", 2012)
 PYRAMID = Paper("Pyramidal parametrics", "Williams", 1983)
 INTERPOLATION = {"lanczos": LANCZOS, "bicubic": KEYS, "bilinear": KEYS, "gaussian": LANCZOS, "nearest": KEYS}
@@ -72,6 +83,12 @@ RULES = {
 CLOTHES = Net("dcgan:Generator", classes=10, latent=64, side=28, channels=1)
 SRRESNET = Card("srresnet_x4", "upscale", Net("srresnet:SRResNet"), upscale, SRGAN, "MIT", lesson="srgan")
 ENHANCENET_E = Card("enhancenet_x4", "upscale", Net("enhancenet:EnhanceNet"), upscale, ENHANCENET, "MIT", lesson="enhancenet")
+
+ARBITRARY = Card("arbitrary_style", "stylize", Net("arbitrary:ArbitraryNet"), stylize_any, GHIASI, "MIT", lesson="arbitrary")
+VGG19 = Card(  # for its features: no card of its own
+    "vgg19", "stylize", Net("features:VGG", widths=(64, 128, 256, 512, 512)), reconstruct, VGG, "BSD-3-Clause", lesson="gatys",
+    source=WeightFile("timm/vgg19.tv_in1k", "model.safetensors", "main", None, 574_700_000), convert="convert",
+)
 
 CARDS = [
     Card(
@@ -120,12 +137,13 @@ CARDS = [
         for scale in (4, 3, 2)
     ),
     Card(
-        "srgan_x4", "upscale", Net("srresnet:SRResNet"), upscale_between, SRGAN, "MIT", lesson="srgan", faithful=SRRESNET,
+        "srgan_x4", "upscale", Net("srresnet:SRResNet"), upscale_between, SRGAN, "MIT", lesson="srgan",
+        beside={"faithful": SRRESNET},
     ),
     SRRESNET,
     Card(
         "enhancenet_pat_x4", "upscale", Net("enhancenet:EnhanceNet"), upscale_between, ENHANCENET, "MIT", lesson="enhancenet",
-        faithful=ENHANCENET_E,
+        beside={"faithful": ENHANCENET_E},
     ),
     ENHANCENET_E,
     *(
@@ -155,7 +173,21 @@ CARDS = [
         source=WeightFile("wkrettek/real-esrgan-models", "realesrgan_x4plus.safetensors", "main", None, 67_000_000),
         convert="convert",
     ),
-    Card("transfer_paintings", "stylize", Net("transfer:TransferNet", styles=13), stylize, TRANSFER, "MIT", lesson="transfer"),
+    Card("transfer_paintings", "stylize", Net("transfer:TransferNet", styles=17), stylize, TRANSFER, "MIT", lesson="transfer"),
+    ARBITRARY,
+    Card("transfer_gan", "stylize", Net("transfer:TransferNet", styles=5), stylize, MARKOV, "MIT", lesson="transfer_gan"),
+    Card(
+        "gatys", "stylize", Net("features:SmallVGG"), repaint, GATYS, "MIT", lesson="gatys", file="vgg_small",
+        beside={"fast": ARBITRARY}, instead=VGG19,
+    ),
+    Card(
+        "texture", "stylize", Net("features:SmallVGG"), synthesize, TEXTURE, "MIT", lesson="texture", file="vgg_small",
+        instead=VGG19,
+    ),
+    Card(
+        "reconstruct", "stylize", Net("features:SmallVGG"), reconstruct, INVERTING, "MIT", lesson="reconstruct", file="vgg_small",
+        instead=VGG19,
+    ),
 ]
 FAILURES = [  # the network of dcgan_fashion28, badly trained on purpose: to be shown, not to be chosen
     Card(f"{how}_dcgan_fashion28", "generate", CLOTHES, generate, DCGAN, "MIT", lesson="gan")

@@ -1,6 +1,6 @@
 """What a user may ask for, and what answers a wrong wish.
 
-A pipeline declares its knobs as keyword-only parameters, `Annotated[type, Slider | Choice | Seed]`.  From that signature
+A pipeline declares its knobs as keyword-only parameters, `Annotated[type, Slider | Choice | Seed …]`.  From that signature
 follow the widgets of the page, the options of the command line, the endpoint, and the check of every value.
 """
 
@@ -10,6 +10,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -41,6 +42,23 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Choices:
+    """Several of `options`."""
+
+    options: tuple[str, ...]
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Pictures besides the one that is worked on: `most` at most, or none; `brush`: a mask, which can be painted."""
+
+    most: int = 1
+    brush: bool = False
+    more: bool = False
+
+
+@dataclass(frozen=True)
 class Words:
     """Free text.  Those of its words count that the card's fact `vocabulary` names: {"heart": "心", …}, in either language."""
 
@@ -56,7 +74,7 @@ class Seed:
 
 
 SEEDS = 2**32
-Control = Slider | Choice | Words | Seed
+Control = Slider | Choice | Choices | Reference | Words | Seed
 
 
 class Option(str):
@@ -64,6 +82,14 @@ class Option(str):
 
     index: int | None
     options: tuple[str, ...]
+
+
+class Several(str):
+    """The chosen texts of a `Choices`, joined by commas."""
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        return tuple(filter(None, self.split(",")))
 
 
 class Phrase(str):
@@ -91,6 +117,8 @@ class Knob:
                 return type(step)
             case Seed():
                 return int
+            case Reference():
+                return list[Path]
         return str
 
     def check(self, value: object) -> object:
@@ -98,6 +126,10 @@ class Knob:
         match self.control:
             case Choice(every=every):
                 return self._option(str(value), every)
+            case Choices():
+                return self._several(value)
+            case Reference(most=most):
+                return self._references(value, most)
             case Words():
                 return self._phrase(str(value))
             case Seed():
@@ -114,6 +146,22 @@ class Knob:
         option.options = tuple(o for o in self.options if o != every)
         option.index = None if value == every else option.options.index(value)
         return option
+
+    def _several(self, value: object) -> Several:
+        """In the order of the options, each once.  value: texts, or one with commas between them."""
+        named = [one.strip() for one in value.split(",")] if isinstance(value, str) else [str(one) for one in value or ()]
+        for one in filter(None, named):
+            if one not in self.options:
+                raise UserError("knob_not_an_option", knob=self.name, value=one[:40], options=", ".join(self.options))
+        return Several(",".join(option for option in self.options if option in named))
+
+    def _references(self, value: object, most: int) -> tuple[object, ...]:
+        """Files or pictures, whichever came: this floor opens neither.  value: one of them, or a sequence."""
+        several = value if isinstance(value, list | tuple) else [] if value in (None, "") else [value]
+        found = tuple(one for one in several if one is not None)
+        if len(found) > most:
+            raise UserError("knob_too_many", knob=self.name, most=most, came=len(found))
+        return found
 
     def _phrase(self, value: str) -> Phrase:
         """English words whole, Chinese ones wherever they stand, the longer first: nobody puts spaces between them."""
@@ -158,9 +206,12 @@ def knobs_of(pipeline: Callable, facts: Mapping[str, object]) -> dict[str, Knob]
         control = typing.get_args(parameter.annotation)[1]
         options, spelled, default = (), (), parameter.default
         if isinstance(control, Choice):
-            options = control.options if isinstance(control.options, tuple) else tuple(facts.get(control.options, ()))
+            named = control.options if isinstance(control.options, tuple) else facts.get(control.options)
+            options = tuple(named) if isinstance(named, tuple | list) else ()  # of a card that is not trained yet: none
             options = ((control.every,) if control.every else ()) + options
             default = default if default in options else next(iter(options), None)
+        if isinstance(control, Choices):
+            options = control.options
         if isinstance(control, Slider):
             default = facts.get(name, default)  # a net's own scale
         if isinstance(control, Words):

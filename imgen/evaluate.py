@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imgen import drawings
-from imgen.cards import Card, paired
+from imgen.cards import Card, roles
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.image import Picture, to_tensor
 from imgen.likeness import EYE, SAMPLES, Scores, by_eye, by_inception, closeness, evenly, kernel, likeness, look, real
+from imgen.painted import PHOTOGRAPHS, painting, seeing
 from imgen.pipelines.guess import guess
 from imgen.sheet import sheet
 
@@ -38,7 +39,7 @@ def evaluate(
     if card is EYE:
         return closeness(folder, teachers)
     if card.task == "stylize":
-        return {PHOTOGRAPHS.name: painting(card, folder, teachers)}
+        return {PHOTOGRAPHS.name: (seeing if card.stem == "vgg_small" else painting)(card, folder, teachers)}
     if card.pipeline is guess:
         return {folder.stem: guessing(card, folder, teachers)}
     if card.task == "upscale":
@@ -81,7 +82,7 @@ def exact_psnr(card: Card, folder: Path) -> Scores:
     from imgen.training.data import files, rgb
 
     net, scale, values = _net(card), int(card.knobs["scale"].default), []
-    net = paired(net, _net(card.faithful)) if card.faithful else net
+    net = roles(net, {role: _net(one) for role, one in card.beside.items()}) if card.beside else net
     for path in files(folder):
         hr, lr = small(rgb(path), scale)
         with torch.inference_mode():
@@ -244,52 +245,6 @@ def _net(card: Card) -> "nn.Module":
     return copy.deepcopy(load(card)).cpu().float()
 
 
-PHOTOGRAPHS = Path("eval/Kodak24")  # for style transfer; training never saw them
-
-
-def painting(card: Card, folder: Path, teachers: Path | None, photographs: int = 10) -> Scores:
-    """The training objective on some photographs and every painting, beside Gatys' L-BFGS after 50 and 100 evaluations.
-
-    folder: holds style/ and PHOTOGRAPHS.
-    """
-    import torch
-
-    from imgen.bench import gatys
-    from imgen.losses import StyleObjective
-    from imgen.training.data import files, rgb
-    from imgen.training.runs import PAINTINGS, STYLE_SIDE, STYLE_WEIGHT
-    from imgen.training.runs import painting as read_painting
-    from imgen.training.teachers import pruned_vgg
-
-    if not teachers:
-        raise UserError("teacher_missing", name="vgg19_pruned16x/enc5.pt")
-    objective = StyleObjective(pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros"), STYLE_WEIGHT)
-    photos = [Picture(_square(rgb(path), STYLE_SIDE)) for path in files(folder / PHOTOGRAPHS)[:photographs]]
-    ours, theirs = [], {50: [], 100: []}
-    for style, file in PAINTINGS.items():
-        wanted = objective.styles(read_painting(folder / "style" / file))
-        for photo in photos:
-            x = to_tensor(photo.pixels)
-            y = to_tensor(card(photo, style=style, size=STYLE_SIDE).pictures[0].pixels)
-            with torch.inference_mode():
-                ours.append(objective.weighted(*objective.terms(y, x, wanted)).item())
-            curve = gatys(objective, x, wanted, max(theirs))
-            for evaluations, values in theirs.items():
-                values.append(curve[evaluations - 1])
-    scores = {"objective": float(np.mean(ours)), **{f"gatys_{n}_evaluations": float(np.mean(v)) for n, v in theirs.items()}}
-    return {name: round(value, 4) for name, value in scores.items()} | {"photos": len(photos), "paintings": len(PAINTINGS)}
-
-
-def _square(pixels: np.ndarray, side: int) -> np.ndarray:
-    """The middle of a photograph, shrunk to side × side."""
-    from PIL import Image
-
-    short = min(pixels.shape[:2])
-    top, left = (pixels.shape[0] - short) // 2, (pixels.shape[1] - short) // 2
-    square = Image.fromarray(pixels[top : top + short, left : left + short])
-    return np.asarray(square.resize((side, side), Image.Resampling.BICUBIC))
-
-
 def parameters(card: Card) -> int:
     """How many numbers the card's net has learned, counted without making them."""
     if card.net is None:
@@ -304,7 +259,8 @@ def sample_figure(card: Card) -> float:
     """One figure that any machine can make in a moment, from what the program draws: does this card still do what it did?
 
     Super-resolution: PSNR (dB) on a drawn city; of a guess at it, the spread of its grey levels.  The eye: its mean feature of
-    a drawn landscape.  Else the mean grey level: of 16 generated pictures, of a painted landscape.
+    a drawn landscape; a feature network its mean size.  Else the mean grey level: of 16 generated pictures, or of a painted
+    landscape.
     """
     if card is EYE:
         return round(look((to_tensor(drawings.landscape(192, seed=1).pixels) * 255).byte()).mean().item(), 3)
@@ -316,7 +272,17 @@ def sample_figure(card: Card) -> float:
         scale = int(card.knobs["scale"].default)
         hr, lr = small(drawings.city(192, seed=1).pixels, scale)
         return round(psnr(to_tensor(card(Picture(lr)).pictures[0].pixels), to_tensor(hr), scale), 2)
-    pictures = card(count=16).pictures if card.task == "generate" else card(drawings.landscape(192, seed=1)).pictures
+    if card.file:  # a feature network, which several cards share
+        import torch
+
+        net = _net(card)
+        with torch.inference_mode():
+            return round(net(to_tensor(drawings.landscape(192, seed=1).pixels))["relu3_1"].abs().mean().item(), 3)
+    if card.task == "generate":
+        pictures = card(count=16).pictures
+    else:
+        paintings = {"paintings": [drawings.still_life(128, seed=1)]} if "paintings" in card.knobs else {}
+        pictures = card(*[drawings.landscape(192, seed=1)] * card.pictures, **paintings).pictures
     return round(float(np.mean([picture.pixels for picture in pictures])), 1)
 
 
@@ -327,7 +293,7 @@ def store(card: Card, scores: dict[str, object], **facts: object) -> None:
     """
     from imgen.cards import WEIGHTS
 
-    path = WEIGHTS / f"{card.name}.json"
+    path = WEIGHTS / f"{card.stem}.json"
     known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     old = known.get("scores", {})
     merged = {name: {**old.get(name, {}), **new} if isinstance(new, dict) else new for name, new in scores.items()}

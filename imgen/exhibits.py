@@ -17,6 +17,7 @@ from imgen.cards import Card
 from imgen.catalog import CARDS, TASKS, find_card
 from imgen.controls import UserError
 from imgen.image import Picture, encode
+from imgen.pipelines.repaint import LAYERS
 from imgen.texts import text
 
 ASSETS = Path(__file__).parent / "assets"
@@ -36,6 +37,7 @@ EXAMPLES: dict[str, dict[str, Callable[[], Picture]]] = {  # of each task; a tab
         "portrait": lambda: drawings.portrait(512, 1),
     },
 }
+DRAWN_STYLES = tuple(f"draw_{rule}" for rule in ("lines", "splines", "triangles", "voronoi", "noise", "mesh"))
 BUNDLED = {  # pictures that come with Gradio: read where it is installed, never copied
     "upscale": ("lion.jpg", "cheetah1.jpg", "tower.jpg"),
     "stylize": ("tower.jpg", "cheetah.jpg", "lion.jpg"),
@@ -48,6 +50,22 @@ def example_files(task: str) -> list[Path]:
     gradio = importlib.util.find_spec("gradio")  # found, not imported
     folder = Path(gradio.origin).parent / "media_assets" / "images" if gradio else ASSETS / "examples"
     return [path for path in (*drawn, *(folder / name for name in BUNDLED.get(task, ()))) if path.exists()]
+
+
+def style_files() -> list[Path]:
+    """Pictures whose style can be taken: drawn by rules, then what our network made of the paintings that it learned."""
+    folder = ASSETS / "styles"
+    drawn = [folder / f"{name}.webp" for name in DRAWN_STYLES]
+    return [path for path in (*drawn, *sorted(set(folder.glob("*.webp")) - set(drawn))) if path.exists()]
+
+
+def style_pictures() -> dict[str, Picture]:
+    """name -> a square: what the rules draw, and a landscape as each trained painting would have it."""
+    made = {name: find_card(name)(count=1, seed=3, size=256).pictures[0] for name in DRAWN_STYLES}
+    card, photo = trained("transfer_paintings"), drawings.still_life(288, 1)
+    for style in card.knobs["style"].options[:-1]:
+        made[style] = card(photo, style=style).pictures[0]
+    return made
 
 
 def opening_files(task: str) -> tuple[Path | None, list[Path]]:
@@ -73,6 +91,8 @@ def write(folder: Path = ASSETS) -> list[str]:
             save(folder / "openings" / f"{task}_{n}.png", encode(picture, level=9))
     for name, picture in made.items():
         save(folder / "lessons" / f"{name}.png", palette_png(picture))
+    for name, picture in style_pictures().items():
+        save(folder / "styles" / f"{name}.webp", webp(picture))
     if len(opened) == len(TASKS):
         save(folder / "readme.png", palette_png(journey()))
     missing = [f"lessons/{name}" for name in LESSONS if name not in made]
@@ -82,6 +102,12 @@ def write(folder: Path = ASSETS) -> list[str]:
 def save(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
+
+
+def webp(picture: Picture) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(picture.rgb().pixels).save(file, "WEBP", quality=88)
+    return file.getvalue()
 
 
 def palette_png(picture: Picture, colours: int = 256) -> bytes:
@@ -247,6 +273,48 @@ def transfer() -> Picture:
     return stacked([sheet([cells[:4]], above=names[:4]), sheet([cells[4:]], above=names[4:])])
 
 
+def patched() -> Picture:
+    """One landscape in the manner of all that a judge of patches taught."""
+    card, photo = trained("transfer_gan"), first_example("stylize")
+    styles = card.knobs["style"].options[:-1]
+    cells = [to_width(card(photo, style=style).pictures[0], 230, Image.Resampling.LANCZOS) for style in styles]
+    return sheet([cells], above=[text(f"option_{style}", "en").split(" · ")[0] for style in styles])
+
+
+def arbitrary() -> Picture:
+    """Drawn pictures, and under each the landscape in its manner."""
+    card, photo, made = trained("arbitrary_style"), first_example("stylize"), style_pictures()
+    shown = [made[name] for name in DRAWN_STYLES[:5]]
+    painted = [card(photo, paintings=[one]).pictures[0] for one in shown]
+    rows = [[to_width(one, 180, Image.Resampling.LANCZOS) for one in row] for row in (shown, painted)]
+    return stacked([sheet([row]) for row in rows])
+
+
+def optimised_one() -> Picture:
+    """A photograph, a painting, and the first of the two after some steps."""
+    card, photo, glass = trained("gatys"), first_example("stylize"), style_pictures()["draw_voronoi"]
+    frames = list(card.run(photo, paintings=[glass], side=384, steps=80))
+    after = [frames[n].pictures[0] for n in (4, 19, len(frames) - 1)]
+    cells = [to_width(one, 230, Image.Resampling.LANCZOS) for one in (photo, *after)]
+    return sheet([cells], above=["start", "5 steps", "20 steps", f"{len(frames)} steps"])
+
+
+def textures() -> Picture:
+    """What a painting was, and what grew out of noise by its Gram matrices: of all layers, and of the first alone."""
+    card, rows = trained("texture"), []
+    for name in ("draw_voronoi", "draw_noise"):
+        painting = style_pictures()[name]
+        grown = [card(paintings=[painting], style_layers=layers).pictures[0] for layers in ("relu1_1", ",".join(LAYERS))]
+        rows.append([to_width(one, 230, Image.Resampling.LANCZOS) for one in (painting, *grown)])
+    return sheet(rows, above=["painting", "relu1_1", "all four layers"])
+
+
+def kept_by_layers() -> Picture:
+    card, photo = trained("reconstruct"), first_example("stylize")
+    kept = [card(photo, layer=layer, side=256).pictures[0] for layer in LAYERS]
+    return sheet([[to_width(one, 230, Image.Resampling.LANCZOS) for one in kept]], above=list(LAYERS))
+
+
 def drawn() -> Picture:
     """One picture of each rule."""
     cards = [card for card in CARDS if card.net is None]
@@ -276,7 +344,8 @@ LESSONS: dict[str, Callable[[], Picture]] = {
     "srgan": partial(restored, "bicubic", "srresnet_x4", "srgan_x4"),
     "enhancenet": partial(restored, "bicubic", "enhancenet_x4", "enhancenet_pat_x4"), "tiny_gan": guesses,
     "light": clean_and_phone, "interpolation": interpolation, "realesrgan": realesrgan,
-    "transfer": transfer, "fastgan": fastgan,
+    "transfer": transfer, "transfer_gan": patched, "arbitrary": arbitrary, "gatys": optimised_one, "texture": textures,
+    "reconstruct": kept_by_layers, "fastgan": fastgan,
 }
 
 

@@ -1,7 +1,7 @@
 """What training and optimisation minimise."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,14 +53,19 @@ def elbo_terms(
     return likelihood(decoded, x), kl.mean()
 
 
-def gram(features: Tensor, shift: Tensor | float = 0.0) -> Tensor:
+def gram(features: Tensor, shift: Tensor | float = 0.0, where: Tensor | None = None) -> Tensor:
     """Which channels light up together, wherever: (N, C, H, W) -> (N, C, C), divided by H W.
 
     Source: Gatys et al. 2016, "Image style transfer using convolutional neural networks".  shift (1, C, 1, 1) is taken
-    from the features first: Novak and Nikulin 2016, arXiv:1605.04603.
+    from the features first: Novak and Nikulin 2016, arXiv:1605.04603.  where (1, 1, H', W') in [0, 1]: how much each place counts
+    (Gatys et al. 2017, arXiv:1611.07865).
     """
-    flat = (features.float() - shift).flatten(2)
-    return flat @ flat.transpose(1, 2) / flat.shape[2]
+    features, places = features.float() - shift, features.shape[2] * features.shape[3]
+    if where is not None:
+        where = F.interpolate(where, size=features.shape[2:], mode="area")
+        features, places = features * where, where.square().sum().clamp(min=1e-6)
+    flat = features.flatten(2)
+    return flat @ flat.transpose(1, 2) / places
 
 
 def gram_distance(mine: Tensor, wanted: Tensor) -> Tensor:
@@ -108,18 +113,59 @@ class LayerStyle:
     gram: Tensor  # (1, C, C)
 
 
-def style_loss(features: dict[str, Tensor], wanted: dict[str, LayerStyle]) -> Tensor:
+def layer_styles(seen: dict[str, Tensor], layers: Sequence[str]) -> dict[str, LayerStyle]:
+    """What each of `layers` makes of a painting that it has seen."""
+    shifts = {layer: SHIFT * seen[layer].float().mean((2, 3), keepdim=True) for layer in layers}
+    return {layer: LayerStyle(shift, gram(seen[layer], shift)) for layer, shift in shifts.items()}
+
+
+def style_loss(features: dict[str, Tensor], wanted: dict[str, LayerStyle], where: Tensor | None = None) -> Tensor:
     """Squared distance of Gram matrices, relative to the style's own, mean over layers; one value per picture (N,).
 
     Unlike Gatys et al. 2016 each layer is measured in units of its own style, so that no layer and no
-    painting drowns the others.
+    painting drowns the others.  where: see `gram`.
     """
-    return torch.stack([gram_distance(gram(features[layer], style.shift), style.gram) for layer, style in wanted.items()]).mean(0)
+    return torch.stack([
+        gram_distance(gram(features[layer], style.shift, where), style.gram) for layer, style in wanted.items()
+    ]).mean(0)
 
 
 def total_variation(x: Tensor) -> Tensor:
     """Mean absolute step to the right and downward neighbour.  x (N, C, H, W)."""
     return (x[..., 1:] - x[..., :-1]).abs().mean() + (x[..., 1:, :] - x[..., :-1, :]).abs().mean()
+
+
+@dataclass(frozen=True)
+class Manner:
+    """One style among several: how much it counts, and where (1, 1, H, W), everywhere if None."""
+
+    share: float
+    style: dict[str, LayerStyle]
+    where: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What a picture that is itself optimised should become: like a photograph in some layers, like paintings in others."""
+
+    see: Callable[[Tensor, str], dict[str, Tensor]]  # picture, last layer that is needed -> features
+    content: dict[str, Tensor]  # layer -> the photograph's features
+    manners: list[Manner]
+    weights: dict[str, float]  # of content, style and smoothness
+    device: torch.device
+
+    def terms(self, x: Tensor) -> dict[str, Tensor]:
+        """The losses of x (1, 3, H, W), (1,) each: those that have a weight, and something to be like."""
+        seen = self.see(x, max([*self.content, *(layer for manner in self.manners for layer in manner.style)]))
+        found = {"smoothness": total_variation(x).view(1)}
+        if self.content:
+            found["content"] = torch.stack([content_loss(seen, self.content, layer) for layer in self.content]).mean(0)
+        if self.manners:
+            found["style"] = sum(manner.share * style_loss(seen, manner.style, manner.where) for manner in self.manners)
+        return {name: loss for name, loss in found.items() if self.weights[name]}
+
+    def total(self, terms: dict[str, Tensor]) -> Tensor:
+        return sum(self.weights[name] * loss for name, loss in terms.items()).sum()
 
 
 class StyleObjective:
@@ -138,9 +184,7 @@ class StyleObjective:
     @torch.no_grad()
     def styles(self, painting: Tensor) -> dict[str, LayerStyle]:
         """painting (1, 3, h, w) in [0, 1] -> what each layer makes of it."""
-        seen = self.see(painting)
-        shifts = {layer: SHIFT * seen[layer].float().mean((2, 3), keepdim=True) for layer in self.layers}
-        return {layer: LayerStyle(shift, gram(seen[layer], shift)) for layer, shift in shifts.items()}
+        return layer_styles(self.see(painting), self.layers)
 
     def terms(self, y: Tensor, photo: Tensor, styles: dict[str, LayerStyle]) -> tuple[Tensor, Tensor]:
         """Content and style loss of each picture, (N,) both."""

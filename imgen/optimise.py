@@ -6,21 +6,31 @@ import torch
 from torch import Tensor
 
 
-def optimised(loss: Callable[[Tensor], Tensor], start: Tensor, history: int = 10) -> Iterator[tuple[Tensor, float]]:
+def optimised(
+    loss: Callable[[Tensor], Tensor], start: Tensor, *, history: int = 10, first: float = 0.01, furthest: float = 0.03
+) -> Iterator[tuple[Tensor, float]]:
     """L-BFGS without line search: yields the picture, and the loss before its last step, as long as one asks.
 
-    start (1, 3, H, W); loss: picture -> (), asked once a step.  The picture that is yielded is the same tensor each time.
-    Steps are those of one long `torch.optim.LBFGS.step`, cut into single ones so that one can watch.
+    start (1, 3, H, W); loss: picture -> (), asked once a step.
+    first, furthest: mean movement of a value in the first step, and at most in any.  `torch.optim.LBFGS` begins so timidly that
+    bfloat16 sees no difference, and without a line search it can leap out of sight; else the steps are its own.
     """
-    x = start.detach().clone().contiguous().requires_grad_(True)
+    unit = first * start.numel()  # its first step moves all values by 1 together: so they are counted in this unit
+    x = (start.detach() / unit).contiguous().requires_grad_(True)
     optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        value = loss(x)
+        value = loss(x * unit)
         value.backward()
         return value
 
     while True:
+        before = x.detach().clone()
         value = optimizer.step(closure).item()
-        yield x.detach(), value
+        with torch.no_grad():
+            moved = (x - before).abs().mean().item() * unit
+            if moved > furthest:
+                x.copy_(torch.lerp(before, x, furthest / moved))
+                optimizer.state[x]["t"] *= furthest / moved  # it must know how long the step was
+        yield x.detach() * unit, value

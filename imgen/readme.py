@@ -72,14 +72,15 @@ def number(value: float) -> str:
 
 BRIEF = (
     "score_psnr", "score_ssim", "score_lpips", "score_frechet", "score_floor_frechet", "score_precision", "score_recall",
-    "score_nats_per_picture", "score_reconstruction_psnr", "score_objective",
+    "score_nats_per_picture", "score_reconstruction_psnr", "score_objective", "score_features",
 )
 SHOWN = (  # in this order
     "score_psnr", "score_ssim", "score_lpips", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
     "score_inception_frechet", "score_floor_inception_frechet", "score_frechet", "score_floor_frechet", "score_usual_frechet",
     "score_nats_per_picture", "score_usual_nats_per_picture", "score_usual_pictures_seen",
     "score_reconstruction_psnr", "score_precision", "score_recall", "score_copy_ratio",
-    "score_objective", "score_gatys_50_evaluations", "score_gatys_100_evaluations",
+    "score_objective", "score_gatys_20_evaluations", "score_gatys_50_evaluations", "score_gatys_100_evaluations",
+    "score_features", "score_grams", "score_true_loss_ratio", "score_true_time_ratio",
 )
 
 

@@ -11,8 +11,9 @@ import torch
 from imgen import cards, device, drawings, evaluate
 from imgen.catalog import CARDS as CHOSEN
 from imgen.catalog import CATALOG, FAILURES
-from imgen.controls import Choice, Seed, Slider, Words
+from imgen.controls import Choice, Choices, Reference, Seed, Slider, Words
 from imgen.pipelines.guess import guess
+from imgen.pipelines.stylize import stylize, stylize_any
 from imgen.texts import LANGUAGES, lesson, text
 
 CARDS = [*CHOSEN, *FAILURES]
@@ -44,8 +45,12 @@ def forward(card, net):
     torch.manual_seed(0)
     if card.task == "generate":
         return net(torch.randn(4, net.latent), torch.arange(4) % net.classes)
-    if card.task == "stylize":
+    if card.pipeline is stylize:
         return net(torch.rand(2, 3, 40, 44), torch.softmax(torch.randn(2, net.styles), 1))
+    if card.pipeline is stylize_any:
+        return net(torch.rand(2, 3, 40, 44), net.sight(torch.rand(2, 3, 32, 32)), torch.full((2, 1), 0.5))
+    if card.task == "stylize":
+        return torch.cat([features.flatten() for features in net(torch.rand(2, 3, 40, 44)).values()])
     if card.pipeline is guess:
         return net(torch.randn(1, net.latent), torch.rand(1, 1, net.side, net.side))
     return net(torch.rand(1, net.channels, 20, 24))
@@ -57,8 +62,10 @@ def test_shapes_and_range_are_as_promised(card):
     if card.task == "generate":
         assert y.shape[0] == 4 and y.shape[1] in (1, 3) and y.shape[2] == y.shape[3]
         assert y.min() >= 0 and y.max() <= 1
-    elif card.task == "stylize":
+    elif card.pipeline in (stylize, stylize_any):
         assert y.shape == (2, 3, 40, 44) and y.min() >= 0 and y.max() <= 1
+    elif card.task == "stylize":  # a feature network: (24, 40, 44), (48, 20, 22), (96, 10, 11), (128, 5, 5)
+        assert y.shape == (2 * (24 * 40 * 44 + 48 * 20 * 22 + 96 * 10 * 11 + 128 * 5 * 5),)
     else:
         height, width = (4, 4) if card.pipeline is guess else (20, 24)
         assert y.shape == (1, small(card).channels, height * small(card).scale, width * small(card).scale)
@@ -75,13 +82,14 @@ def test_gradient_reaches_every_parameter(card):
     else:
         loss = (forward(card, net) - 0.3).square().mean()
     loss.backward()
-    dead = [name for name, p in net.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    learned = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    dead = [name for name, p in learned.items() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not dead
 
 
 @each(BUNDLED)
 def test_bundled_weights_are_the_recorded_ones(card):
-    path = cards.WEIGHTS / f"{card.name}.safetensors"
+    path = cards.WEIGHTS / f"{card.stem}.safetensors"
     data = path.read_bytes()
     assert hashlib.sha256(data).hexdigest() == card.facts["sha256"]
     assert len(data) == card.facts["bytes"] < 10_000_000
@@ -90,7 +98,7 @@ def test_bundled_weights_are_the_recorded_ones(card):
 @each(BUNDLED)
 def test_bundled_weights_fit_strictly_and_are_all_there(card):
     net = card.net.build()
-    net.load_state_dict(cards.read_weights(cards.WEIGHTS / f"{card.name}.safetensors"), strict=True)
+    net.load_state_dict(cards.read_weights(cards.WEIGHTS / f"{card.stem}.safetensors"), strict=True)
     counted = sum(t.numel() for t in net.state_dict().values() if t.is_floating_point())
     assert counted == card.facts["parameters"]
 
@@ -128,6 +136,10 @@ def test_knobs_are_sane(card):
             assert knob.control.low < knob.control.high and knob.control.step > 0
         elif isinstance(knob.control, Choice):
             assert len(set(knob.options)) == len(knob.options) >= 1
+        elif isinstance(knob.control, Choices):
+            assert set(knob.check(knob.default).chosen) <= set(knob.options)
+        elif isinstance(knob.control, Reference):
+            assert knob.control.most >= 1
         elif isinstance(knob.control, Words):
             assert len(set(knob.options)) == len(knob.options) > 100
         else:
@@ -152,9 +164,16 @@ def picture_for(card):
     return [drawings.landscape(64, seed=3)] * card.pictures
 
 
+def knobs_for(card, **generation):
+    """Quick ones; a painting where there must be one."""
+    paintings = {"paintings": [drawings.still_life(64, seed=1)]} if "paintings" in card.knobs else {}
+    steps = {"steps": 10, "side": 128} if "steps" in card.knobs else {}
+    return paintings | steps | (generation if card.task == "generate" else {})
+
+
 @each([card for card in CARDS if card.source is None])
 def test_the_same_knobs_make_the_same_picture(card):
-    one, two = (card(*picture_for(card), **({"count": 3} if card.task == "generate" else {})) for _ in range(2))
+    one, two = (card(*picture_for(card), **knobs_for(card, count=3)) for _ in range(2))
     count = 3 if card.task == "generate" else 2 if card.pipeline is guess else 1
     assert one.pictures == two.pictures and len(one.pictures) == count
 
@@ -163,11 +182,14 @@ def test_the_same_knobs_make_the_same_picture(card):
 def test_a_result_remembers_how_it_was_made(card):
     from imgen.image import decode, encode
 
-    knobs = {"count": 2, "seed": 5} if card.task == "generate" else {}
+    knobs = knobs_for(card, count=2, seed=5)
     picture = decode(encode(card(*picture_for(card), **knobs).pictures[-1]))
     record = picture.record
     assert record["card"] == card.name and record["version"] and record["precision"]
-    again = card(*picture_for(card), **record["knobs"]).pictures[record["number"]]
+    pictures = {name: value for name, value in knobs.items() if isinstance(value, list)}
+    for name, given in pictures.items():  # of a picture the record knows only what it is known by
+        assert record["knobs"][name] == [one.digest for one in given]
+    again = card(*picture_for(card), **record["knobs"] | pictures).pictures[record["number"]]
     assert again == picture
 
 
@@ -180,5 +202,5 @@ def test_gpu_and_cpu_agree(card, monkeypatch):
     for name in ("cpu", "cuda"):
         monkeypatch.setattr(device, "best", lambda name=name: name)
         cards._loaded.clear()
-        made.append(card(*picture_for(card)).pictures[0].pixels.astype(int))
+        made.append(card(*picture_for(card), **knobs_for(card)).pictures[0].pixels.astype(int))
     assert abs(made[0] - made[1]).mean() < 2

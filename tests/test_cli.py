@@ -83,8 +83,8 @@ def test_a_generator_takes_its_knobs(imgen, tmp_path):
 def test_every_card_says_its_knobs(imgen):
     for card in CARDS:
         code, out, _ = imgen("run", card.name, "--help")
-        options = set(re.findall(r"--([a-z]+)", re.sub(r"\x1b\[[0-9;]*m", "", out)))
-        assert code == 0 and set(card.knobs) <= options, card.name
+        options = set(re.findall(r"--([a-z0-9-]+)", re.sub(r"\x1b\[[0-9;]*m", "", out)))
+        assert code == 0 and {name.replace("_", "-") for name in card.knobs} <= options, card.name
 
 
 def test_a_folder_goes_on_after_a_bad_file(imgen, photo, tmp_path):

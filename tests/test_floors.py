@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"app"}, {"ui", "__main__"}, {"readme", "exhibits"}, {"batch", "checkpoint"},
-    {"evaluate", "worth"}, {"likeness"}, {"bench"}, {"training"}, {"catalog"},
+    {"evaluate", "worth"}, {"likeness", "painted"}, {"bench"}, {"training"}, {"catalog"},
     {"cards"}, {"models", "pipelines"}, {"handwriting"}, {"procedural"}, {"solids"},
-    {"hub", "resample", "sheet", "drawings", "curves", "tiles", "losses", "metrics"},
+    {"optimise", "hub", "resample", "sheet", "drawings", "curves", "tiles", "losses", "metrics", "colours"},
     {"image"}, {"device", "controls", "texts"}, {"imgen"},
 ]  # from the roof down
 HEIGHT = {room: -n for n, rooms in enumerate(FLOORS) for room in rooms}

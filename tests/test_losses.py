@@ -1,5 +1,6 @@
 """Losses against the formulas of their papers."""
 
+import math
 from itertools import islice
 
 import numpy as np
@@ -71,6 +72,7 @@ def test_a_painting_has_no_distance_to_its_own_style_nor_a_photograph_to_itself(
 
 
 def test_pixels_are_moved_as_one_long_step_of_lbfgs_moves_them():
+    """If the first step is as small as its own, and none is held back."""
     torch.manual_seed(0)
     root = torch.randn(12, 12)
     start, curvature, curve = torch.randn(1, 3, 2, 2), root @ root.T + torch.eye(12), []
@@ -87,9 +89,18 @@ def test_pixels_are_moved_as_one_long_step_of_lbfgs_moves_them():
     x = start.clone().requires_grad_(True)
     whole = torch.optim.LBFGS([x], max_iter=20, max_eval=99, history_size=10, tolerance_grad=0, tolerance_change=0)
     whole.step(closure)
-    steps = list(islice(optimised(loss, start), 20))
+    steps = list(islice(optimised(loss, start, first=1 / start.numel(), furthest=math.inf), 20))
     torch.testing.assert_close(torch.tensor([value for _, value in steps]), torch.stack(curve).detach())
     torch.testing.assert_close(steps[-1][0], x.detach())
+
+
+def test_no_step_moves_the_pixels_further_than_allowed():
+    start, far = torch.rand(1, 3, 4, 4), []
+    before = start
+    for x, _ in islice(optimised(lambda x: torch.sin(40 * x).sum(), start, furthest=0.02), 12):
+        far.append((x - before).abs().mean().item())
+        before = x
+    assert max(far) <= 0.0201 and far[0] == pytest.approx(0.01, rel=1e-3)
 
 
 def test_style_does_not_ask_where():

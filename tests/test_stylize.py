@@ -5,10 +5,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from imgen.controls import checked, knobs_of
+from imgen.controls import UserError, checked, knobs_of
 from imgen.image import Picture
+from imgen.models import transfer
+from imgen.models.arbitrary import ArbitraryNet
 from imgen.models.transfer import Framed, Normalized, TransferNet
-from imgen.pipelines.stylize import stylize
+from imgen.pipelines.stylize import stylize, stylize_any
 
 STYLES = ["waves", "stars", "photograph"]
 
@@ -65,6 +67,98 @@ def test_any_size_goes_through(height, width):
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_every_kind_of_picture_becomes_a_painting_in_colour(channels, dtype):
     assert run(picture(20, 20, channels, dtype))[1].pixels.shape == (20, 20, 3)
+
+
+class Mirror(torch.nn.Module):
+    """Stands in for the net for any painting: a style is its mean colour, and that is what it paints."""
+
+    photograph = torch.zeros(3)
+
+    def sight(self, painting):
+        return painting.mean((2, 3))
+
+    def style_of(self, sight):
+        return sight
+
+    def paint(self, x, style):
+        return style[..., None, None].expand(-1, -1, *x.shape[2:])
+
+
+RED, BLUE = (Picture(np.tile(np.array(colour, np.uint8), (40, 30, 1))) for colour in ((200, 0, 0), (0, 0, 100)))
+
+
+def any_style(photo, **knobs):
+    return list(stylize_any(Mirror(), photo, **checked(knobs_of(stylize_any, {}), knobs)))[-1].pictures[0].pixels
+
+
+@pytest.mark.parametrize(("knobs", "colour"), [
+    ({"paintings": [RED]}, (200, 0, 0)),
+    ({"paintings": [RED], "strength": 0.5}, (100, 0, 0)),
+    ({"paintings": [RED, BLUE]}, (100, 0, 50)),
+    ({"paintings": [RED, BLUE], "share_2": 0}, (200, 0, 0)),
+    ({"paintings": [RED, BLUE, BLUE, RED], "share_2": 0.5, "share_3": 0.5}, (133, 0, 33)),
+])
+def test_paintings_are_mixed_by_their_shares(knobs, colour):
+    np.testing.assert_allclose(any_style(picture(32, 48), **knobs).reshape(-1, 3), [colour] * (32 * 48), atol=1)
+
+
+def test_a_mask_says_where_the_second_painting_rules():
+    mask = Picture(np.repeat(np.arange(64)[None] >= 32, 32, 0)[..., None].astype(np.uint8) * 255)
+    made = any_style(picture(32, 64), paintings=[RED, BLUE], region=[mask])
+    assert made[:, :30].tolist() == [[[200, 0, 0]] * 30] * 32 and made[:, 34:].tolist() == [[[0, 0, 100]] * 30] * 32
+
+
+def test_a_mask_of_another_size_or_with_alpha_fits():
+    alpha = np.zeros((7, 9, 4), np.uint8)
+    alpha[..., 3] = 255 * (np.arange(9) > 4)
+    made = any_style(picture(32, 64), paintings=[RED, BLUE], region=[Picture(alpha)])
+    assert made[:, :20, 2].max() == 0 and made[:, 50:, 2].min() == 100
+
+
+@pytest.mark.parametrize(("knobs", "key"), [
+    ({}, "painting_first"), ({"paintings": [RED], "region": [BLUE]}, "painting_second"),
+    ({"paintings": [RED] * 5}, "knob_too_many"), ({"paintings": [RED], "share_2": 2}, "knob_out_of_range"),
+])
+def test_wrong_wishes_are_answered_by_one_sentence(knobs, key):
+    with pytest.raises(UserError) as error:
+        any_style(picture(20, 20), **knobs)
+    assert error.value.key == key
+
+
+def test_the_same_mask_rules_two_trained_styles():
+    mask = Picture(np.repeat(np.arange(64)[None] >= 32, 32, 0)[..., None].astype(np.uint8) * 255)
+
+    class Two(Recorder):
+        def forward(self, x, mix):
+            return torch.full_like(x, mix[0, 1].item())
+
+    frames = stylize(Two(), picture(32, 64), **checked(knobs_of(stylize, {"styles": STYLES}), {
+        "style": "waves", "second": "stars", "region": [mask],
+    }))
+    made = list(frames)[-1].pictures[0].pixels
+    assert made[:, :30].max() == 0 and made[:, 34:].min() == 255
+
+
+@pytest.mark.parametrize("band", [1, 700, 5000])
+@pytest.mark.parametrize("size", [(61, 90), (32, 33), (200, 16)])
+def test_bands_leave_no_seam(band, size, monkeypatch):
+    """The statistics are those of the whole picture, whatever part of it a layer makes at once; as in training."""
+    torch.manual_seed(0)
+    net = TransferNet(3, (4, 6, 8), blocks=2).double().requires_grad_(False)
+    net.table += torch.randn_like(net.table) / 3
+    x, mix = torch.rand(2, 3, *size, dtype=torch.double), torch.tensor([[0.2, 0.5, 0.3], [1, 0, 0]], dtype=torch.double)
+    whole = net.train()(x, mix)
+    monkeypatch.setattr(transfer, "BAND", band)
+    torch.testing.assert_close(net.eval()(x, mix), whole, atol=1e-5, rtol=1e-5)
+
+
+def test_a_strength_of_zero_is_the_style_of_the_photograph():
+    torch.manual_seed(0)
+    net = ArbitraryNet((4, 6, 8), 1, (4, 4)).eval().requires_grad_(False)
+    x, one, other = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 40, 30), torch.rand(1, 3, 32, 32) ** 3
+    zero = torch.zeros(1, 1)
+    assert torch.equal(net(x, net.sight(one), zero), net(x, net.sight(other), zero))
+    torch.testing.assert_close(net(x, net.sight(one), zero), net.paint(x, net.photograph[None]))
 
 
 def test_framing_is_reflection():

@@ -13,8 +13,9 @@ from imgen import drawings
 from imgen.controls import UserError
 from imgen.losses import StyleObjective
 from imgen.models import mlp_gan, tiny_gan
+from imgen.models.arbitrary import ArbitraryNet
 from imgen.models.conv_vae import ConvAE, ConvVAE
-from imgen.models.critic import FeatureCritic, PatchCritic
+from imgen.models.critic import FeatureCritic, PatchCritic, PatchJudge
 from imgen.models.dcgan import Discriminator, Generator
 from imgen.models.espcn import ESPCN
 from imgen.models.eye import Eye
@@ -128,6 +129,24 @@ def thin():
     return recipes.Resemble(Widened(SmallVGG((4, 6)), (8, 16)), wide, pictures, device="cpu", batch=4)
 
 
+def any_style():
+    torch.manual_seed(0)
+    objective = StyleObjective(VGG((4, 4, 4, 4, 4)).requires_grad_(False), 1.0)
+    photos, paintings = (torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8) for _ in range(2))
+    return recipes.StylizeAny(ArbitraryNet((4, 4, 8), 1, (4, 4)), photos, paintings, objective, device="cpu", batch=3)
+
+
+def patch_judged():
+    torch.manual_seed(0)
+    eye = VGG((4, 4, 4, 4, 4)).requires_grad_(False)
+    judge = PatchJudge(eye, {"relu2_1": 4, "relu3_1": 4}, styles=2, width=4)
+    photos, painting = torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8), torch.rand(1, 3, 64, 64)
+    net, paintings = TransferNet(3, (4, 4, 8), blocks=1), [painting, painting.flip(3)]
+    recipe = recipes.StylizeAdversarially(net, judge, photos, paintings, StyleObjective(eye, 1.0), device="cpu", batch=3)
+    recipe.penalty_every = 2
+    return recipe
+
+
 def guess():
     torch.manual_seed(0)
     pictures = torch.randint(0, 255, (20, 1, 28, 28), dtype=torch.uint8)
@@ -136,7 +155,7 @@ def guess():
     return recipes.Guess(*nets, None, batches, device="cpu", change=lambda x: x)
 
 
-RECIPES = [espcn, light, sharp, guess, thin, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, eye]
+RECIPES = [espcn, light, sharp, guess, thin, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, any_style, patch_judged, eye]
 ALL = pytest.mark.parametrize("make", RECIPES)
 
 
@@ -172,7 +191,7 @@ def test_only_a_gan_that_is_told_a_class_leaves_its_judge():
     assert [can_judge(make()) for make in (dense_gan, guess, light, vae)] == [True, False, False, False]
 
 
-@pytest.mark.parametrize("make", [gan, dense_gan, usual_gan, vae, conv_vae, conv_ae, style])
+@pytest.mark.parametrize("make", [gan, dense_gan, usual_gan, vae, conv_vae, conv_ae, style, any_style])
 def test_a_training_remembers_its_moments_and_is_not_changed_by_it(make, tmp_path):
     """Sixteen samples over forty steps, none of them like the first; without samples the weights come out the same."""
     watched = make()
@@ -304,7 +323,7 @@ def test_weights_say_how_they_were_made(tmp_path):
 def test_every_bundled_card_has_a_run():
     from imgen.catalog import CARDS
 
-    trained = {c.name for c in CARDS if c.source is None and c.facts.get("parameters")}
+    trained = {c.stem for c in CARDS if c.source is None and c.facts.get("parameters")}
     assert trained <= set(RUNS)
 
 

@@ -211,13 +211,13 @@ def test_eight_views_answer_alike_however_the_picture_is_turned():
 
 def test_between_two_nets_lie_the_means_of_their_weights():
     torch.manual_seed(0)
-    nets = nn.ModuleDict({name: SRResNet(blocks=1, width=4).requires_grad_(False) for name in ("sharp", "faithful")})
+    nets = nn.ModuleDict({name: SRResNet(blocks=1, width=4).requires_grad_(False) for name in ("own", "faithful")})
     before, picture = {k: v.clone() for k, v in nets.state_dict().items()}, Picture(pixels_of(8, 8, 3))
     at = {share: result(upscale_between(nets, picture, sharpness=share)).pixels for share in (0.0, 0.5, 1.0)}
     assert np.array_equal(at[0.0], result(upscale(nets["faithful"], picture)).pixels)
-    assert np.array_equal(at[1.0], result(upscale(nets["sharp"], picture)).pixels)
+    assert np.array_equal(at[1.0], result(upscale(nets["own"], picture)).pixels)
     middle = SRResNet(blocks=1, width=4).requires_grad_(False)
-    for mine, a, b in zip(middle.parameters(), nets["sharp"].parameters(), nets["faithful"].parameters(), strict=True):
+    for mine, a, b in zip(middle.parameters(), nets["own"].parameters(), nets["faithful"].parameters(), strict=True):
         mine.copy_((a + b) / 2)
     assert np.abs(at[0.5].astype(int) - result(upscale(middle, picture)).pixels).max() <= 1
     assert all(torch.equal(v, before[k]) for k, v in nets.state_dict().items())  # cached nets stay as they are
@@ -226,7 +226,7 @@ def test_between_two_nets_lie_the_means_of_their_weights():
 def test_a_card_hands_its_pipeline_the_faithful_net_beside_the_sharp_one():
     small = Net("srresnet:SRResNet", blocks=1, width=4)
     faithful = Card("test_faithful", "upscale", small, upscale, KEYS, "MIT", lesson="")
-    sharp = Card("test_sharp", "upscale", small, upscale_between, KEYS, "MIT", lesson="", faithful=faithful)
+    sharp = Card("test_sharp", "upscale", small, upscale_between, KEYS, "MIT", lesson="", beside={"faithful": faithful})
     picture = Picture(pixels_of(8, 8, 3))
     plain, *mixed = (card(picture, **knobs) for card, knobs in (
         (faithful, {}), (sharp, {"sharpness": 0}), (sharp, {"sharpness": 1}),

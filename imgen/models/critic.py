@@ -58,3 +58,23 @@ class PatchCritic(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x (N, C, H, W) in [0, 1] -> one logit for each 8×8 pixels, (N, H/8 · W/8)."""
         return self.score(self.body(2 * x - 1)).flatten(1).float()
+
+
+class PatchJudge(nn.Module):
+    """Could this patch be of that painting?  Li and Wand 2016, arXiv:1604.04382: patches of features, not of pixels."""
+
+    def __init__(self, features: nn.Module, layers: dict[str, int], styles: int, width: int = 64):
+        """features: frozen; layers: name of a layer -> its channels."""
+        super().__init__()
+        self.features = features.requires_grad_(False).eval()
+        self.heads = nn.ModuleDict({
+            name: nn.Sequential(
+                nn.Conv2d(channels, width, 3, padding=1), nn.LeakyReLU(0.2), nn.Conv2d(width, width, 1), nn.LeakyReLU(0.2),
+                nn.Conv2d(width, styles, 1),
+            ) for name, channels in layers.items()
+        })
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """x (N, 3, H, W) in [0, 1], style (N,) int64 -> a logit for every place of every layer, (N, places)."""
+        seen, rows = self.features(x), torch.arange(len(x), device=x.device)
+        return torch.cat([head(seen[name])[rows, style].flatten(1) for name, head in self.heads.items()], dim=1).float()

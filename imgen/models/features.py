@@ -40,6 +40,19 @@ class VGG(nn.Module):
         return features
 
 
+def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's names of VGG-19's tensors, `features.N.weight`, as ours, up to conv5_1; its inputs have ImageNet's units."""
+    names = [f"conv{block}_{n}" for block, count in CONVS.items() for n in range(1, count + 1)]
+    numbers, number = {}, 0
+    for name in names:
+        number += name.endswith("_1") and name != "conv1_1"  # a pooling comes before
+        numbers[name], number = number, number + 2  # a ReLU comes after
+    kept = names[: names.index("conv5_1") + 1]
+    found = {f"layers.{name}.{kind}": state[f"features.{numbers[name]}.{kind}"] for name in kept for kind in ("weight", "bias")}
+    mean, deviation = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    return found | {"normalize.weight": torch.diag(1 / deviation)[..., None, None], "normalize.bias": -mean / deviation}
+
+
 class SmallVGG(VGG):
     """A thin VGG whose features stand in the place of a wide one's: distances and Gram matrices of both are nearly the same.
 
@@ -47,7 +60,7 @@ class SmallVGG(VGG):
     columns are orthonormal, changes no distance and no Gram matrix's size.
     """
 
-    def __init__(self, widths: tuple[int, ...] = (24, 48, 96, 128)):
+    def __init__(self, widths: tuple[int, ...] = (32, 64, 128, 128)):
         super().__init__(widths, padding_mode="zeros")
         self.turns = nn.ModuleDict({f"relu{n}_1": nn.Conv2d(width, width, 1, bias=False) for n, width in enumerate(widths, 1)})
 

@@ -1,38 +1,80 @@
-"""Paint a photograph in the style of a painting."""
+"""Paint a photograph in the style of a painting, in one pass."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from PIL import Image
 
-from imgen.controls import Choice, Option, Slider
-from imgen.image import Frame, Picture, to_pixels, to_tensor
+from imgen.colours import matched, with_luma_of
+from imgen.controls import Choice, Option, Reference, Slider, UserError
+from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 SMALLEST = 16  # pixels: below it, instance normalisation has nothing to average
+LOOK = 256  # pixels of a painting's shorter side when a network looks at it, as in its training
+Strength = Annotated[float, Slider(0.0, 1.5, 0.05)]
+Size = Annotated[int, Slider(256, 4096, 64, "px", more=True)]
+Colours = Annotated[str, Choice(("painting", "luminance", "matched"), more=True)]
+Paintings = Annotated[tuple, Reference(4)]
+Share = Annotated[float, Slider(0.0, 1.0, 0.05, more=True)]
+Region = Annotated[tuple, Reference(brush=True, more=True)]
+StyleScale = Annotated[float, Slider(0.25, 2.0, 0.25, "×", more=True)]
 
 
 def stylize(
     net: "nn.Module", picture: Picture, *,
     style: Annotated[str, Choice("styles")] = "composition_vii",
-    second: Annotated[str, Choice("styles")] = "great_wave",
-    mix: Annotated[float, Slider(0.0, 1.0, 0.05)] = 0.0,
-    strength: Annotated[float, Slider(0.0, 1.5, 0.05)] = 1.0,
-    size: Annotated[int, Slider(256, 2048, 64, "px", more=True)] = 1024,
+    second: Annotated[str, Choice("styles", more=True)] = "great_wave",
+    mix: Annotated[float, Slider(0.0, 1.0, 0.05, more=True)] = 0.0,
+    strength: Strength = 1.0, colours: Colours = "painting", region: Region = (), size: Size = 1024,
 ) -> Iterator[Frame]:
     """Paint `picture` as `style`, with a share `mix` of `second`; strength 0 is the photograph, above 1 exaggerates.
 
-    `size` limits the longer side; smaller means broader strokes.
+    region: a mask; where it is white, `second` alone is painted.  `size` limits the longer side; smaller means broader strokes.
     """
-    x = to_tensor(limited(picture.rgb(), size).pixels)
-    weight = next(net.parameters(), x)
-    shares = style_shares(style, second, mix, strength, net.styles)
-    y = net(x.to(weight.device), shares.to(weight.device))
-    yield Frame(1, 1, [Picture(to_pixels(y[0]))])
+    photo = limited(picture.rgb(), size)
+    ways = [style_shares(style, second, mix, strength, net.styles)]
+    if region:
+        ways = [style_shares(one, one, 0.0, strength, net.styles) for one in (style, second)]
+    painted = [_painted(net, photo, lambda x, way=way: net(x, way.to(x.device))) for way in ways]
+    whole = joined(painted, region, photo)
+    if str(colours) == "matched":  # its paintings are in the weights: what can be changed is the result
+        whole = matched(whole, photo)
+    yield Frame(1, 1, [with_luma_of(whole, photo) if str(colours) == "luminance" else whole])
+
+
+def stylize_any(
+    net: "nn.Module", picture: Picture, *,
+    paintings: Paintings = (),
+    strength: Strength = 1.0,
+    share_2: Share = 1.0, share_3: Share = 1.0, share_4: Share = 1.0,
+    colours: Colours = "painting", style_scale: StyleScale = 1.0, region: Region = (), size: Size = 1024,
+) -> Iterator[Frame]:
+    """Paint `picture` in the style of any painting; of up to four together, each by its share beside the first's 1.
+
+    style_scale: how large the paintings' strokes become.  region: a mask; where it is white, the second painting rules alone.
+    """
+    photo = limited(picture.rgb(), size)
+    pictures = [in_colours(one.rgb(), photo, colours) for one in shown(paintings)]
+    seen = [scaled(one, LOOK * style_scale) for one in pictures]
+    styles = style_rows(net, seen)
+    if region:
+        need_two(styles)
+        ways = [row[None] for row in styles[:2]]
+    else:
+        ways = [mixed(styles, (1.0, share_2, share_3, share_4))]
+    plain = net.photograph.float()
+    painted = [_painted(net, photo, lambda x, way=way: net.paint(x, plain + strength * (way - plain))) for way in ways]
+    whole = joined(painted, region, photo)
+    yield Frame(1, 1, [with_luma_of(whole, photo) if str(colours) == "luminance" else whole])
+
+
+def _painted(net: "nn.Module", photo: Picture, paint) -> Picture:
+    x = to_tensor(photo.pixels)
+    return Picture(to_pixels(paint(x.to(next(net.parameters(), x).device))[0]))
 
 
 def style_shares(style: Option, second: Option, mix: float, strength: float, styles: int) -> "Tensor":
@@ -46,11 +88,76 @@ def style_shares(style: Option, second: Option, mix: float, strength: float, sty
     return shares
 
 
+def style_rows(net: "nn.Module", paintings: Sequence[Picture]) -> "Tensor":
+    """(paintings, numbers): what a network for any style makes of each."""
+    import torch
+
+    device = net.photograph.device
+    return torch.cat([net.style_of(net.sight(to_tensor(one.pixels).to(device))) for one in paintings])
+
+
+def mixed(styles: "Tensor", shares: Sequence[float]) -> "Tensor":
+    """(1, numbers): their weighted mean.  UserError weights_zero if all weights are 0."""
+    weights = styles.new_tensor(normal(shares, len(styles)))
+    return (weights[:, None] * styles).sum(0, keepdim=True)
+
+
+def normal(shares: Sequence[float], count: int) -> list[float]:
+    """The first `count` of them, summing to 1."""
+    total = sum(shares[:count])
+    if total <= 0:
+        raise UserError("weights_zero")
+    return [share / total for share in shares[:count]]
+
+
+def shown(paintings: Sequence[Picture]) -> Sequence[Picture]:
+    if not paintings:
+        raise UserError("painting_first")
+    return paintings
+
+
+def need_two(styles: Sequence[object]) -> None:
+    if len(styles) < 2:
+        raise UserError("painting_second")
+
+
+def in_colours(painting: Picture, photo: Picture, colours: str) -> Picture:
+    """The painting as it is, or in the colours of the photograph."""
+    return matched(painting, photo) if str(colours) == "matched" else painting
+
+
+def joined(painted: Sequence[Picture], region: Sequence[Picture], like: Picture) -> Picture:
+    """The first; the second where the mask is white."""
+    if len(painted) == 1:
+        return painted[0]
+    share = mask(region[0], like.height, like.width)[..., None]
+    pixels = painted[0].pixels * (1 - share) + painted[1].pixels * share
+    return Picture(np.rint(pixels).astype(np.uint8))
+
+
+def mask(picture: Picture, height: int, width: int) -> np.ndarray:
+    """(height, width) in [0, 1]: how white a picture is; of one with alpha how opaque, if it hides anything."""
+    hides = picture.alpha is not None and picture.alpha.min() < picture.white
+    level = picture.alpha[..., 0] if hides else picture.rgb().pixels.mean(2)
+    level = (level / (picture.white if hides else 255) * 255).astype(np.uint8)[..., None]
+    return resized(Picture(level), height, width).pixels[..., 0] / 255
+
+
+def scaled(picture: Picture, shorter: float) -> Picture:
+    """The shorter side as long as asked, at least SMALLEST, the longer at most eight times that."""
+    side = max(SMALLEST, round(shorter))
+    factor = side / min(picture.width, picture.height)
+    wanted = tuple(min(8 * side, max(side, round(length * factor))) for length in (picture.width, picture.height))
+    return _to_size(picture, wanted)
+
+
 def limited(picture: Picture, size: int) -> Picture:
     """At most `size` on the longer side, at least SMALLEST on the shorter."""
     factor = min(1.0, size / max(picture.width, picture.height))
-    wanted = tuple(max(SMALLEST, round(side * factor)) for side in (picture.width, picture.height))
+    return _to_size(picture, tuple(max(SMALLEST, round(side * factor)) for side in (picture.width, picture.height)))
+
+
+def _to_size(picture: Picture, wanted: tuple[int, int]) -> Picture:
     if wanted == (picture.width, picture.height):
         return picture
-    pixels = Image.fromarray(picture.pixels).resize(wanted, Image.Resampling.LANCZOS)
-    return replace(picture, pixels=np.asarray(pixels))
+    return Picture(np.asarray(Image.fromarray(picture.pixels).resize(wanted, Image.Resampling.LANCZOS)))

@@ -14,12 +14,17 @@ LEAST = 16  # channels in and out of a kernel that counts as hidden; the others,
 class Muon(torch.optim.Optimizer):
     """For a whole net.  A group with `hidden` true holds kernels; the rest moves as Adam has it."""
 
-    def __init__(self, net: nn.Module, momentum: float = 0.95, betas: tuple[float, float] = (0.9, 0.99)):
-        hidden, rest = [], []
+    def __init__(
+        self, net: nn.Module, momentum: float = 0.95, betas: tuple[float, float] = (0.9, 0.99),
+        far: tuple[nn.Parameter, ...] = (), times: float = 1.0,
+    ):
+        """far: parameters that move `times` as fast as the others."""
+        hidden, rest, apart = [], [], {id(p) for p in far}
         for p in net.parameters():
-            if p.requires_grad:
+            if p.requires_grad and id(p) not in apart:
                 (hidden if p.dim() == 4 and min(p.shape[:2]) >= LEAST else rest).append(p)
         groups = [{"params": hidden, "hidden": True}, {"params": rest, "hidden": False}]
+        groups.append({"params": list(far), "hidden": False, "times": times})
         super().__init__([g for g in groups if g["params"]], {"lr": 0.0, "momentum": momentum, "betas": betas})
 
     @torch.no_grad()

@@ -336,17 +336,13 @@ class Stylize:
     small_until = 0.6  # share of the run: half of the pixels teach the strokes as well, in half of the time
 
     def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=2e-3, decay=0.995):
-        """photos (N, 3, S, S) uint8, seen in crops of S/2, later 3/4 S; paintings (1, 3, h, w) in [0, 1]: all styles but one."""
+        """photos (N, 3, S, S) uint8, seen in crops of S/2, later 3/4 S; paintings: each (1, 3, h, w) in [0, 1]."""
         self.net = net.to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.batches = Batches(photos, torch.zeros(len(photos), dtype=torch.long), batch, device)
         self.objective, self.device, self.rate = objective, device, rate
         self.styles = [objective.styles(painting.to(device)) for painting in paintings]
-        groups = [  # what is a style's own sees few gradients, and must move far
-            {"params": [p for name, p in net.named_parameters() if name.rpartition(".")[2] in names], "times": times}
-            for names, times in ((("weight", "bias"), 1), (("scale", "shift"), 4), (("tint",), 10))
-        ]
-        self.optimizer = torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
+        self.optimizer = self.make_optimizer(net)
         self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
 
     def step(self, progress: float) -> dict[str, Tensor]:
@@ -355,18 +351,35 @@ class Stylize:
         side = x.shape[3] * (2 if progress < self.small_until else 3) // 4
         top, left = torch.randint(x.shape[3] - side + 1, (2,)).tolist()
         x = x[:, :, top : top + side, left : left + side].contiguous(memory_format=torch.channels_last)
-        chosen = torch.randint(self.net.styles, (len(x),))
+        chosen, plain = self.choose(len(x))
         with torch.autocast(self.device, torch.bfloat16):
-            y = self.net(x, nn.functional.one_hot(chosen, self.net.styles).float().to(self.device))
-        plain = (chosen == self.net.styles - 1).to(self.device)
-        wanted = together([self.styles[n] for n in chosen.clamp(max=len(self.styles) - 1).tolist()])
+            y = self.painted(x, chosen, plain)
+        wanted = together([self.styles[n] for n in chosen.tolist()])
         content, style = self.objective.terms(y, x, wanted)
         copy_error = (y - x).abs().mean((1, 2, 3))
-        loss = torch.where(plain, 10 * copy_error, self.objective.weighted(content, style)).mean()
+        loss = torch.where(plain, 10 * copy_error, self.worth(self.objective.weighted(content, style))).mean()
         update(self.optimizer, loss)
         self.average.update(self.net)
         painted = (~plain).float() / (~plain).sum().clamp(min=1)
         return {"loss": loss, "content": (content * painted).sum(), "style": (style * painted).sum()}
+
+    def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
+        own = [net.table]  # of a style: few gradients, and far to go
+        groups = [{"params": [p for p in net.parameters() if p is not own[0]]}, {"params": own, "times": 4}]
+        return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
+
+    def worth(self, objective: Tensor) -> Tensor:
+        """How much a picture's objective (N,) counts."""
+        return objective
+
+    def choose(self, count: int) -> tuple[Tensor, Tensor]:
+        """Which painting is wanted of each picture of a batch, and whether it should stay as it is instead."""
+        chosen = torch.randint(self.net.styles, (count,))
+        return chosen.clamp(max=len(self.styles) - 1), (chosen == self.net.styles - 1).to(self.device)
+
+    def painted(self, x: Tensor, chosen: Tensor, plain: Tensor) -> Tensor:
+        style = torch.where(plain.cpu(), self.net.styles - 1, chosen)
+        return self.net(x, nn.functional.one_hot(style, self.net.styles).float().to(self.device))
 
     def weights(self) -> dict[str, Tensor]:
         return self.average.net.state_dict()
@@ -376,6 +389,98 @@ class Stylize:
         """One landscape in every style; drawn, because a photograph belongs to somebody."""
         photo = to_tensor(landscape(192).pixels).to(self.device)
         return torch.cat([self.average.net(photo, style[None]) for style in torch.eye(self.net.styles, device=self.device)])
+
+
+class StylizeAdversarially(Stylize):
+    """Like the photograph in deep features, like a painting to a judge of patches.  After Li and Wand 2016, arXiv:1604.04382.
+
+    Relativistic loss and penalties as in R3GAN (arXiv:2501.05441), where theirs is a hinge.
+    """
+
+    penalty_every = 4
+
+    def __init__(self, net, judge, photos, paintings, objective, *, share=3.0, gamma=1e-6, **settings):
+        """judge: see `PatchJudge`; share: of the adversarial loss beside the content's 1; gamma holds the slope of all the
+        places' logits together.
+        """
+        super().__init__(net, photos, paintings, objective, **settings)
+        self.judge, self.share, self.gamma = judge.to(self.device, memory_format=torch.channels_last), share, gamma
+        self.paintings, self.optimizer_d = [one.to(self.device) for one in paintings], adam(judge, (0.5, 0.99))
+        self.state |= {"judge": judge.heads, "optimizer_d": self.optimizer_d}
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        cosine(self.optimizer, self.rate, self.rate / 20, progress, warm=0.01)
+        cosine(self.optimizer_d, 5e-4, 5e-5, progress, warm=0.01)
+        x, _ = self.batches()
+        x = self.crop(x, x.shape[3] // 2)
+        chosen, plain = self.choose(len(x))
+        real = torch.cat([self.crop(self.paintings[n], x.shape[3]) for n in chosen.tolist()])
+        with torch.autocast(self.device, torch.bfloat16):
+            y = self.painted(x, chosen, plain)
+        self.judge.heads.requires_grad_(True)
+        logits_real = self.judged(real, chosen)
+        loss_d, penalty = relativistic(logits_real, self.judged(y.detach(), chosen)), torch.zeros(())
+        if (self.average.steps + 1) % self.penalty_every == 0:
+            penalty = self.penalty(real, chosen) + self.penalty(y, chosen)
+        update(self.optimizer_d, loss_d + penalty * self.gamma / 2 * self.penalty_every)
+
+        self.judge.heads.requires_grad_(False)
+        painted = (~plain).float() / (~plain).sum().clamp(min=1)
+        wanted = together([self.styles[n] for n in chosen.tolist()])
+        content, style = self.objective.terms(y, x, wanted)
+        fooled = nn.functional.softplus(logits_real.detach() - self.judged(y, chosen)).mean(1)
+        copy_error = (y - x).abs().mean((1, 2, 3))
+        update(self.optimizer, torch.where(plain, 10 * copy_error, content + self.share * fooled).mean())
+        self.average.update(self.net)
+        told = {"content": content, "style": style, "adversarial": fooled}
+        return {name: (loss * painted).sum() for name, loss in told.items()} | {"discriminator": loss_d}
+
+    def crop(self, x: Tensor, side: int) -> Tensor:
+        top, left = (torch.randint(limit - side + 1, ()).item() for limit in x.shape[2:])
+        return cut_out(x, top, left, side).contiguous(memory_format=torch.channels_last)
+
+    def judged(self, x: Tensor, style: Tensor) -> Tensor:
+        with torch.autocast(self.device, torch.bfloat16):
+            return self.judge(x.contiguous(memory_format=torch.channels_last), style)
+
+    def penalty(self, x: Tensor, style: Tensor) -> Tensor:
+        """On one picture: the second derivative is what costs."""
+        x = x[:1].detach().requires_grad_(True)
+        return gradient_penalty(self.judged(x, style[:1]), x)
+
+
+class StylizeAny(Stylize):
+    """One network, any painting: it is told what a frozen eye sees of it.  One picture in 16 should stay as it is."""
+
+    def __init__(self, net, photos, paintings, objective, **settings):
+        """net: see `ArbitraryNet`; paintings (M, 3, h, w) uint8, many."""
+        device = settings["device"]
+        pictures = [one.float().to(device) / 255 for one in paintings.split(1)]
+        super().__init__(net, photos, pictures, objective, **settings)
+        self.sights = torch.cat([self.net.sight(one) for one in pictures])
+        spread, centre = torch.std_mean(self.sights, 0)
+        for one in (self.net, self.average.net):
+            one.centre.copy_(centre)
+            one.spread.copy_(spread + 1e-3)
+
+    def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
+        return Muon(net, far=tuple(net.predict.parameters()), times=0.1)  # a hundred weights pull at each number of a style
+
+    def worth(self, objective: Tensor) -> Tensor:
+        """Its logarithm: among many styles there are faint ones, hard to meet, that would drown the others."""
+        return torch.log1p(objective)
+
+    def choose(self, count: int) -> tuple[Tensor, Tensor]:
+        return torch.randint(len(self.styles), (count,)), torch.rand(count, device=self.device) < 1 / 16
+
+    def painted(self, x: Tensor, chosen: Tensor, plain: Tensor) -> Tensor:
+        return self.net(x, self.sights[chosen.to(self.device)], (~plain).float()[:, None])
+
+    @torch.no_grad()
+    def sample(self) -> Tensor:
+        """One landscape in the styles of the first twenty paintings."""
+        photo, one = to_tensor(landscape(192).pixels).to(self.device), torch.ones(1, 1, device=self.device)
+        return torch.cat([self.average.net(photo, sight[None], one) for sight in self.sights[:20]])
 
 
 def together(styles: list[dict[str, LayerStyle]]) -> dict[str, LayerStyle]:
@@ -547,28 +652,64 @@ class Distil:
 
 
 class Resemble:
-    """A thin feature network learns to give what a wide one gives: features and Gram matrices, relative to their size."""
+    """A thin feature network learns to give what a wide one gives: features and Gram matrices, relative to their size.
 
-    def __init__(self, net, teacher, pictures, *, device, batch=8, rate=2e-3, decay=0.998):
+    Half of what it sees are dreams: pictures on their way to please the thin network in the manner of another.  Where that
+    leads its eye astray, the wide one corrects it: whoever optimises a picture would find just those places.
+    """
+
+    dreams, life = 64, 24  # how many there are, and how many steps each lives on average
+
+    def __init__(self, net, teacher, pictures, *, device, batch=8, rate=1e-3, decay=0.998):
         """net: see `Widened`; teacher: pictures (N, 3, S, S) in [0, 1] -> {layer: features}; pictures (N, 3, S, S) uint8."""
         self.net, self.teacher = net.to(device, memory_format=torch.channels_last), teacher
         self.batches = Batches(pictures, torch.zeros(len(pictures), dtype=torch.long), batch, device)
         self.average, self.optimizer = Average(net, decay), Muon(net)
         self.device, self.rate = device, rate
-        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+        self.side = pictures.shape[-1]
+        self.dreamt = nn.Embedding.from_pretrained(torch.zeros(self.dreams, 3 * self.side**2)).to(device)  # to be saved
+        for n in range(self.dreams):
+            self.fall_asleep(n)
+        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer, "dreamt": self.dreamt}
+
+    def fall_asleep(self, n: int) -> None:
+        """A dream begins as a picture."""
+        self.dreamt.weight[n] = self.batches()[0][0].flatten()
 
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.02)
         x, _ = self.batches()
+        some = torch.randperm(self.dreams)[: len(x) // 2].to(self.device)
+        x = torch.cat([x[len(some) :], self.dreamt.weight[some].view(-1, *x.shape[1:])])
+        x = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device, torch.bfloat16):
             with torch.no_grad():
                 wanted = self.teacher(x)
             seen = self.net(x)
+        self.dream(some, wanted)
         far, off = zip(*(strangeness(seen[layer].float(), features.float()) for layer, features in wanted.items()), strict=True)
         losses = {"features": torch.stack(far).mean(), "grams": torch.stack(off).mean()}
         update(self.optimizer, sum(losses.values()))
         self.average.update(self.net)
         return losses
+
+    def dream(self, some: Tensor, wanted: dict[str, Tensor]) -> None:
+        """One step of some dreams, by the sign of the slope: the manner of an awake picture, in features of their own before."""
+        x = self.dreamt.weight[some].view(len(some), 3, -1).unflatten(2, (self.side, self.side)).requires_grad_(True)
+        with torch.autocast(self.device, torch.bfloat16):
+            seen = self.net(x.contiguous(memory_format=torch.channels_last))
+        loss = 0.0
+        for layer, mine in seen.items():
+            awake, asleep = (part.float() for part in wanted[layer].split(len(some)))
+            loss = loss + gram_distance(gram(mine), gram(awake)).log1p().sum()
+            if layer == "relu3_1":
+                loss = loss + 0.2 * (mine.float() - asleep).square().sum() / asleep.square().mean() / mine[0].numel()
+        (slope,) = torch.autograd.grad(loss, x)
+        with torch.no_grad():
+            self.dreamt.weight[some] = (x - 0.02 * slope.sign()).clamp(0, 1).flatten(1)
+        for n in some.tolist():
+            if torch.rand(()) < 1 / self.life:
+                self.fall_asleep(n)
 
     def weights(self) -> dict[str, Tensor]:
         return self.average.net.turned()

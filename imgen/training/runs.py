@@ -17,8 +17,9 @@ from imgen.image import Frame
 from imgen.losses import StyleObjective
 from imgen.models import mlp_gan, resgan
 from imgen.models import tiny_gan as tiny
+from imgen.models.arbitrary import ArbitraryNet
 from imgen.models.conv_vae import ConvAE, ConvVAE
-from imgen.models.critic import FeatureCritic, PatchCritic
+from imgen.models.critic import FeatureCritic, PatchCritic, PatchJudge
 from imgen.models.dcgan import Discriminator, Generator
 from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
@@ -31,12 +32,13 @@ from imgen.models.srresnet import SRResNet
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
 from imgen.models.vdsr import VDSR
-from imgen.training import data, emoji, recipes, weights
+from imgen.training import data, emoji, palette, recipes, weights
 from imgen.training.degrade import phones
 from imgen.training.judge import can_judge, write_judge
 from imgen.training.loop import Recipe, history_of, train
 from imgen.training.sights import half_spoiled, sights
-from imgen.training.teachers import pooled, pruned_vgg, squeezenet, wide_features
+from imgen.training.teachers import TRUE_VGG, pooled, pruned_vgg, squeezenet, true_vgg, wide_features
+from imgen.training.thin import thinned
 
 STYLE_WEIGHT = 5.0
 STYLE_SIDE = 256  # of the photographs, and the shorter side of the paintings
@@ -54,6 +56,10 @@ PAINTINGS = {  # style -> file in the folder of paintings
     "woman_with_a_hat": "matisse_woman-with-a-hat_1905.jpg",
     "chinese_landscape": "chinese-landscape_5.jpg",
     "etching_seaport": "unknown_etching_seaport.jpg",
+    "water_lilies": "monet_water-lilies.jpg",
+    "tahiti": "gauguin_tahiti.jpg",
+    "night_cafe": "van-gogh_night-cafe_1888.jpg",
+    "red_chalk": "unknown_red-chalk_woman-in-peasant-dress.jpg",
 }
 Make = Callable[[Path, Path | None, str], tuple[Recipe, dict[str, object]]]
 FASHION = ["t_shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle_boot"]
@@ -186,6 +192,7 @@ def small_vgg(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe,
     """data: holds photos/ and style/; teachers: holds vgg19_relu3_1/ and vgg19_pruned16x/."""
     pictures = torch.cat([data.crops(folder / "photos", 96, 6000), data.crops(folder / "style", 96, 6000)])
     net = Widened(SmallVGG(), (64, 128, 256, 512))
+    thinned(net, true_vgg(teachers / TRUE_VGG), pictures[:: len(pictures) // 80].float() / 255)
     return recipes.Resemble(net, wide_features(teachers, device), half_spoiled(pictures), device=device), {}
 
 
@@ -233,6 +240,41 @@ def paintings(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe,
     styles = [painting(folder / "style" / file) for file in PAINTINGS.values()]
     recipe = recipes.Stylize(TransferNet(len(styles) + 1), photos, styles, objective, device=device)
     return recipe, {"styles": [*PAINTINGS, "photograph"]}
+
+
+PATCHED = ("scream", "starry_night", "contrast_of_forms", "great_wave")  # those of `transfer_gan`
+
+
+def patches_judged(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data and teachers as for `paintings`; begins with what `transfer_paintings` has learned."""
+    file = teachers / "vgg19_pruned16x" / "enc5.pt"
+    judge = PatchJudge(pruned_vgg(file, "zeros"), {"relu2_1": 32, "relu3_1": 64, "relu4_1": 128}, len(PATCHED))
+    objective = StyleObjective(pruned_vgg(file, "zeros").to(device), STYLE_WEIGHT, torch.bfloat16)
+    net, known = TransferNet(len(PATCHED) + 1), read_weights(WEIGHTS / "transfer_paintings.safetensors")
+    rows = [*(list(PAINTINGS).index(style) for style in PATCHED), -1]
+    net.load_state_dict(known | {"table": known["table"][rows]})
+    photos = data.crops(folder / "photos", STYLE_SIDE, 6000)
+    styles = [painting(folder / "style" / PAINTINGS[style]) for style in PATCHED]
+    recipe = recipes.StylizeAdversarially(net, judge, photos, styles, objective, device=device, rate=1e-3)
+    return recipe, {"styles": [*PATCHED, "photograph"]}
+
+
+UNSEEN = (  # paintings that measure what `arbitrary_style` makes of a style that it never met
+    "chinese-landscape_3.jpg", "gauguin_tahiti.jpg", "monet_water-lilies.jpg", "unknown_red-chalk_woman-in-peasant-dress.jpg",
+    "van-gogh_night-cafe_1888.jpg",
+)
+
+
+def any_painting(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data and teachers as for `paintings`; the eye is that of weights/vgg_small.safetensors."""
+    features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros").to(device)
+    objective = StyleObjective(features, STYLE_WEIGHT, torch.bfloat16)
+    photos = data.crops(folder / "photos", STYLE_SIDE, 6000)
+    known = [path for path in data.files(folder / "style") if path.name not in UNSEEN]
+    net = ArbitraryNet()
+    net.eye.load_state_dict(read_weights(WEIGHTS / "vgg_small.safetensors"))
+    pictures = palette.styles(known, folder / "photos", STYLE_SIDE, 2400)
+    return recipes.StylizeAny(net, photos, pictures, objective, device=device), {}
 
 
 def painting(path: Path) -> Tensor:
@@ -284,7 +326,9 @@ RUNS = {
     ),
     "espcn_gan_x4": Run(sharper(ESPCN, pixels=0.5, features=0.5, adversarial=0.02), 6000, 16, starts_from="espcn_x4"),
     "tiny_gan_x7": Run(tiny_gan, 8000, 64),
-    "transfer_paintings": Run(paintings, 18000, 4),
+    "transfer_paintings": Run(paintings, 18000, 4, starts_from="transfer_paintings"),
+    "transfer_gan": Run(patches_judged, 5000, 4),
+    "arbitrary_style": Run(any_painting, 8000, 4),
     "vgg_small": Run(small_vgg, 6000, 8),
     "eye_squeezenet": Run(squeezed_eye, 1000, 128),
 }
@@ -304,11 +348,16 @@ def start(
 
 
 def borrow(net: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Take those of another net's tensors that have a place of the same shape here."""
+    """Take those of another net's tensors that have a place of the same shape here; rows that a longer table has besides
+    begin as the last.
+    """
     for key, value in weights.items():
         place, _, name = key.rpartition(".")
         module = net.get_submodule(place)
-        if getattr(module, name).shape != value.shape:
+        wanted = getattr(module, name).shape
+        if value.dim() == 2 and wanted[1:] == value.shape[1:] and wanted[0] > len(value):
+            value = torch.cat([value, value[-1:].expand(wanted[0] - len(value), *value.shape[1:])])
+        if wanted != value.shape:
             continue
         if parametrize.is_parametrized(module, name):
             setattr(module, name, value)  # its parts are chosen so that they make this

@@ -18,6 +18,7 @@ from imgen.models.features import VGG
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its RGB
 LPIPS_UNITS = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # mean and deviation of its RGB in [-1, 1]
 LPIPS_LAYERS = (1, 4, 7, 9, 10, 11, 12)  # of SqueezeNet: before each pooling, and from the sixth fire on each
+TRUE_VGG = Path("vgg19_relu3_1/vgg_normalised_conv3_1.pth")
 INCEPTION = WeightFile("timm/inception_v3.tv_in1k", "model.safetensors", "main", None, 95_500_000)
 
 
@@ -54,7 +55,7 @@ def wide_features(teachers: Path, device: str) -> Callable[[Tensor], dict[str, T
     """
     state, aux = _tensors(teachers / "vgg19_pruned16x" / "enc5.pt"), nn.Conv2d(128, 512, 1).requires_grad_(False)
     aux.load_state_dict({kind: state[f"conv41_aux.{kind}"] for kind in ("weight", "bias")})
-    exact = true_vgg(teachers / "vgg19_relu3_1" / "vgg_normalised_conv3_1.pth")
+    exact = true_vgg(teachers / TRUE_VGG)
     exact, pruned, aux = (net.to(device) for net in (exact, _pruned(state), aux))
     return lambda x: exact(x) | {"relu4_1": aux(pruned(x, until="relu4_1")["relu4_1"])}
 

@@ -1,9 +1,19 @@
 """The tabs that turn one picture into another: before and after under one slider."""
 
+import math
+from pathlib import Path
+
 import gradio as gr
 
+from imgen.cards import Card
+from imgen.catalog import find_card
+from imgen.controls import UserError
+from imgen.exhibits import style_files
 from imgen.ui.crops import Crops
-from imgen.ui.language import t
+from imgen.ui.events import AT_ONCE, press_run
+from imgen.ui.examples import thumb
+from imgen.ui.growth import curves
+from imgen.ui.language import both, t
 from imgen.ui.many import Many
 from imgen.ui.work import Result
 from imgen.ui.workbench import Workbench
@@ -23,17 +33,82 @@ class Upscalers(Workbench):
         self.many.connect(self.picker, self.widgets)
 
 
+class Stylizers(Workbench):
+    """Painting: paintings to choose from by a click, the curves of an optimisation, and a way to go on from a result."""
+
+    def __init__(self):
+        self.paintings = style_files()
+        super().__init__("stylize", _slider, before_and_after)
+
+    def read_opening(self) -> None:
+        super().read_opening()
+        self.values["paintings"] = [str(path) for path in self.paintings[:1]]  # one lies there already
+
+    def make_examples(self) -> None:
+        super().make_examples()
+        thumbs = "".join(thumb(f"painting={path.stem}", path, both(f"option_{path.stem}")) for path in self.paintings)
+        gr.HTML(f'<h3>{both("styles")}</h3><div class="thumbs manners">{thumbs}</div>', elem_classes="examples")
+
+    def make_outcome(self) -> None:
+        super().make_outcome()
+        self.curves = gr.HTML("", elem_classes="live-curves")
+        self.others.append(self.curves)
+        with gr.Row(elem_classes="actions"):
+            self.go_on = gr.Button(t("go_on"), size="sm")
+
+    def make_rooms(self) -> None:
+        self.many = Many()
+
+    def connect_rooms(self) -> None:
+        self.many.connect(self.picker, self.widgets)
+        mask, begin = self.widgets["region"], self.widgets["begin"]
+        for event in (self.source.change, self.more.expand):
+            event(canvas, self.source, mask, **AT_ONCE)
+        press_run(self, self.go_on.click(further, [self.download, self.picker], [begin, self.picker], **AT_ONCE))
+
+    def also(self, now: Result) -> dict:
+        """The curves of what has been optimised; logarithms, for the first steps fall far."""
+        losses = now.frame.facts.get("curve")
+        if not losses:
+            return {self.curves: ""} if now.done else {}
+        return {self.curves: curves(losses, losses["step"][-1], lambda loss: math.log10(loss + 1e-6))}
+
+    def understood(self, card: Card, wish: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
+        """painting=NAME: to a network that learned it, its name; to one that looks at paintings, the picture."""
+        name = wish.pop("painting", None)
+        file = next((path for path in self.paintings if path.stem == name), None)
+        if file is None:
+            return card, wish, {}
+        if "style" in card.knobs and name in card.knobs["style"].options:
+            return card, wish | {"style": name}, {}
+        card = card if "paintings" in card.knobs else find_card("arbitrary_style")
+        return card, wish, {"paintings": [str(file)]}
+
+
+def further(path: str | None, card_name: str) -> tuple:
+    """The result as the picture to begin with, of a card that begins with one."""
+    if not path:
+        raise UserError("picture_first")
+    card = card_name if "begin" in find_card(card_name).knobs else "gatys"
+    return [path], card
+
+
+def canvas(path: Path | None) -> dict | None:
+    """The picture to paint a mask over."""
+    return {"background": str(path), "layers": [], "composite": None} if path else None
+
+
 def upscale_tab() -> Upscalers:
     return Upscalers()
 
 
-def stylize_tab() -> Workbench:
-    return Workbench("stylize", _slider, before_and_after)
+def stylize_tab() -> Stylizers:
+    return Stylizers()
 
 
 def before_and_after(now: Result) -> tuple[str | None, str]:
-    """A second picture is what the net was told, where that is less than it was given."""
-    return now.shown[1] if len(now.shown) > 1 else now.before, now.shown[0]
+    """A second picture is what the net was told, where that is less than it was given; what came of nothing has no before."""
+    return now.shown[1] if len(now.shown) > 1 else now.before or now.shown[0], now.shown[0]
 
 
 def _slider(value: tuple[str, str] | None) -> gr.ImageSlider:

@@ -7,7 +7,7 @@ import inspect
 
 import gradio as gr
 
-from imgen.controls import SEEDS, Choice, Knob, Slider, Words
+from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Slider, Words
 from imgen.texts import text
 from imgen.ui.events import WORK, work
 from imgen.ui.knobs import all_knobs
@@ -51,6 +51,10 @@ def span(knob: Knob) -> str:
             return f"{low:g} to {high:g} {unit}".rstrip()
         case Choice():
             return ", ".join(knob.options) or "one of the card's own"
+        case Choices(options):
+            return f"any of {', '.join(options)}"
+        case Reference(most=most, brush=brush):
+            return "a mask as the page's editor sends it: its painted layer" if brush else f"up to {most} pictures, as a gallery"
         case Words():
             return f"words, such as {', '.join(knob.options[:30])}"
     return f"a whole number below {SEEDS}"

@@ -30,7 +30,7 @@ PRESS = (  # a tab that was only just opened is not there at once
 def connect(bench: Workbench) -> None:
     picture = [bench.source] if bench.source else []
     knobs = list(bench.widgets.values())
-    outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop]
+    outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop, *bench.others]
     bench.running = bench.run.click(runner(bench), [bench.picker, *picture, *knobs], outputs, **WORK, **PRIVATE)
     bench.stop.click(halt, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
     some = [*([bench.more] if bench.more else []), *([bench.dice] if "seed" in bench.widgets else [])]
@@ -87,7 +87,9 @@ def runner(bench: Workbench):
 
 def on_the_way(bench: Workbench, now: Result) -> dict:
     shown = {bench.result: bench.show(now)} if now.shown else {}
-    return {bench.status: report.progress(now.frame), **shown}
+    if shown and bench.source:  # whoever stops may keep it
+        shown[bench.download] = bundle(now.files, now.card.name)
+    return {bench.status: report.progress(now.frame), **shown, **bench.also(now)}
 
 
 def outcome(bench: Workbench, now: Result) -> dict:
@@ -99,6 +101,7 @@ def outcome(bench: Workbench, now: Result) -> dict:
         bench.status: report.finished(facts, before, [f"{p.width}×{p.height}" for p in pictures]),
         bench.download: gr.update(value=bundle(now.files, now.card.name), label=label),
         bench.code: report.code(now.card, facts["knobs"]), bench.chosen: 0, bench.stop: gr.update(interactive=False),
+        **bench.also(now),
     }
 
 
@@ -132,9 +135,13 @@ def granter(bench: Workbench):
             card = find_card(wish.pop("card", card_name))
             example = wish.pop("example", None)
             kept = dict(zip(bench.widgets, values, strict=True))
+            card, wish, extra = bench.understood(card, wish)
             wish = {name: card.knobs[name].check(value) for name, value in wish.items() if name in card.knobs}
             source = [str(bench.examples[int(example)]) if example else gr.skip()] if bench.source else []
-            return [*source, card.name, *chosen(bench, request, card, kept, wish)]
+            widgets = chosen(bench, request, card, kept, wish)
+            for name, value in extra.items():
+                widgets[1 + list(bench.widgets).index(name)] |= {"value": value}
+            return [*source, card.name, *widgets]
 
     return grant
 

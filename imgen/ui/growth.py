@@ -1,6 +1,6 @@
 """How a network grew up: what it drew at sixteen moments of its training, under a slider, over the curves of its losses."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import gradio as gr
 
@@ -46,13 +46,16 @@ def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, str]
         return gr.update(value=path, visible=bool(path)), drawing
 
 
-def curves(losses: Mapping[str, list[float]], step: int | None) -> str:
-    """The losses over the steps, each in a scale of its own, as a drawing; a line marks `step`."""
+def curves(losses: Mapping[str, list[float]], step: int | None, scale: Callable[[float], float] = float) -> str:
+    """The losses over the steps, each in a range of its own, as a drawing; a line marks `step`."""
     if not losses.get("step"):
         return ""
     last = losses["step"][-1]
     names = [name for name in losses if name != "step"]
-    lines = "".join(_line(losses["step"], losses[name], last, COLOURS[n % len(COLOURS)]) for n, name in enumerate(names))
+    lines = "".join(
+        _line(losses["step"], [scale(value) for value in losses[name]], last, COLOURS[n % len(COLOURS)])
+        for n, name in enumerate(names)
+    )
     mark = "" if step is None else f'<line x1="{(x := WIDTH * step / last):.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT}" class="mark"/>'
     keys = "".join(_key(name, losses[name], COLOURS[n % len(COLOURS)]) for n, name in enumerate(names))
     at = both("at_step", step=f"{step if step is not None else last:,}", steps=f"{last:,}")

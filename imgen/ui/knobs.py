@@ -1,11 +1,13 @@
 """Widgets for the knobs of a task's cards: one per name, which changes its range, choices and visibility with the card."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import gradio as gr
+from PIL import Image
 
 from imgen.cards import Card
-from imgen.controls import SEEDS, Choice, Knob, Seed, Slider, UserError, Words
+from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words
 from imgen.texts.words import WORDS
 from imgen.ui.language import t
 
@@ -41,6 +43,39 @@ class SeedKnob(gr.Number):
     is_template, preprocess = True, _unchecked
 
 
+def _any_texts(self):
+    return {"type": "array", "items": {"type": "string"}}
+
+
+class SeveralKnob(gr.CheckboxGroup):
+    is_template, preprocess, api_info = True, _unchecked, _any_texts
+
+
+class ReferenceKnob(gr.Gallery):
+    """Gives the paths of untouched files, which Gradio has confined to its folder."""
+
+    is_template = True
+
+    def preprocess(self, payload) -> list[Path]:
+        return [Path(one.image.path) for one in (payload.root if payload else [])]
+
+
+class MaskKnob(gr.ImageEditor):
+    """A picture to paint a mask over.  Gives the path of what was painted, whose alpha is the mask; none if nothing was."""
+
+    is_template = True
+
+    def preprocess(self, payload) -> list[Path]:
+        value = super().preprocess(payload)
+        painted = [Path(layer) for layer in (value or {}).get("layers", ())]
+        return [path for path in painted[:1] if _opaque(path)]
+
+
+def _opaque(path: Path) -> bool:
+    with Image.open(path) as layer:
+        return layer.has_transparency_data and layer.getchannel("A").getextrema()[1] > 0
+
+
 def all_knobs(cards: Iterable[Card]) -> dict[str, list[Knob]]:
     """Every knob of these cards by name, as each card has it."""
     knobs: dict[str, list[Knob]] = {}
@@ -60,6 +95,18 @@ def widget(kinds: list[Knob], knob: Knob | None, value: object) -> gr.components
             return SeedKnob(precision=0, minimum=0, maximum=SEEDS - 1, **settings)
         case Words():
             return WordsKnob(max_lines=1, max_length=200, placeholder=t("words_placeholder"), **settings)
+        case Choices():
+            return SeveralKnob(**settings)
+        case Reference(brush=True):
+            return MaskKnob(
+                type="filepath", format="png", layers=False, transforms=(), sources=("upload",), height=320,
+                buttons=["fullscreen"], brush=gr.Brush(default_size=40, colors=["#ff3355"], color_mode="fixed"), **settings,
+            )
+        case Reference():
+            return ReferenceKnob(
+                value or None, columns=4, height=170, object_fit="cover", format="png", file_types=["image"],
+                sources=["upload", "clipboard"], allow_preview=False, buttons=[], **settings,
+            )
         case Choice():
             return (ListKnob if max(len("".join(k.options)) for k in kinds) > PILLS else PillsKnob)(**settings)
         case Slider():
@@ -76,12 +123,16 @@ def updates(names: Iterable[str], card: Card, values: Mapping[str, object]) -> l
 
 
 def _settings(knob: Knob, value: object, visible: bool) -> dict:
+    if isinstance(knob.control, Reference):
+        return {"visible": visible}  # which pictures lie there is the visitor's affair
     try:
         value = knob.check(value)
     except UserError:
-        value = knob.default
+        value = knob.check(knob.default)
     settings = {"value": str(value) if isinstance(value, str) else value, "visible": visible}
     match knob.control:
+        case Choices():
+            settings |= {"value": list(value.chosen), "choices": [(_option(option), option) for option in knob.options]}
         case Slider(low, high, step):
             settings |= {"minimum": low, "maximum": high, "step": step}
         case Choice():

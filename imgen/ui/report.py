@@ -60,6 +60,8 @@ def finished(made: Mapping[str, object], before: str | None, sizes: list[str]) -
     else:
         facts.append(both("seconds", seconds=f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}"))
     facts.append(escape(" ".join(str(made[fact]) for fact in ("device", "precision") if fact in made)))
+    if "fallback" in made:
+        facts.append(both("fallback"))
     if "seed" in made.get("knobs", {}):
         facts.append(both("seed", seed=made["knobs"]["seed"]))
     size = sizes[0] if sizes else ""
@@ -70,21 +72,32 @@ def finished(made: Mapping[str, object], before: str | None, sizes: list[str]) -
 def code(card: Card, knobs: Mapping[str, object]) -> str:
     """The Python and the command line that make the same again, folded."""
     picture = ['decode("picture.png")'] if card.pictures else []
-    settings = ", ".join([*picture, *(f"{name}={_plain(value)!r}" for name, value in knobs.items())])
+    knobs = {name: value for name, value in knobs.items() if value != []}  # no picture was given
+    settings = ", ".join([*picture, *(f"{name}={_plain(name, value)}" for name, value in knobs.items())])
+    given = bool(picture) or any(isinstance(value, list) for value in knobs.values())
     python = (
-        f"from pathlib import Path\n\nfrom imgen import {'decode, ' if picture else ''}encode, find_card\n\n"
+        f"from pathlib import Path\n\nfrom imgen import {'decode, ' if given else ''}encode, find_card\n\n"
         f'result = find_card("{card.name}")({settings})\n'
         "for n, picture in enumerate(result.pictures):\n"
         '    Path(f"result-{n}.png").write_bytes(encode(picture))'
     )
     files = "picture.png -o result.png" if picture else "-o results/"
     command = [f"python -m imgen run {card.name} {files}"]
-    command += [f"--{name} {shlex.quote(str(value))}" for name, value in knobs.items()]
+    for name, value in knobs.items():
+        each = _files(name, value) if isinstance(value, list) else [str(value)]
+        command += [f"--{name.replace('_', '-')} {shlex.quote(one)}" for one in each]
     parts = [(both("code_python"), python), (both("code_command"), " \\\n    ".join(command))]
     body = "".join(f"<h4>{title}</h4><pre><code>{escape(text)}</code></pre>" for title, text in parts)
     return f'<details class="code"><summary>{both("show_code")}</summary><p>{both("code_hint")}</p>{body}</details>'
 
 
-def _plain(value: object) -> object:
-    """An Option is a str with more in it; a repr should not say so."""
-    return str(value) if isinstance(value, str) else value
+def _plain(name: str, value: object) -> str:
+    """As it is written in Python.  An Option is a str with more in it, which its repr should not say."""
+    if isinstance(value, list):
+        return "[" + ", ".join(f'decode("{file}")' for file in _files(name, value)) + "]"
+    return repr(str(value) if isinstance(value, str) else value)
+
+
+def _files(name: str, value: list[str]) -> list[str]:
+    """Names for pictures that were knobs."""
+    return [f"{name}-{number}.png" for number, _ in enumerate(value, 1)]

@@ -6,6 +6,7 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import CARDS
+from imgen.controls import Reference
 from imgen.exhibits import example_files, opening_files
 from imgen.ui import lesson, report
 from imgen.ui.examples import strip
@@ -36,6 +37,7 @@ class Workbench:
 
     def __init__(self, task: str, make_result: Callable[[object], gr.components.Component], show: Callable[[Result], object]):
         self.task, self.show = task, show
+        self.others: list[gr.components.Component] = []
         self.cards = [card for card in CARDS if card.task == task]
         self.examples = example_files(task)
         self.given, self.opened = opening_files(task)
@@ -66,6 +68,14 @@ class Workbench:
 
     def connect_rooms(self) -> None:
         pass
+
+    def also(self, now: Result) -> dict:
+        """What else a tab shows of a run, by its components `others`."""
+        return {}
+
+    def understood(self, card: Card, wish: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
+        """A tab's own words in a wish: the card to take, the knobs to set, and values that widgets take as they are."""
+        return card, wish, {}
 
     def read_opening(self) -> None:
         """Which card and knobs made what the tab opens with: its widgets start there."""
@@ -105,7 +115,8 @@ class Workbench:
         self.more = None
         if len(first) < len(kinds):
             with gr.Accordion(t("more_knobs"), open=False, elem_classes="more", visible=has_more(self.card)) as self.more:
-                for name in [name for name in kinds if name not in first]:
+                rest = [name for name in kinds if name not in first]
+                for name in sorted(rest, key=lambda name: isinstance(kinds[name][0].control, Reference)):  # what is large last
                     self.make_knob(name, kinds[name])
         with gr.Row(elem_classes="go"):
             self.run = gr.Button(t("run"), variant="primary", elem_classes="run", scale=3)

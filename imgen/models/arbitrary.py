@@ -1,0 +1,47 @@
+"""Any painting in one pass: a style predictor with conditional instance normalisation.  Ghiasi et al. 2017, arXiv:1705.06830.
+
+Unlike the paper the predictor does not learn to see: it is told means and deviations of a frozen feature network of ours (as
+AdaIN, Huang and Belongie 2017, arXiv:1703.06868, has it) and learns what they ask of the painting network.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from imgen.models.features import SmallVGG
+from imgen.models.transfer import Painter
+
+
+class ArbitraryNet(Painter):
+    """`style_of` a painting, then `paint`; a style is a row of numbers, so that styles can be mixed."""
+
+    def __init__(self, widths: tuple[int, int, int] = (16, 32, 96), blocks: int = 5, seen: tuple[int, ...] = (24, 48, 96, 128)):
+        super().__init__(widths, blocks)
+        self.eye = SmallVGG(seen).requires_grad_(False)
+        self.register_buffer("centre", torch.zeros(2 * sum(seen)))  # of what the eye sees in the paintings of the training
+        self.register_buffer("spread", torch.ones(2 * sum(seen)))
+        self.predict = nn.Sequential(
+            nn.Linear(2 * sum(seen), 256), nn.SiLU(), nn.Linear(256, 100), nn.Linear(100, sum(self.parts)),
+        )
+        nn.init.normal_(self.predict[-1].weight, std=0.01)
+        with torch.no_grad():
+            self.predict[-1].bias.copy_(self.plain)
+        self.photograph = nn.Parameter(self.plain)  # the style that leaves a photograph as it is
+
+    @torch.no_grad()
+    def sight(self, painting: Tensor) -> Tensor:
+        """painting (N, 3, h, w) in [0, 1] -> (N, numbers): the logarithms of each channel's size and deviation."""
+        seen = self.eye(painting.to(self.last.weight.dtype).contiguous(memory_format=torch.channels_last))
+        parts = []
+        for features in seen.values():
+            deviation, mean = torch.std_mean(features.float(), (2, 3), correction=0)
+            parts += [torch.asinh(4 * mean), torch.log(deviation + 1e-3)]
+        return torch.cat(parts, dim=1)
+
+    def style_of(self, sight: Tensor) -> Tensor:
+        """What the painting network is told: (N, numbers)."""
+        dtype = self.predict[0].weight.dtype
+        return self.predict(((sight - self.centre.float()) / self.spread.float()).clamp(-4, 4).to(dtype)).float()
+
+    def forward(self, x: Tensor, sight: Tensor, strength: Tensor) -> Tensor:
+        """x (N, 3, H, W) in [0, 1]; sight of the paintings; strength (N, 1): 0 the photograph, 1 the painting."""
+        return self.paint(x, torch.lerp(self.photograph.float(), self.style_of(sight), strength.float()))

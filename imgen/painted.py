@@ -1,0 +1,135 @@
+"""What style transfer is worth: how near its results come to a photograph and a painting, as a VGG sees them."""
+
+import time
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from imgen.bench import gatys
+from imgen.cards import Card, load
+from imgen.controls import UserError
+from imgen.image import Picture, decode, to_tensor
+from imgen.pipelines.stylize import scaled
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PHOTOGRAPHS = Path("eval/Kodak24")  # training never saw them
+PAIRS = 6  # of a photograph and a painting, that measure a feature network
+STEPS, SIDE = 60, 192  # of their optimisation
+Scores = dict[str, object]
+
+
+def painting(card: Card, folder: Path, teachers: Path | None, photographs: int = 4) -> Scores:
+    """The training objective on some photographs and every painting, beside Gatys' L-BFGS after some evaluations.
+
+    Of a card for any painting: on those that its training left out.  folder: holds style/ and PHOTOGRAPHS.
+    """
+    import torch
+
+    from imgen.losses import StyleObjective
+    from imgen.training.runs import PAINTINGS, STYLE_SIDE, STYLE_WEIGHT, UNSEEN
+    from imgen.training.runs import painting as read_painting
+    from imgen.training.teachers import pruned_vgg
+
+    objective = StyleObjective(pruned_vgg(known(teachers, "vgg19_pruned16x/enc5.pt"), "zeros"), STYLE_WEIGHT)
+    if "style" in card.knobs:
+        wishes = [({"style": style}, folder / "style" / PAINTINGS[style]) for style in card.facts["styles"][:-1]]
+        ours, theirs = [], {50: []}
+    else:
+        wishes = [({"paintings": [folder / "style" / file]}, folder / "style" / file) for file in UNSEEN]
+        ours, theirs = [], {20: []}
+    photos = squares(folder, STYLE_SIDE, photographs)
+    for knobs, file in wishes:
+        wanted = objective.styles(read_painting(file))
+        for photo in photos:
+            x = to_tensor(photo.pixels)
+            y = to_tensor(card(photo, size=STYLE_SIDE, **knobs).pictures[0].pixels)
+            with torch.inference_mode():
+                ours.append(objective.weighted(*objective.terms(y, x, wanted)).item())
+            curve = gatys(objective, x, wanted, max(theirs))
+            for evaluations, values in theirs.items():
+                values.append(curve[evaluations - 1])
+    scores = {"objective": float(np.mean(ours)), **{f"gatys_{n}_evaluations": float(np.mean(v)) for n, v in theirs.items()}}
+    return {name: round(value, 4) for name, value in scores.items()} | {"photos": len(photos), "paintings": len(wishes)}
+
+
+def seeing(card: Card, folder: Path, teachers: Path | None) -> Scores:
+    """How much of VGG-19's features and Gram matrices our small network misses, and what that costs an optimisation.
+
+    features, grams: squared distance relative to VGG-19's own, by the linear map that fits half of the photographs best, on the
+    others, mean over layers.  true_loss_ratio: VGG-19's own loss up to relu3_1 of pictures that were optimised with ours, over
+    that of pictures optimised with VGG-19 itself in as many steps; true_time_ratio: of their times, VGG-19 in float32.
+    """
+    import torch
+
+    from imgen.losses import StyleObjective
+    from imgen.optimise import optimised
+    from imgen.training.runs import PAINTINGS, STYLE_WEIGHT
+    from imgen.training.teachers import TRUE_VGG, true_vgg, wide_features
+
+    class Upper(StyleObjective):
+        layers = ("relu1_1", "relu2_1", "relu3_1")
+
+    net, wide = load(card), wide_features(known(teachers, "vgg19_pruned16x/enc5.pt").parent.parent, "cpu")
+    photos = [to_tensor(photo.pixels) for photo in squares(folder, SIDE, 10)]
+    with torch.inference_mode():
+        pairs = [(net(x.to(next(net.parameters()).dtype)), wide(x)) for x in photos]
+    found = [linearly(*([pair[side][layer].float() for pair in pairs] for side in (0, 1))) for layer in pairs[0][1]]
+    features, grams = (float(np.mean(one)) for one in zip(*found, strict=True))
+    true = true_vgg(known(teachers, str(TRUE_VGG)))
+    judge, losses, times = Upper(true, STYLE_WEIGHT), ([], []), [0.0, 0.0]
+    files = [folder / "style" / file for file in PAINTINGS.values()]
+    for x, file in zip(photos[:PAIRS], files, strict=False):
+        picture = to_tensor(scaled(decode(file).rgb(), SIDE).pixels)
+        wanted = judge.styles(picture)
+        for n, one in enumerate((Upper(net, STYLE_WEIGHT, next(net.parameters()).dtype), judge)):
+            began, styles = time.perf_counter(), one.styles(picture)
+            steps = optimised(lambda y, one=one, x=x, styles=styles: one.weighted(*one.terms(y, x, styles)).sum(), x)
+            for y, _ in islice(steps, STEPS):  # noqa: B007  the last is used
+                pass
+            times[n] += time.perf_counter() - began
+            with torch.inference_mode():
+                losses[n].append(judge.weighted(*judge.terms(y.clamp(0, 1), x, wanted)).item())
+    ratio = np.mean([ours / theirs for ours, theirs in zip(*losses, strict=True)])
+    scores = {"features": features, "grams": grams, "true_loss_ratio": float(ratio), "true_time_ratio": times[0] / times[1]}
+    return {name: round(value, 3) for name, value in scores.items()} | {"photos": len(photos), "pairs": PAIRS}
+
+
+def linearly(mine: "list[Tensor]", theirs: "list[Tensor]") -> tuple[float, float]:
+    """What the best linear map from `mine` to `theirs` leaves unexplained: of features, of Gram matrices.  Each (1, C, h, w)."""
+    import torch
+
+    from imgen.losses import gram, gram_distance
+
+    x, y = (torch.cat([one.flatten(2)[0].T for one in several[::2]]).double() for several in (mine, theirs))
+    solved = torch.linalg.lstsq(x, y).solution.float()  # (mine, theirs)
+    far, off = [], []
+    for seen, wanted in zip(mine[1::2], theirs[1::2], strict=True):
+        mapped = torch.einsum("nchw,cd->ndhw", seen, solved)
+        far.append(((mapped - wanted).square().sum() / wanted.square().sum()).item())
+        off.append(gram_distance(gram(mapped), gram(wanted)).item())
+    return float(np.mean(far)), float(np.mean(off))
+
+
+def known(teachers: Path | None, file: str) -> Path:
+    if not teachers or not (teachers / file).exists():
+        raise UserError("teacher_missing", name=file)
+    return teachers / file
+
+
+def squares(folder: Path, side: int, count: int) -> list[Picture]:
+    """The middles of photographs, shrunk to side × side."""
+    from imgen.training.data import files, rgb
+
+    return [Picture(_square(rgb(path), side)) for path in files(folder / PHOTOGRAPHS)[:count]]
+
+
+def _square(pixels: np.ndarray, side: int) -> np.ndarray:
+    short = min(pixels.shape[:2])
+    top, left = (pixels.shape[0] - short) // 2, (pixels.shape[1] - short) // 2
+    square = Image.fromarray(pixels[top : top + short, left : left + short])
+    return np.asarray(square.resize((side, side), Image.Resampling.BICUBIC))
