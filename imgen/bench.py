@@ -9,8 +9,9 @@ import sys
 import time
 import urllib.request
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import accumulate, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +28,7 @@ from imgen.pipelines.explore import morph
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from imgen.losses import LayerStyle, StyleObjective
+    from imgen.losses import Aim, LayerStyle, StyleObjective
 
 ROOT = Path(__file__).parent.parent
 EMPTY_PAGE = """
@@ -42,7 +43,8 @@ page.launch()
 
 def everything() -> dict[str, object]:
     cards = {card.name: seconds(card.name) for card in CARDS if card.ready}
-    return {"page": page(), "cards": cards, "drawn": drawn(), "films": films(), "tiles": tiles(), "upscalers": upscalers()}
+    return {"page": page(), "cards": cards, "drawn": drawn(), "films": films(), "tiles": tiles(), "upscalers": upscalers(),
+            "stylizers": stylizers()}
 
 
 def seconds(name: str, rounds: int = 5) -> float:
@@ -214,26 +216,140 @@ def upscalers(side: int = 256, rounds: int = 7) -> dict[str, dict[str, float]]:
 
     Interleaved, medians; nets alone, ×4, on the same picture of side × side pixels.  Weights do not matter to time.
     """
-    import torch
 
     from imgen.cards import load
     from imgen.image import to_tensor
 
     picture, result = to_tensor(noisy(side).pixels), {}
     for name, builders in USUAL.items():
-        net, times = load(find_card(name)), defaultdict(list)
+        net = load(find_card(name))
         x = picture.mean(1, keepdim=True) if net.channels == 1 else picture
-        peers = {build.__name__: build().eval() for build in builders}
-        for _ in range(rounds):
-            for who, one, seen in (("ours", net, x), *((who, peer, x.contiguous()) for who, peer in peers.items())):
-                began = time.perf_counter()
-                with torch.inference_mode():
-                    one(seen)
-                times[who].append(time.perf_counter() - began)
-        middle = {who: statistics.median(spent[1:]) for who, spent in times.items()}
-        result[name] = {"seconds": round(middle["ours"], 4)}
-        result[name] |= {f"times_{who}": round(middle[who] / middle["ours"], 2) for who in peers}
+        peers = {build.__name__: partial(build().eval(), x.contiguous()) for build in builders}
+        result[name] = raced(partial(net, x), peers, rounds)
     return result
+
+
+def raced(ours: "Callable[[], Tensor]", peers: "dict[str, Callable[[], Tensor]]", rounds: int) -> dict[str, float]:
+    """Our median seconds, and how many times as long each peer takes, in turns with us."""
+    import torch
+
+    times = defaultdict(list)
+    for _ in range(rounds):
+        for who, work in (("ours", ours), *peers.items()):
+            began = time.perf_counter()
+            with torch.inference_mode():
+                work()
+            times[who].append(time.perf_counter() - began)
+    middle = {who: statistics.median(spent[1:]) for who, spent in times.items()}
+    return {"seconds": round(middle["ours"], 4)} | {f"times_{who}": round(middle[who] / middle["ours"], 2) for who in peers}
+
+
+def stylizers(side: int = 512, rounds: int = 7) -> dict[str, dict[str, float]]:
+    """How many times faster than the usual transformation network ours paint a picture of side × side pixels, nets alone.
+
+    Of the one for any painting, with the look at a painting of 256×256 pixels.
+    """
+    import torch
+
+    from imgen.cards import load
+    from imgen.image import to_tensor
+
+    x, painting = to_tensor(noisy(side).pixels), to_tensor(noisy(256).pixels)
+    known, every = load(find_card("transfer_paintings")), load(find_card("arbitrary_style"))
+    mix = torch.eye(known.styles)[:1]
+    peers = {"usual_transfer": partial(usual_transfer().eval(), x.contiguous())}
+    return {
+        "transfer_paintings": raced(partial(known, x, mix), peers, rounds),
+        "arbitrary_style": raced(lambda: every.paint(x, every.style_of(every.sight(painting))), peers, rounds),
+    }
+
+
+def usual_transfer() -> "nn.Module":
+    """The layers of examples/fast_neural_style of PyTorch, after Johnson et al. 2016: reflection, instance norm, 32-64-128."""
+    from torch import nn
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(*conv(128, 128, 3), nn.ReLU(), *conv(128, 128, 3))
+
+        def forward(self, x: "Tensor") -> "Tensor":
+            return x + self.body(x)
+
+    def conv(cin: int, cout: int, size: int, stride: int = 1, up: int = 1, norm: bool = True) -> "list[nn.Module]":
+        before = [nn.Upsample(scale_factor=up)] if up > 1 else []
+        layers = [*before, nn.ReflectionPad2d(size // 2), nn.Conv2d(cin, cout, size, stride)]
+        return layers + ([nn.InstanceNorm2d(cout, affine=True)] if norm else [])
+
+    return nn.Sequential(
+        *conv(3, 32, 9), nn.ReLU(), *conv(32, 64, 3, stride=2), nn.ReLU(), *conv(64, 128, 3, stride=2), nn.ReLU(),
+        *(Block() for _ in range(5)),
+        *conv(128, 64, 3, up=2), nn.ReLU(), *conv(64, 32, 3, up=2), nn.ReLU(), *conv(32, 3, 9, norm=False),
+    )
+
+
+def repainting(features: "nn.Module", side: int = 256, evaluations: int = 300) -> dict[str, float]:
+    """Seconds that the usual optimisation takes, and ours until it has the same loss, as that one measures it.
+
+    Usual: see `usual_gatys`.  Ours: the precision of this machine, channels last, from coarse to fine.  features: see `VGG`,
+    float32; both aim at all its layers.
+    """
+    import copy
+
+    import torch
+
+    from imgen import device
+    from imgen.image import resized, to_pixels, to_tensor
+    from imgen.optimise import optimised
+    from imgen.pipelines.repaint import LAYERS, built, eye, manner
+
+    photo, painting = drawings.landscape(side, seed=1), drawings.still_life(side, 1)
+    layers, weights = LAYERS[: len(features.widths)], {"content": 1.0, "style": 10.0, "smoothness": 0.0}
+
+    def aim(net: "nn.Module", small: Picture) -> "Aim":
+        see = eye(net)
+        return built(see, weights, [manner(see, layers, 1.0, painting, None, small.width)], to_tensor(small.pixels), ("relu3_1",))
+
+    goal = aim(features, photo)
+    theirs, least = usual_gatys(goal, photo, evaluations)
+    quick = device.place(copy.deepcopy(features), "cpu", device.fast_dtype("cpu"))
+    first, ours, taken = photo, 0.0, []
+    for small in (resized(photo, side // 2, side // 2), photo):
+        began, count, reached = time.perf_counter(), 0, False
+        mine = aim(quick, small)
+        start = to_tensor(resized(first, small.height, small.width).pixels)
+        steps = optimised(lambda y, mine=mine: mine.total(mine.terms(y)), start)
+        while not reached and count < (evaluations if small is photo else evaluations // 3):
+            *_, (y, _) = islice(steps, 10)
+            count, ours = count + 10, ours + time.perf_counter() - began
+            with torch.no_grad():
+                reached = small is photo and goal.total(goal.terms(y)).item() <= least
+            began = time.perf_counter()
+        first = Picture(to_pixels(y[0]))
+        taken.append(count)
+    facts = {"usual_seconds": round(theirs, 1), "seconds": round(ours, 1), "share": round(ours / theirs, 3)}
+    return facts | {"loss": round(least, 4), "coarse_steps": taken[0], "fine_steps": taken[1], "reached": reached}
+
+
+def usual_gatys(goal: "Aim", photo: Picture, evaluations: int) -> tuple[float, float]:
+    """Float32, `torch.optim.LBFGS` as it comes (history 100), at full size from the photograph -> seconds, the least loss."""
+    import torch
+
+    from imgen.image import to_tensor
+
+    x, losses = to_tensor(photo.pixels).contiguous().requires_grad_(True), []
+    optimizer = torch.optim.LBFGS([x], max_iter=evaluations, max_eval=evaluations, tolerance_grad=0, tolerance_change=0)
+
+    def closure() -> "Tensor":
+        optimizer.zero_grad()
+        loss = goal.total(goal.terms(x))
+        loss.backward()
+        losses.append(loss.item())
+        return loss
+
+    began = time.perf_counter()
+    optimizer.step(closure)
+    return time.perf_counter() - began, min(losses)
 
 
 def usual_espcn() -> "nn.Module":

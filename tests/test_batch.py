@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Annotated
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ from torch import nn
 
 from imgen.batch import batch, targets
 from imgen.cards import Card
-from imgen.catalog import find_card
+from imgen.catalog import KEYS, find_card
 from imgen.checkpoint import card_of
-from imgen.controls import UserError
-from imgen.image import Frame, decode, record_of, to_tensor
+from imgen.controls import Reference, UserError
+from imgen.image import Frame, Picture, decode, record_of, to_tensor
 
 NEAREST = find_card("nearest")
 
@@ -214,3 +215,28 @@ def test_results_of_a_batch_remember_their_source(tmp_path):
     list(batch(NEAREST, targets(paths, tmp_path / "out"), {}))
     record = record_of(tmp_path / "out" / "0.png")
     assert record["card"] == "nearest" and len(record["source"]) == 16 and str(tmp_path) not in json.dumps(record)
+
+
+def tinted(net, picture, *, paintings: Annotated[tuple, Reference(2)] = ()):
+    """Stands in for a pipeline that takes pictures as knobs."""
+    yield Frame(1, 1, [Picture(np.full_like(picture.pixels, paintings[0].pixels[0, 0]))])
+
+
+def test_what_was_made_with_the_same_pictures_is_kept_and_with_others_made_anew(tmp_path):
+    card = Card("test_tinted", "stylize", None, tinted, KEYS, "MIT", lesson="")
+    red, blue, again = (tmp_path / name for name in ("red.png", "blue.png", "again.png"))
+    for path, colour in ((red, "red"), (blue, "blue"), (again, "red")):
+        Image.new("RGB", (3, 3), colour).save(path)
+    pairs = targets(photos(tmp_path / "in", 1), tmp_path / "out")
+    facts = [told(batch(card, pairs, {"paintings": [path]}))[0] for path in (red, again, blue)]
+    assert ["kept" in one for one in facts] == [False, True, False]
+    made = decode(pairs[0][1])
+    assert made.pixels[0, 0].tolist() == [0, 0, 255] and made.record["knobs"]["paintings"] == [decode(blue).digest]
+
+
+def test_a_painting_that_is_no_picture_is_told_once(tmp_path):
+    card = Card("test_tinted", "stylize", None, tinted, KEYS, "MIT", lesson="")
+    (tmp_path / "notes.png").write_text("no picture")
+    with pytest.raises(UserError) as error:
+        list(batch(card, targets(photos(tmp_path / "in"), tmp_path / "out"), {"paintings": [tmp_path / "notes.png"]}))
+    assert error.value.key == "picture_unreadable"

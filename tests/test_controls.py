@@ -4,7 +4,7 @@ from typing import Annotated
 
 import pytest
 
-from imgen.controls import Choice, Seed, Slider, UserError, Words, checked, knobs_of, plain
+from imgen.controls import Choice, Choices, Reference, Seed, Slider, UserError, Words, checked, knobs_of, plain
 
 
 def pipeline(
@@ -135,3 +135,35 @@ def test_a_misspelled_word_is_answered_with_the_nearest():
     with pytest.raises(UserError) as caught:
         knobs_of(worded, {"vocabulary": VOCABULARY})["words"].check("hart")
     assert caught.value.facts["words"].split(", ")[0] == "heart"
+
+
+def steered(
+    net, *,
+    layers: Annotated[str, Choices(("low", "middle", "high"))] = "low,high",
+    paintings: Annotated[tuple, Reference(2)] = (),
+):
+    """Stands in for one that takes several of its options, and pictures."""
+
+
+STEERED = knobs_of(steered, {})
+
+
+@pytest.mark.parametrize(("given", "chosen"), [
+    ("high,low", ("low", "high")), (["middle"], ("middle",)), ("", ()), ((), ()), (None, ()), ("low, low", ("low",)),
+])
+def test_several_options_are_taken_in_their_own_order(given, chosen):
+    value = checked(STEERED, {"layers": given})["layers"]
+    assert value.chosen == chosen and value == ",".join(chosen)
+
+
+def test_an_option_that_is_none_is_named():
+    with pytest.raises(UserError) as error:
+        checked(STEERED, {"layers": "low,deep"})
+    assert error.value.key == "knob_not_an_option" and error.value.facts["value"] == "deep"
+
+
+@pytest.mark.parametrize(("given", "taken"), [
+    (None, ()), ("", ()), ([], ()), ("a.png", ("a.png",)), (["a", None, "b"], ("a", "b")),
+])
+def test_pictures_come_alone_or_several_or_not_at_all(given, taken):
+    assert checked(STEERED, {"paintings": given})["paintings"] == taken

@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imgen.image import decode
+
 ROOT = Path(__file__).parent.parent
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -285,6 +287,24 @@ def test_many_files_come_back_as_one_zip(visit, photo, tmp_path):
         fold.get_by_role("link", name="Download the results").or_(fold.locator(".actions button, .actions a")).first.click()
     with Image.open(download.value.path()) as large, Image.open(photo) as small:
         assert large.width == 4 * small.width
+
+
+def test_an_optimisation_is_seen_stopped_kept_and_gone_on_with(visit):
+    page = visit()
+    bench = tab(page, "stylize")
+    bench.locator(".picker input[value='gatys']").click(force=True)
+    bench.get_by_text("Weight of the style").wait_for()
+    bench.locator(".manners .thumb[data-wish='painting=draw_voronoi']").click()
+    bench.locator(".live-curves polyline").first.wait_for(timeout=60_000)
+    bench.locator("button.halt").first.click()
+    bench.locator(".status.stopped").first.wait_for()
+    with page.expect_download() as download:
+        bench.get_by_role("button", name="Download PNG").click()
+    kept = decode(Path(download.value.path()))
+    assert kept.record["card"] == "gatys" and len(kept.record["knobs"]["paintings"]) == 1
+    bench.get_by_role("button", name="Go on from this result").click()
+    bench.locator(".live-curves polyline").first.wait_for(timeout=60_000)
+    bench.locator("button.halt").first.click()
 
 
 def test_stop_stops_within_a_second(visit):

@@ -155,7 +155,10 @@ def guess():
     return recipes.Guess(*nets, None, batches, device="cpu", change=lambda x: x)
 
 
-RECIPES = [espcn, light, sharp, guess, thin, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, any_style, patch_judged, eye]
+RECIPES = [
+    espcn, light, sharp, guess, thin, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, any_style,
+    patch_judged, eye,
+]
 ALL = pytest.mark.parametrize("make", RECIPES)
 
 

@@ -9,7 +9,16 @@ from torch import Tensor, nn
 
 from imgen.drawings import landscape
 from imgen.image import to_tensor
-from imgen.losses import LayerStyle, elbo_terms, gradient_penalty, gram, gram_distance, relativistic, texture_loss
+from imgen.losses import (
+    LayerStyle,
+    colour_distance,
+    elbo_terms,
+    gradient_penalty,
+    gram,
+    gram_distance,
+    relativistic,
+    texture_loss,
+)
 from imgen.metrics import luma
 from imgen.training.augment import augment
 from imgen.training.expand import contracted, expand
@@ -333,6 +342,7 @@ class Stylize:
     The last style of the net is the photograph itself: a short way to a strength that slides from photograph to painting.
     """
 
+    colour_weight = 20.0
     small_until = 0.6  # share of the run: half of the pixels teach the strokes as well, in half of the time
 
     def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=2e-3, decay=0.995):
@@ -342,6 +352,7 @@ class Stylize:
         self.batches = Batches(photos, torch.zeros(len(photos), dtype=torch.long), batch, device)
         self.objective, self.device, self.rate = objective, device, rate
         self.styles = [objective.styles(painting.to(device)) for painting in paintings]
+        self.colours = torch.cat([coloured(painting.to(device), 2 * COLOURS) for painting in paintings])
         self.optimizer = self.make_optimizer(net)
         self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
 
@@ -357,11 +368,15 @@ class Stylize:
         wanted = together([self.styles[n] for n in chosen.tolist()])
         content, style = self.objective.terms(y, x, wanted)
         copy_error = (y - x).abs().mean((1, 2, 3))
-        loss = torch.where(plain, 10 * copy_error, self.worth(self.objective.weighted(content, style))).mean()
+        there = self.colours[chosen.to(self.device)][..., torch.randperm(4 * COLOURS**2)[: COLOURS**2].to(self.device)]
+        colour = colour_distance(coloured(y, COLOURS), there)
+        aim = self.objective.weighted(content, style) + self.colour_weight * colour
+        loss = torch.where(plain, 10 * copy_error, self.worth(aim)).mean()
         update(self.optimizer, loss)
         self.average.update(self.net)
         painted = (~plain).float() / (~plain).sum().clamp(min=1)
-        return {"loss": loss, "content": (content * painted).sum(), "style": (style * painted).sum()}
+        told = {"content": content, "style": style, "colour": colour}
+        return {"loss": loss, **{name: (value * painted).sum() for name, value in told.items()}}
 
     def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
         own = [net.table]  # of a style: few gradients, and far to go
@@ -481,6 +496,14 @@ class StylizeAny(Stylize):
         """One landscape in the styles of the first twenty paintings."""
         photo, one = to_tensor(landscape(192).pixels).to(self.device), torch.ones(1, 1, device=self.device)
         return torch.cat([self.average.net(photo, sight[None], one) for sight in self.sights[:20]])
+
+
+COLOURS = 16  # patches a side whose mean colours are compared
+
+
+def coloured(x: Tensor, side: int) -> Tensor:
+    """The mean colours of side × side patches: (N, 3, H, W) -> (N, 3, side²)."""
+    return nn.functional.adaptive_avg_pool2d(x.float(), side).flatten(2)
 
 
 def together(styles: list[dict[str, LayerStyle]]) -> dict[str, LayerStyle]:

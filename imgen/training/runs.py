@@ -326,10 +326,10 @@ RUNS = {
     ),
     "espcn_gan_x4": Run(sharper(ESPCN, pixels=0.5, features=0.5, adversarial=0.02), 6000, 16, starts_from="espcn_x4"),
     "tiny_gan_x7": Run(tiny_gan, 8000, 64),
-    "transfer_paintings": Run(paintings, 18000, 4, starts_from="transfer_paintings"),
-    "transfer_gan": Run(patches_judged, 5000, 4),
-    "arbitrary_style": Run(any_painting, 8000, 4),
-    "vgg_small": Run(small_vgg, 6000, 8),
+    "transfer_paintings": Run(paintings, 2500, 4, starts_from="transfer_paintings"),
+    "transfer_gan": Run(patches_judged, 1600, 4, starts_from="transfer_paintings"),
+    "arbitrary_style": Run(any_painting, 7500, 4),
+    "vgg_small": Run(small_vgg, 2200, 8),
     "eye_squeezenet": Run(squeezed_eye, 1000, 128),
 }
 
@@ -375,6 +375,10 @@ def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, se
         "run": name, "steps": history.done, "planned_steps": history.plans, "pictures_seen": history.done * RUNS[name].batch,
         "seed": seed, "data": folder.stem,
     }
+    before = RUNS[name].starts_from
+    if before and (WEIGHTS / f"{before}.json").exists():  # what its start had learned from comes to that
+        known = json.loads((WEIGHTS / f"{before}.json").read_text(encoding="utf-8"))["training"]
+        training |= {"starts_from": before, "earlier_steps": known["steps"] + known.get("earlier_steps", 0)}
     out.mkdir(parents=True, exist_ok=True)
     facts = {**facts, "curve": weights.curve(history)}
     if history.moments:

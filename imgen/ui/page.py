@@ -43,11 +43,13 @@ for (const link of element.querySelectorAll('nav a'))
 
 class Page(gr.Blocks):
     def get_api_info(self, *args, **kwargs):
-        """Gradio's page about the endpoints cannot translate: there a parameter goes by its name."""
+        """Gradio's page about the endpoints cannot translate: there a parameter goes by its name; pictures may be left out."""
         info = super().get_api_info(*args, **kwargs)
         for endpoint in info["named_endpoints"].values():
             for parameter in endpoint["parameters"]:
                 parameter["label"] = parameter["parameter_name"]
+                if parameter["component"] == "Imageeditor" and not parameter["parameter_has_default"]:
+                    parameter |= {"parameter_has_default": True, "parameter_default": None}  # no mask, that is
             for returned, name in zip(endpoint["returns"], ("result", "made"), strict=True):
                 returned["label"] = name
         return info
