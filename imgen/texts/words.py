@@ -214,7 +214,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "many": ("Many pictures at once", "批量处理"),
     "many_hint": ("Any number of files through the chosen model, with the knobs above. If you stop, the same files go on where they were.", "用上面选好的模型和参数处理任意多个文件。中途停止后，再次运行会从停下的地方继续。"),
     "many_files": ("Your pictures", "你的图片"),
-    "many_run": ("Enlarge them all", "全部放大"),
+    "many_run": ("Run them all", "全部处理"),
     "many_download": ("Download the results (zip)", "下载结果（zip）"),
     "many_done": ("{done} of {total} done", "已完成 {done} / {total}"),
     "file_kept": ("{name}: was there already, made by the same model from the same file", "{name}：之前已经由同一模型从同一文件生成"),

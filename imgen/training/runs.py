@@ -326,10 +326,10 @@ RUNS = {
     ),
     "espcn_gan_x4": Run(sharper(ESPCN, pixels=0.5, features=0.5, adversarial=0.02), 6000, 16, starts_from="espcn_x4"),
     "tiny_gan_x7": Run(tiny_gan, 8000, 64),
-    "transfer_paintings": Run(paintings, 2500, 4, starts_from="transfer_paintings"),
-    "transfer_gan": Run(patches_judged, 1600, 4, starts_from="transfer_paintings"),
+    "transfer_paintings": Run(paintings, 1200, 4, starts_from="transfer_paintings"),
+    "transfer_gan": Run(patches_judged, 700, 4, starts_from="transfer_paintings"),
     "arbitrary_style": Run(any_painting, 7500, 4),
-    "vgg_small": Run(small_vgg, 2200, 8),
+    "vgg_small": Run(small_vgg, 1000, 8),
     "eye_squeezenet": Run(squeezed_eye, 1000, 128),
 }
 

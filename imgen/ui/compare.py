@@ -7,7 +7,6 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import find_card
-from imgen.controls import UserError
 from imgen.exhibits import style_files
 from imgen.ui.crops import Crops
 from imgen.ui.events import AT_ONCE, press_run
@@ -15,7 +14,7 @@ from imgen.ui.examples import thumb
 from imgen.ui.growth import curves
 from imgen.ui.language import both, t
 from imgen.ui.many import Many
-from imgen.ui.work import Result
+from imgen.ui.work import Result, Trouble
 from imgen.ui.workbench import Workbench
 
 
@@ -54,7 +53,7 @@ class Stylizers(Workbench):
         self.curves = gr.HTML("", elem_classes="live-curves")
         self.others.append(self.curves)
         with gr.Row(elem_classes="actions"):
-            self.go_on = gr.Button(t("go_on"), size="sm")
+            self.go_on = gr.Button(t("go_on"), size="sm", visible="begin" in self.card.knobs)
 
     def make_rooms(self) -> None:
         self.many = Many()
@@ -64,7 +63,8 @@ class Stylizers(Workbench):
         mask, begin = self.widgets["region"], self.widgets["begin"]
         for event in (self.source.change, self.more.expand):
             event(canvas, self.source, mask, **AT_ONCE)
-        press_run(self, self.go_on.click(further, [self.download, self.picker], [begin, self.picker], **AT_ONCE))
+        press_run(self, self.go_on.click(lambda path: [path], self.download, begin, **AT_ONCE))
+        self.picker.change(goes_on, self.picker, self.go_on, **AT_ONCE)
 
     def also(self, now: Result) -> dict:
         """The curves of what has been optimised; logarithms, for the first steps fall far."""
@@ -85,12 +85,10 @@ class Stylizers(Workbench):
         return card, wish, {"paintings": [str(file)]}
 
 
-def further(path: str | None, card_name: str) -> tuple:
-    """The result as the picture to begin with, of a card that begins with one."""
-    if not path:
-        raise UserError("picture_first")
-    card = card_name if "begin" in find_card(card_name).knobs else "gatys"
-    return [path], card
+def goes_on(request: gr.Request, card_name: str) -> dict:
+    """Whether the card can begin with a result."""
+    with Trouble(request):
+        return gr.update(visible="begin" in find_card(card_name).knobs)
 
 
 def canvas(path: Path | None) -> dict | None:
