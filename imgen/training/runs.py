@@ -253,7 +253,7 @@ def patches_judged(folder: Path, teachers: Path | None, device: str) -> tuple[Re
     net, known = TransferNet(len(PATCHED) + 1), read_weights(WEIGHTS / "transfer_paintings.safetensors")
     rows = [*(list(PAINTINGS).index(style) for style in PATCHED), -1]
     net.load_state_dict(known | {"table": known["table"][rows]})
-    photos = data.crops(folder / "photos", STYLE_SIDE, 6000)
+    photos = data.crops(folder / "photos", STYLE_SIDE, 2000)
     styles = [painting(folder / "style" / PAINTINGS[style]) for style in PATCHED]
     recipe = recipes.StylizeAdversarially(net, judge, photos, styles, objective, device=device, rate=1e-3)
     return recipe, {"styles": [*PATCHED, "photograph"]}
@@ -326,8 +326,8 @@ RUNS = {
     ),
     "espcn_gan_x4": Run(sharper(ESPCN, pixels=0.5, features=0.5, adversarial=0.02), 6000, 16, starts_from="espcn_x4"),
     "tiny_gan_x7": Run(tiny_gan, 8000, 64),
-    "transfer_paintings": Run(paintings, 1200, 4, starts_from="transfer_paintings"),
-    "transfer_gan": Run(patches_judged, 700, 4, starts_from="transfer_paintings"),
+    "transfer_paintings": Run(paintings, 9000, 4, starts_from="transfer_paintings"),
+    "transfer_gan": Run(patches_judged, 600, 4, starts_from="transfer_paintings"),
     "arbitrary_style": Run(any_painting, 7500, 4),
     "vgg_small": Run(small_vgg, 1000, 8),
     "eye_squeezenet": Run(squeezed_eye, 1000, 128),
