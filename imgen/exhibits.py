@@ -304,7 +304,8 @@ def textures() -> Picture:
     card, rows = trained("texture"), []
     for name in ("draw_voronoi", "draw_noise"):
         painting = style_pictures()[name]
-        grown = [card(paintings=[painting], style_layers=layers).pictures[0] for layers in ("relu1_1", ",".join(LAYERS))]
+        wishes = ({"style_layers": layers, "steps": 40} for layers in ("relu1_1", ",".join(LAYERS)))
+        grown = [card(paintings=[painting], **wish).pictures[0] for wish in wishes]
         rows.append([to_width(one, 230, Image.Resampling.LANCZOS) for one in (painting, *grown)])
     return sheet(rows, above=["painting", "relu1_1", "all four layers"])
 
