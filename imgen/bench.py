@@ -216,7 +216,6 @@ def upscalers(side: int = 256, rounds: int = 7) -> dict[str, dict[str, float]]:
 
     Interleaved, medians; nets alone, ×4, on the same picture of side × side pixels.  Weights do not matter to time.
     """
-
     from imgen.cards import load
     from imgen.image import to_tensor
 

@@ -59,9 +59,13 @@ def style_files() -> list[Path]:
     return [path for path in (*drawn, *sorted(set(folder.glob("*.webp")) - set(drawn))) if path.exists()]
 
 
+def drawn_style(name: str) -> Picture:
+    return find_card(name)(count=1, seed=3, size=256).pictures[0]
+
+
 def style_pictures() -> dict[str, Picture]:
-    """name -> a square: what the rules draw, and a landscape as each trained painting would have it."""
-    made = {name: find_card(name)(count=1, seed=3, size=256).pictures[0] for name in DRAWN_STYLES}
+    """name -> a square: what the rules draw, and a still life as each trained painting would have it."""
+    made = {name: drawn_style(name) for name in DRAWN_STYLES}
     card, photo = trained("transfer_paintings"), drawings.still_life(288, 1)
     for style in card.knobs["style"].options[:-1]:
         made[style] = card(photo, style=style).pictures[0]
@@ -283,8 +287,8 @@ def patched() -> Picture:
 
 def arbitrary() -> Picture:
     """Drawn pictures, and under each the landscape in its manner."""
-    card, photo, made = trained("arbitrary_style"), first_example("stylize"), style_pictures()
-    shown = [made[name] for name in DRAWN_STYLES[:5]]
+    card, photo = trained("arbitrary_style"), first_example("stylize")
+    shown = [drawn_style(name) for name in DRAWN_STYLES[:5]]
     painted = [card(photo, paintings=[one]).pictures[0] for one in shown]
     rows = [[to_width(one, 180, Image.Resampling.LANCZOS) for one in row] for row in (shown, painted)]
     return stacked([sheet([row]) for row in rows])
@@ -292,7 +296,7 @@ def arbitrary() -> Picture:
 
 def optimised_one() -> Picture:
     """A photograph, a painting, and the first of the two after some steps."""
-    card, photo, glass = trained("gatys"), first_example("stylize"), style_pictures()["draw_voronoi"]
+    card, photo, glass = trained("gatys"), first_example("stylize"), drawn_style("draw_voronoi")
     frames = list(card.run(photo, paintings=[glass], side=384, steps=80))
     after = [frames[n].pictures[0] for n in (4, 19, len(frames) - 1)]
     cells = [to_width(one, 230, Image.Resampling.LANCZOS) for one in (photo, *after)]
@@ -303,7 +307,7 @@ def textures() -> Picture:
     """What a painting was, and what grew out of noise by its Gram matrices: of all layers, and of the first alone."""
     card, rows = trained("texture"), []
     for name in ("draw_voronoi", "draw_noise"):
-        painting = style_pictures()[name]
+        painting = drawn_style(name)
         wishes = ({"style_layers": layers, "steps": 40} for layers in ("relu1_1", ",".join(LAYERS)))
         grown = [card(paintings=[painting], **wish).pictures[0] for wish in wishes]
         rows.append([to_width(one, 230, Image.Resampling.LANCZOS) for one in (painting, *grown)])

@@ -23,11 +23,10 @@ STEPS, SIDE = 40, 160  # of their optimisation
 Scores = dict[str, object]
 
 
-def painting(card: Card, folder: Path, teachers: Path | None, photographs: int = 4, compare: bool = True) -> Scores:
+def painting(card: Card, folder: Path, teachers: Path | None, photographs: int = 2) -> Scores:
     """The training objective on some photographs and every painting, beside Gatys' L-BFGS after some evaluations.
 
-    Of a card for any painting: on those that its training left out.  folder: holds style/ and PHOTOGRAPHS; compare: with Gatys,
-    which takes a hundred times as long as all the rest.
+    Of a card for any painting: on those that its training left out.  folder: holds style/ and PHOTOGRAPHS.
     """
     import torch
 
@@ -43,7 +42,6 @@ def painting(card: Card, folder: Path, teachers: Path | None, photographs: int =
     else:
         wishes = [({"paintings": [folder / "style" / file]}, folder / "style" / file) for file in UNSEEN]
         ours, theirs = [], {20: []}
-    theirs = theirs if compare else {}
     photos = squares(folder, STYLE_SIDE, photographs)
     for knobs, file in wishes:
         wanted = objective.styles(read_painting(file))
@@ -52,7 +50,7 @@ def painting(card: Card, folder: Path, teachers: Path | None, photographs: int =
             y = to_tensor(card(photo, size=STYLE_SIDE, **knobs).pictures[0].pixels)
             with torch.inference_mode():
                 ours.append(objective.weighted(*objective.terms(y, x, wanted)).item())
-            curve = gatys(objective, x, wanted, max(theirs, default=0))
+            curve = gatys(objective, x, wanted, max(theirs))
             for evaluations, values in theirs.items():
                 values.append(curve[evaluations - 1])
     scores = {"objective": float(np.mean(ours)), **{f"gatys_{n}_evaluations": float(np.mean(v)) for n, v in theirs.items()}}
@@ -105,15 +103,15 @@ def linearly(mine: "list[Tensor]", theirs: "list[Tensor]") -> tuple[float, float
     """What the best linear map from `mine` to `theirs` leaves unexplained: of features, of Gram matrices.  Each (1, C, h, w)."""
     import torch
 
-    from imgen.losses import gram, gram_distance
+    from imgen.training.recipes import strangeness
 
     x, y = (torch.cat([one.flatten(2)[0].T for one in several[::2]]).double() for several in (mine, theirs))
     solved = torch.linalg.lstsq(x, y).solution.float()  # (mine, theirs)
     far, off = [], []
     for seen, wanted in zip(mine[1::2], theirs[1::2], strict=True):
-        mapped = torch.einsum("nchw,cd->ndhw", seen, solved)
-        far.append(((mapped - wanted).square().sum() / wanted.square().sum()).item())
-        off.append(gram_distance(gram(mapped), gram(wanted)).item())
+        missed = strangeness(torch.einsum("nchw,cd->ndhw", seen, solved), wanted)
+        for misses, one in zip((far, off), missed, strict=True):
+            misses.append(one.item())
     return float(np.mean(far)), float(np.mean(off))
 
 

@@ -28,6 +28,7 @@ from imgen.training.degrade import phones, shrink
 from imgen.training.judge import can_judge
 from imgen.training.loop import History, history_of, train
 from imgen.training.runs import RUNS, finish
+from imgen.training.thin import thinned
 
 
 def batches(size=8, side=64, channels=3):
@@ -367,3 +368,17 @@ def test_half_of_the_sights_are_spoiled_and_all_stay_pictures():
     assert seen.shape == pictures.shape and seen.dtype == torch.uint8 and 20 <= same.sum() <= 32
     grey = sights.spoiled(torch.rand(30, 1, 28, 28))
     assert grey.shape == (30, 1, 28, 28) and torch.isfinite(grey).all()
+
+
+def test_a_thin_network_begins_as_what_is_left_of_the_wide_one():
+    """With as many channels nothing is lost; with half of them, less than by chance."""
+    torch.manual_seed(0)
+    wide, pictures = VGG((6, 8), "zeros").eval(), torch.rand(12, 3, 24, 24)
+    errors = []
+    for widths in ((6, 8), (3, 4)):
+        net = Widened(SmallVGG(widths), (6, 8))
+        thinned(net, wide, pictures)
+        with torch.no_grad():
+            seen, wanted = net(pictures), wide(pictures)
+        errors.append([recipes.strangeness(seen[layer], wanted[layer])[0].item() for layer in wanted])
+    assert max(errors[0]) < 0.01 and max(errors[1]) < 0.5

@@ -8,7 +8,6 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from imgen.colours import with_luma_of
 from imgen.controls import Choice, Choices, Reference, Seed, Slider, UserError
 from imgen.device import is_out_of_memory
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
@@ -28,6 +27,7 @@ from imgen.pipelines.stylize import (
     scaled,
     shown,
     style_rows,
+    toned,
 )
 
 if TYPE_CHECKING:
@@ -118,8 +118,7 @@ def repaint(
         first = at_once(nets["fast"], smalls[0], styles, shares)
     elif str(start) == "noise" and not begin:
         first = speckled(smalls[0].height, smalls[0].width, seed)
-    keep = (lambda x: with_luma_of(x, photo)) if str(colours) == "luminance" else (lambda x: x)
-    yield from climbed(first or smalls[0], smalls, aim, steps, keep)
+    yield from climbed(first or smalls[0], smalls, aim, steps, lambda made: toned(made, photo, colours))
 
 
 @learning
@@ -145,7 +144,7 @@ def synthesize(
         return built(see, weights, manners, x, ())
 
     smalls = pyramid(speckled(side, side, seed))
-    yield from climbed(speckled(smalls[0].height, smalls[0].width, seed), smalls, aim, steps, lambda x: x)
+    yield from climbed(speckled(smalls[0].height, smalls[0].width, seed), smalls, aim, steps)
 
 
 @learning
@@ -164,11 +163,12 @@ def reconstruct(
     def aim(small: Picture) -> "Aim":
         return built(see, weights, [], to_tensor(small.pixels).to(device_of(net)), (str(layer),))
 
-    yield from climbed(speckled(photo.height, photo.width, seed), [photo], aim, steps, lambda x: x)
+    yield from climbed(speckled(photo.height, photo.width, seed), [photo], aim, steps)
 
 
 def climbed(
-    first: Picture, sizes: Sequence[Picture], aim: "Callable[[Picture], Aim]", steps: int, keep: Callable[[Picture], Picture]
+    first: Picture, sizes: Sequence[Picture], aim: "Callable[[Picture], Aim]", steps: int,
+    shown_as: Callable[[Picture], Picture] = lambda made: made,
 ) -> Way:
     """Optimise `first` at the size of each of `sizes`, the result of one being the start of the next.
 
@@ -194,7 +194,7 @@ def climbed(
                 curve.setdefault(name, []).append(value.item())
             first = Picture(to_pixels(y[0]))
             facts = {name: values[-1] for name, values in curve.items() if name != "step"}
-            yield Frame(len(curve["step"]), sum(counts), [keep(first)], facts | {"curve": curve})
+            yield Frame(len(curve["step"]), sum(counts), [shown_as(first)], facts | {"curve": curve})
 
 
 def eye(net: "nn.Module") -> "Callable[[Tensor, str], dict[str, Tensor]]":

@@ -43,7 +43,7 @@ def stylize(
     whole = joined(painted, region, photo)
     if str(colours) == "matched":  # its paintings are in the weights: what can be changed is the result
         whole = matched(whole, photo)
-    yield Frame(1, 1, [with_luma_of(whole, photo) if str(colours) == "luminance" else whole])
+    yield Frame(1, 1, [toned(whole, photo, colours)])
 
 
 def stylize_any(
@@ -68,8 +68,7 @@ def stylize_any(
         ways = [mixed(styles, (1.0, share_2, share_3, share_4))]
     plain = net.photograph.float()
     painted = [_painted(net, photo, lambda x, way=way: net.paint(x, plain + strength * (way - plain))) for way in ways]
-    whole = joined(painted, region, photo)
-    yield Frame(1, 1, [with_luma_of(whole, photo) if str(colours) == "luminance" else whole])
+    yield Frame(1, 1, [toned(joined(painted, region, photo), photo, colours)])
 
 
 def _painted(net: "nn.Module", photo: Picture, paint) -> Picture:
@@ -124,6 +123,11 @@ def need_two(styles: Sequence[object]) -> None:
 def in_colours(painting: Picture, photo: Picture, colours: str) -> Picture:
     """The painting as it is, or in the colours of the photograph."""
     return matched(painting, photo) if str(colours) == "matched" else painting
+
+
+def toned(painted: Picture, photo: Picture, colours: str) -> Picture:
+    """The result as it is, or its light and dark alone in the colours of the photograph."""
+    return with_luma_of(painted, photo) if str(colours) == "luminance" else painted
 
 
 def joined(painted: Sequence[Picture], region: Sequence[Picture], like: Picture) -> Picture:

@@ -359,9 +359,7 @@ class Stylize:
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 50, progress, warm=0.01)
         x, _ = self.batches()
-        side = x.shape[3] * (2 if progress < self.small_until else 3) // 4
-        top, left = torch.randint(x.shape[3] - side + 1, (2,)).tolist()
-        x = x[:, :, top : top + side, left : left + side].contiguous(memory_format=torch.channels_last)
+        x = self.crop(x, x.shape[3] * (2 if progress < self.small_until else 3) // 4)
         chosen, plain = self.choose(len(x))
         with torch.autocast(self.device, torch.bfloat16):
             y = self.painted(x, chosen, plain)
@@ -377,6 +375,10 @@ class Stylize:
         painted = (~plain).float() / (~plain).sum().clamp(min=1)
         told = {"content": content, "style": style, "colour": colour}
         return {"loss": loss, **{name: (value * painted).sum() for name, value in told.items()}}
+
+    def crop(self, x: Tensor, side: int) -> Tensor:
+        top, left = (torch.randint(limit - side + 1, ()).item() for limit in x.shape[2:])
+        return cut_out(x, top, left, side).contiguous(memory_format=torch.channels_last)
 
     def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
         own = [net.table]  # of a style: few gradients, and far to go
@@ -449,10 +451,6 @@ class StylizeAdversarially(Stylize):
         self.average.update(self.net)
         told = {"content": content, "style": style, "adversarial": fooled}
         return {name: (loss * painted).sum() for name, loss in told.items()} | {"discriminator": loss_d}
-
-    def crop(self, x: Tensor, side: int) -> Tensor:
-        top, left = (torch.randint(limit - side + 1, ()).item() for limit in x.shape[2:])
-        return cut_out(x, top, left, side).contiguous(memory_format=torch.channels_last)
 
     def judged(self, x: Tensor, style: Tensor) -> Tensor:
         with torch.autocast(self.device, torch.bfloat16):

@@ -266,13 +266,14 @@ UNSEEN = (  # paintings that measure what `arbitrary_style` makes of a style tha
 
 
 def any_painting(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-    """data and teachers as for `paintings`; the eye is that of weights/vgg_small.safetensors."""
+    """data and teachers as for `paintings`; the eye is that of weights/arbitrary_style.safetensors, an earlier vgg_small."""
     features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros").to(device)
     objective = StyleObjective(features, STYLE_WEIGHT, torch.bfloat16)
     photos = data.crops(folder / "photos", STYLE_SIDE, 6000)
     known = [path for path in data.files(folder / "style") if path.name not in UNSEEN]
     net = ArbitraryNet()
-    net.eye.load_state_dict(read_weights(WEIGHTS / "vgg_small.safetensors"))
+    stored = read_weights(WEIGHTS / "arbitrary_style.safetensors")
+    net.eye.load_state_dict({key[4:]: value for key, value in stored.items() if key.startswith("eye.")})
     pictures = palette.styles(known, folder / "photos", STYLE_SIDE, 2400)
     return recipes.StylizeAny(net, photos, pictures, objective, device=device), {}
 
@@ -355,7 +356,7 @@ def borrow(net: nn.Module, weights: dict[str, Tensor]) -> None:
         place, _, name = key.rpartition(".")
         module = net.get_submodule(place)
         wanted = getattr(module, name).shape
-        if value.dim() == 2 and wanted[1:] == value.shape[1:] and wanted[0] > len(value):
+        if name == "table" and wanted[1:] == value.shape[1:] and wanted[0] > len(value):
             value = torch.cat([value, value[-1:].expand(wanted[0] - len(value), *value.shape[1:])])
         if wanted != value.shape:
             continue

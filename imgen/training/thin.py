@@ -24,30 +24,16 @@ def thinned(net: Widened, wide: VGG, pictures: Tensor, places: int = 20000) -> N
         block, number = name[4:].split("_")
         if number == "1" and block != "1":
             thin, full = F.max_pool2d(thin, 2), F.max_pool2d(full, 2)
-        full, mine = F.relu(conv(full)), small.layers[name]
+        before, mine = conv(full), small.layers[name]
+        full = F.relu(before)
         chosen = telling(rows(full, places), mine.out_channels)
-        wanted = conv_before(wide, name, pictures)[:, chosen]  # before ReLU
-        weight, bias = fitted(thin, wanted, places)
+        weight, bias = fitted(thin, before[:, chosen], places)
         mine.weight.copy_(weight)
         mine.bias.copy_(bias)
         thin = F.relu(mine(thin))
         if number == "1":
             x, y = rows(thin, places), rows(full, places)
             net.maps[f"relu{block}_1"].weight.copy_(torch.linalg.lstsq(x, y).solution.T[..., None, None])
-
-
-def conv_before(wide: VGG, name: str, pictures: Tensor) -> Tensor:
-    """What the convolution of that name makes of the pictures, before its ReLU."""
-    x = wide.normalize(pictures)
-    for other, conv in wide.layers.items():
-        block, number = other[4:].split("_")
-        if number == "1" and block != "1":
-            x = F.max_pool2d(x, 2)
-        x = conv(x)
-        if other == name:
-            return x
-        x = F.relu(x)
-    raise KeyError(name)
 
 
 def rows(features: Tensor, places: int) -> Tensor:
