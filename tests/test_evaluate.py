@@ -174,7 +174,7 @@ def test_a_gaussian_bound_is_the_entropy_of_what_is_left():
 def test_what_is_not_measured_anew_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(cards, "WEIGHTS", tmp_path)
     (tmp_path / "oak.json").write_text(json.dumps({"sha256": "0", "scores": {"trees": {"usual": 3, "ours": 2}, "sample": 1}}))
-    evaluate.store(SimpleNamespace(name="oak"), {"trees": {"ours": 1}, "leaves": {"ours": 4}, "sample": 2})
+    evaluate.store(SimpleNamespace(name="oak", stem="oak"), {"trees": {"ours": 1}, "leaves": {"ours": 4}, "sample": 2})
     scores = json.loads((tmp_path / "oak.json").read_text())["scores"]
     assert scores == {"trees": {"usual": 3, "ours": 1}, "sample": 2, "leaves": {"ours": 4}}
 
