@@ -58,3 +58,15 @@ class ConvAfterShuffle(nn.Conv2d):
         weight = F.pad(self.weight.flatten(), (0, 1))[self.index]  # the last is a zero: no tap
         y = F.conv2d(x, weight, self.bias.repeat_interleave(self.factor**2), padding=self.blocks)
         return F.pixel_shuffle(y, self.factor)
+
+
+def chain(channels: int, depth: int, width: int) -> nn.Sequential:
+    """`depth` 3×3 convolutions with ReLU between: (N, channels, H, W) -> the same shape, 0 at first."""
+    middle = [layer for _ in range(depth - 2) for layer in (nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True))]
+    first, last = nn.Conv2d(channels, width, 3, padding=1), nn.Conv2d(width, channels, 3, padding=1)
+    convs = nn.Sequential(first, nn.ReLU(inplace=True), *middle, last)
+    for conv in convs[::2]:  # He et al. 2015: a deep chain of ReLUs must neither fade nor explode
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+        nn.init.zeros_(conv.bias)
+    nn.init.zeros_(last.weight)
+    return convs

@@ -1,11 +1,12 @@
 """How clean pictures are spoiled, so that a network may learn to mend them."""
 
-import io
-
 import numpy as np
 import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
+
+from imgen import damage
+from imgen.damage import jpeg
 
 
 def shrink(hr: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,15 +44,76 @@ def as_from_a_phone(hr: np.ndarray, scale: int, rng: np.random.Generator, clean:
     return jpeg(noisy, int(rng.integers(*QUALITY)))
 
 
-def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
-    """(H, W, 3) uint8 through a JPEG file and back."""
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file))
-
-
 def phones(hr: Tensor, scale: int) -> Tensor:
     """(N, 3, H, W) uint8 -> LR (N, 3, H/s, W/s): every picture spoiled its own way, by torch's random numbers."""
     rng = np.random.default_rng(torch.randint(2**32, ()).item())
     spoiled = [as_from_a_phone(x, scale, rng) for x in hr.permute(0, 2, 3, 1).contiguous().numpy()]
     return torch.from_numpy(np.stack(spoiled)).permute(0, 3, 1, 2)
+
+
+MOST_NOISE = 55.0  # σ in grey levels of 255
+NOISY, BOTH = 0.65, 0.1  # shares of pictures with noise alone, with a little of it before JPEG; the others are JPEG alone
+
+
+def noisy(clean: Tensor, scale: int = 1) -> Tensor:
+    """(N, C, H, W) uint8 -> float in grey levels of 255 with white Gaussian noise, not clamped, σ anew for each picture."""
+    sigma = torch.rand(len(clean), 1, 1, 1) * MOST_NOISE
+    return clean.float() + torch.randn(clean.shape) * sigma
+
+
+def noisy_or_jpeg(clean: Tensor, scale: int = 1) -> Tensor:
+    """(N, 3, H, W) uint8 -> float in grey levels of 255: noise as in `noisy`, JPEG of any quality, or both."""
+    out = noisy(clean)
+    for n, chance in enumerate(torch.rand(len(clean)).tolist()):
+        if chance >= NOISY:
+            x = clean[n].float()
+            if chance < NOISY + BOTH:
+                x = x + torch.randn(x.shape) * torch.rand(()) * 15
+            pixels = x.round().clamp(0, 255).byte().permute(1, 2, 0).contiguous().numpy()
+            quality = int(5 * 19 ** torch.rand(()).item())  # from 5 to 95, the poor ones more often
+            out[n] = torch.from_numpy(jpeg(pixels, quality).copy()).permute(2, 0, 1)
+    return out
+
+
+FRAMES = 6  # of a sequence, or steps on one frame
+SHAKEN = 1  # pixels at most that a frame lies off the first
+
+
+def burst(clean: Tensor, scale: int = 1) -> Tensor:
+    """(N, 3, H, W) uint8 -> (N, FRAMES·3, H, W), float in grey levels of 255: noisy frames; half of them the same again and
+    again, the others each with noise of its own, and off by a pixel or none.
+    """
+    sigma, frames = torch.rand(len(clean), 1, 1, 1) * MOST_NOISE, []
+    again = (torch.arange(len(clean)) % 2 == 0).view(-1, 1, 1, 1)
+    for n in range(FRAMES):
+        off = torch.randint(-SHAKEN, SHAKEN + 1, (2,)).tolist() if n else [0, 0]
+        frame = torch.roll(clean, off, (2, 3)).float() + torch.randn(clean.shape) * sigma
+        frames.append(torch.where(again, frames[0], frame) if n else frame)
+    return torch.cat(frames, 1)
+
+
+HOLES = {"scratches": (2, 14), "words": (2, 7), "blocks": (3, 20), "strokes": (1, 6)}  # amounts, from and to
+
+
+def holes(side: int, count: int, seed: int = 0) -> Tensor:
+    """(count, 1, side, side) bool: masks of every kind."""
+    rng, kinds = np.random.default_rng(seed), list(HOLES)
+    masks = [damage.HOLES[kind]((side, side), rng.uniform(*HOLES[kind]), rng) for kind in kinds * -(-count // len(kinds))]
+    return torch.from_numpy(np.stack(masks[:count]))[:, None]
+
+
+class Wounds:
+    """Pictures with holes: (N, 3, H, W) uint8 -> (N, 4, H, W) float in grey levels of 255, the mask as the fourth channel."""
+
+    def __init__(self, side: int, also: float):
+        """also: the share of pictures that are spoiled otherwise as well; half of those have no hole."""
+        self.masks, self.also = holes(side, 2000), also
+
+    def __call__(self, clean: Tensor, scale: int = 1) -> Tensor:
+        x, height, width = clean.float(), *clean.shape[2:]
+        mask = self.masks[torch.randint(len(self.masks), (len(x),)), :, :height, :width]
+        spoiled = torch.rand(len(x)) < self.also
+        if spoiled.any():
+            x[spoiled] = noisy_or_jpeg(clean[spoiled])
+            mask = mask & ~(spoiled & (torch.rand(len(x)) < 0.5)).view(-1, 1, 1, 1)
+        return torch.cat([torch.where(mask, damage.NEUTRAL, x), 255.0 * mask], 1)

@@ -226,12 +226,15 @@ class Upscale:
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
         lr, hr = self.pair()
-        with torch.autocast(self.device, torch.bfloat16):
-            error = self.net(lr) - hr
+        error = self.error(lr, hr)
         loss = error.abs().mean() if progress < self.squared_from else error.square().mean() * 10
         update(self.optimizer, loss)
         self.average.update(self.net)
         return {"mse_db": -10 * torch.log10(error.detach().square().mean())}
+
+    def error(self, lr: Tensor, hr: Tensor) -> Tensor:
+        with torch.autocast(self.device, torch.bfloat16):
+            return self.net(lr) - hr
 
     def pair(self) -> tuple[Tensor, Tensor]:
         """A batch, cut out, turned and mirrored in one of eight ways, LR and HR alike."""
@@ -255,6 +258,47 @@ class Upscale:
 
     def sample(self) -> None:
         """A step's difference is too small to see."""
+
+
+class Recur(Upscale):
+    """Every step's picture should be the clean one; `spoil` gives the frames one behind the other as channels."""
+
+    def error(self, lr: Tensor, hr: Tensor) -> Tensor:
+        frames = lr.unflatten(1, (-1, 3))
+        with torch.autocast(self.device, torch.bfloat16):
+            return self.net(frames) - hr[:, None]
+
+
+class Fill(Upscale):
+    """Holes should look like their surroundings: absolute error, features and textures; what is known counts little.
+
+    Source: Liu et al. 2018, arXiv:1804.07723, whose shares ours resemble: holes six times, features, Gram matrices.
+    """
+
+    hole, texture = 6.0, 2.0
+
+    def __init__(self, net, clean, features, **settings):
+        """features: see `VGG`, frozen."""
+        super().__init__(net, clean, clean, **settings)
+        self.features = features.to(self.device, torch.bfloat16, memory_format=torch.channels_last)
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
+        x, clean = self.pair()
+        mask = x[:, 3:]
+        with torch.autocast(self.device, torch.bfloat16):
+            y = self.net(x)
+        error = (y.float() - clean).abs()
+        pixels = (error * (1 + (self.hole - 1) * mask)).mean()
+        whole = torch.where(mask > 0, y.float(), clean)
+        with torch.no_grad():
+            wanted = self.features(clean.bfloat16().contiguous(memory_format=torch.channels_last), "relu3_1")
+        seen = self.features(whole.bfloat16().contiguous(memory_format=torch.channels_last), "relu3_1")
+        likeness = sum((seen[k].float() - wanted[k].float()).abs().mean() / wanted[k].float().abs().mean() for k in wanted)
+        texture = sum(gram_distance(gram(seen[k]), gram(wanted[k])).mean() for k in wanted)
+        update(self.optimizer, 10 * pixels + likeness + self.texture * texture)
+        self.average.update(self.net)
+        return {"hole": (error * mask).sum() / (3 * mask.sum() + 1), "features": likeness, "texture": texture}
 
 
 BLOCK = 8  # pixels a side of what JPEG compresses at once

@@ -18,14 +18,19 @@ from imgen.losses import StyleObjective
 from imgen.models import mlp_gan, resgan
 from imgen.models import tiny_gan as tiny
 from imgen.models.arbitrary import ArbitraryNet
+from imgen.models.attention import AttentionNet
 from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic, PatchCritic, PatchJudge
 from imgen.models.dcgan import Discriminator, Generator
+from imgen.models.dncnn import DnCNN
 from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
 from imgen.models.eye import Eye
 from imgen.models.features import SmallVGG, Widened
 from imgen.models.light import Light
+from imgen.models.nafnet import NAFNet
+from imgen.models.recurrent import RecurrentNet
+from imgen.models.rednet import REDNet
 from imgen.models.srcnn import SRCNN
 from imgen.models.srdensenet import SRDenseNet
 from imgen.models.srresnet import SRResNet
@@ -33,7 +38,7 @@ from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
 from imgen.models.vdsr import VDSR
 from imgen.training import data, emoji, palette, recipes, weights
-from imgen.training.degrade import phones
+from imgen.training.degrade import Wounds, burst, noisy, noisy_or_jpeg, phones
 from imgen.training.judge import can_judge, write_judge
 from imgen.training.loop import Recipe, history_of, train
 from imgen.training.sights import half_spoiled, sights
@@ -204,6 +209,37 @@ def photos(network: Callable[[int], nn.Module], scale: int, **settings: object) 
     return make
 
 
+def mended(network: Callable[[], nn.Module], spoil: Callable[[Tensor, int], Tensor], **settings: object) -> Make:
+    """data: photographs."""
+    def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+        clean = data.details(folder, 80)
+        clean[::20] = clean[::20].float().mean(1, keepdim=True).byte()  # old photographs have no colours
+        return recipes.Upscale(network(), clean, clean, device=device, spoil=spoil, rate=2e-3, muon=True, **settings), {}
+
+    return make
+
+
+def recurring(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: photographs."""
+    clean = data.details(folder, 64)
+    settings = {"spoil": burst, "rate": 2e-3, "muon": True, "batch": 8, "side": 48}
+    return recipes.Recur(RecurrentNet(), clean, clean, device=device, **settings), {}
+
+
+def repaired(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: photographs.  Holes, noise and JPEG; errors of pixels alone, as in the paper."""
+    clean, spoil = data.details(folder, 136, (0.6, 0.35, 0.2)), Wounds(136, also=0.6)
+    return recipes.Upscale(REDNet(), clean, clean, device=device, spoil=spoil, side=128, batch=8, rate=2e-3, muon=True), {}
+
+
+def inpainting(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt."""
+    clean, spoil = data.details(folder, 136, (0.6, 0.35, 0.2)), Wounds(136, also=0.0)
+    features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
+    settings = {"device": device, "spoil": spoil, "side": 128, "batch": 4, "rate": 2e-3, "muon": True}
+    return recipes.Fill(AttentionNet(), clean, features, **settings), {}
+
+
 def sharper(
     network: Callable[[int], nn.Module], *, pixels: float, features: float, adversarial: float, textures: float = 0.0
 ) -> Make:
@@ -330,6 +366,11 @@ RUNS = {
     "transfer_paintings": Run(paintings, 9000, 4, starts_from="transfer_paintings"),
     "transfer_gan": Run(patches_judged, 600, 4, starts_from="transfer_paintings"),
     "arbitrary_style": Run(any_painting, 7500, 4),
+    "dncnn_color": Run(mended(DnCNN, noisy, batch=8), 12000, 8),
+    "light_restore": Run(mended(NAFNet, noisy_or_jpeg, side=64, batch=8), 12000, 8),
+    "conv_ae_restore": Run(repaired, 6000, 8),
+    "recurrent_restore": Run(recurring, 6000, 8),
+    "attention_inpaint": Run(inpainting, 6000, 4),
     "vgg_small": Run(small_vgg, 1000, 8),
     "eye_squeezenet": Run(squeezed_eye, 1000, 128),
 }
