@@ -19,7 +19,7 @@ def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, ob
     and knobs from the same bytes).  A download, and the steps of a single file, tell their own progress.  Knobs are checked
     first, and what would fail for every file is raised: UserError.
     """
-    todo, values = list(pairs), opened(checked(card.knobs, knobs))
+    todo, values = list(pairs), opened(card.knobs, checked(card.knobs, knobs))
     for number, (path, target) in enumerate(todo):
         told: dict[str, object] = {"file": path, "target": target}
         try:

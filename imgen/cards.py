@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgen import __version__, device, hub
-from imgen.controls import Knob, UserError, checked, knobs_of
-from imgen.image import Frame, Picture, decode
+from imgen.controls import Knob, Reference, UserError, checked, knobs_of
+from imgen.image import Frame, Picture, decode, decode_film
 from imgen.pipelines.judge import opinion
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ class Card:
 
         Closing the generator stops the work.  Raises UserError.
         """
-        values = opened(checked(knobs_of(pipeline, self.told), knobs))
+        offered = knobs_of(pipeline, self.told)
+        values = opened(offered, checked(offered, knobs))
         net, told = yield from self.gather(values)
         made = {"card": self.name, "knobs": recorded(values), **_how(net), "version": __version__, **told}
         began, frame = time.perf_counter(), None
@@ -248,12 +249,21 @@ def roles(net: "nn.Module", others: "Mapping[str, nn.Module]") -> "nn.ModuleDict
     return nn.ModuleDict({"own": net, **others})
 
 
-def opened(values: Mapping[str, object]) -> dict[str, object]:
-    """Knobs with their pictures read from files.  Raises UserError."""
+def opened(knobs: Mapping[str, Knob], values: Mapping[str, object]) -> dict[str, object]:
+    """Values of knobs with their pictures read from files.  Raises UserError."""
     return {
-        name: tuple(one if isinstance(one, Picture) else decode(one) for one in value) if isinstance(value, tuple) else value
-        for name, value in values.items()
+        name: _read(knobs[name].control, value) if isinstance(value, tuple) else value for name, value in values.items()
     }
+
+
+def _read(control: Reference, files: tuple[object, ...]) -> tuple[Picture, ...]:
+    pictures: list[Picture] = []
+    for one in files:
+        if isinstance(one, Picture):
+            pictures.append(one)
+        else:
+            pictures += decode_film(one, control.most) if control.film else [decode(one)]
+    return tuple(pictures[: control.most])
 
 
 def recorded(values: Mapping[str, object]) -> dict[str, object]:

@@ -51,10 +51,13 @@ class Choices:
 
 @dataclass(frozen=True)
 class Reference:
-    """Pictures besides the one that is worked on: `most` at most, or none; `brush`: a mask, which can be painted."""
+    """Pictures besides the one that is worked on: `most` at most, or none; `brush`: a mask, which can be painted; `film`: an
+    animated file stands for its pictures.
+    """
 
     most: int = 1
     brush: bool = False
+    film: bool = False
     more: bool = False
 
 

@@ -129,6 +129,20 @@ def decode(source: Path | str | bytes, max_pixels: int = MAX_PIXELS) -> Picture:
         raise UserError("picture_unreadable") from None
 
 
+def decode_film(source: Path | str | bytes, most: int) -> list[Picture]:
+    """The first `most` pictures of an animated file, in RGB of 8 bit; of any other its one.  Raises as `decode`."""
+    data = source if isinstance(source, bytes) else _read(Path(source))
+    first = decode(data)
+    with Image.open(io.BytesIO(data), formats=FORMATS) as film:
+        if getattr(film, "n_frames", 1) == 1:
+            return [first]
+        pictures = []
+        for number in range(min(most, film.n_frames)):
+            film.seek(number)
+            pictures.append(Picture(np.asarray(film.convert("RGB"))))
+        return pictures
+
+
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     {"app"}, {"ui", "__main__"}, {"readme", "exhibits"}, {"batch", "checkpoint"},
-    {"evaluate", "worth"}, {"likeness", "painted"}, {"bench"}, {"training"}, {"catalog"},
-    {"cards"}, {"models", "pipelines"}, {"handwriting"}, {"procedural"}, {"solids"},
+    {"evaluate", "worth"}, {"likeness", "painted", "repaired"}, {"bench"}, {"training"}, {"catalog"},
+    {"cards"}, {"models", "pipelines"}, {"handwriting"}, {"procedural"}, {"solids", "damage"},
     {"optimise", "hub", "resample", "sheet", "drawings", "curves", "tiles", "losses", "metrics", "colours"},
     {"image"}, {"device", "controls", "texts"}, {"imgen"},
 ]  # from the roof down

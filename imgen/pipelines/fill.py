@@ -1,0 +1,218 @@
+"""Fill holes: what a mask covers is painted anew, all else stays as it is, bit for bit."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import cv2
+import numpy as np
+
+from imgen.controls import Choice, Reference, Slider, UserError
+from imgen.image import Frame, Picture
+from imgen.pipelines.restore import Strength, Tile, mended, with_alpha
+from imgen.pipelines.stylize import mask as levels
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Mask = Annotated[tuple, Reference(brush=True)]
+Covered = Annotated[str, Choice(("painted", "unpainted"), more=True)]
+Grow = Annotated[int, Slider(0, 32, 1, "px", more=True)]
+Feather = Annotated[int, Slider(0, 32, 1, "px", more=True)]
+THICK = 48  # pixels from a hole's middle to its edge: nets have learned no thicker ones, so those are filled in a smaller picture
+WINDOW = 512  # pixels a side of what a net sees at once
+AROUND = 64  # pixels at least that it sees of a hole's surroundings
+TAKEN, HERE = (255, 150, 0), (214, 40, 57)  # colours of what attention takes from, and of the pixel that asks
+Box = tuple[int, int, int, int]  # top, left, bottom, right
+
+
+def fill(
+    net: "nn.Module", picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3
+) -> Iterator[Frame]:
+    """Paint anew what the mask covers, hole by hole, in full resolution; UserError mask_first without one.
+
+    covered: whether the painted or the unpainted part is the hole; grow: so many pixels more on every side; feather: over so many
+    pixels, from the edge inwards, the new passes into the old.
+    """
+    yield from _filled(picture, hole_of(picture, mask, covered, grow), feather, by_net(net))
+
+
+def repair(
+    net: "nn.Module", picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3,
+    strength: Strength = 1.0, tile: Tile = 256,
+) -> Iterator[Frame]:
+    """`fill` if there is a mask; else take noise and JPEG's traces from the whole picture."""
+    if mask:
+        yield from fill(net, picture, mask=mask, covered=covered, grow=grow, feather=feather)
+        return
+    out = np.empty_like(picture.colour)
+    for done, total in mended(unmasked(net), [picture], [out], tile, strength, field=net.field, grid=net.grid, like=net):
+        yield Frame(done, total)
+    yield Frame(1, 1, [with_alpha(out, picture)])
+
+
+def diffuse(
+    net: None, picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3,
+    method: Annotated[str, Choice(("navier_stokes", "telea"))] = "navier_stokes",
+) -> Iterator[Frame]:
+    """Let the surroundings flow into the hole: each pixel, from the edge inwards, becomes a mean of what is known near it,
+    weighted along lines of equal brightness (after Bertalmio et al. 2001) or as Telea 2004 has it.  OpenCV's, in one pass.
+    """
+    how = {"navier_stokes": cv2.INPAINT_NS, "telea": cv2.INPAINT_TELEA}[str(method)]
+
+    def flow(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        bands = [np.ascontiguousarray(255 * colour[..., n]) for n in range(colour.shape[2])]  # Telea's weights mean grey levels
+        return np.stack([cv2.inpaint(band, hole.astype(np.uint8), 4, how) for band in bands], 2) / 255
+
+    yield from _filled(picture, hole_of(picture, mask, covered, grow), feather, flow)
+
+
+def hole_of(picture: Picture, mask: Sequence[Picture], covered: str, grow: int) -> np.ndarray:
+    """(H, W) bool: what is to be painted anew.  UserError mask_first, mask_all."""
+    if not mask:
+        raise UserError("mask_first")
+    hole = (levels(mask[0], picture.height, picture.width) > 0.5) ^ (str(covered) == "unpainted")
+    if grow:
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
+        hole = cv2.dilate(hole.astype(np.uint8), disc) > 0
+    if not hole.any():
+        raise UserError("mask_first")
+    if hole.all():
+        raise UserError("mask_all")
+    return hole
+
+
+def _filled(
+    picture: Picture, hole: np.ndarray, feather: int, paint: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Iterator[Frame]:
+    """paint: colour (h, w, C) float32 in [0, 1] and hole (h, w) bool -> colour; what it says of the rest does not count."""
+    out, todo = picture.colour.copy(), boxes(hole)
+    for n, (top, left, bottom, right) in enumerate(todo):
+        here = slice(top, bottom), slice(left, right)
+        holes = hole[here]
+        old = out[here].astype(np.float32) / picture.white
+        new = paint(np.where(holes[..., None], np.float32(0.5), old), holes).clip(0, 1)
+        inside = cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, 5) if feather else holes
+        share = np.clip(inside / max(feather, 1), 0, 1)[..., None]
+        mixed = np.rint((old + share * (new - old)) * picture.white).astype(out.dtype)
+        out[here] = np.where(holes[..., None], mixed, out[here])
+        yield Frame(n + 1, len(todo) + 1)
+    yield Frame(1, 1, [with_alpha(out, picture)])
+
+
+def boxes(hole: np.ndarray, grid: int = 8) -> list[Box]:
+    """Around each hole as much as it is wide, at least AROUND pixels, from a multiple of `grid`; what meets is one box."""
+    height, width = hole.shape
+    near = cv2.dilate(hole.astype(np.uint8), np.ones((AROUND // 2 + 1,) * 2, np.uint8))
+    count, _, stats, _ = cv2.connectedComponentsWithStats(near)
+    found: list[Box] = []
+    for left, top, wide, high, _ in stats[1:count].tolist():
+        more = max(AROUND, min(wide, high) // 2)
+        box = (max(0, top - more) // grid * grid, max(0, left - more) // grid * grid,
+               min(height, top + high + more), min(width, left + wide + more))
+        met = [one for one in found if _meet(one, box)]
+        while met:
+            found = [one for one in found if one not in met]
+            box = (*(min(one[n] for one in (*met, box)) for n in (0, 1)), *(max(one[n] for one in (*met, box)) for n in (2, 3)))
+            met = [one for one in found if _meet(one, box)]
+        found.append(box)
+    return sorted(found)
+
+
+def _meet(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def by_net(net: "nn.Module") -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """A painter for `_filled`: windows one after the other, what one has filled is known to the next."""
+    def paint(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        small, gap = shrunk(colour, hole)
+        if small is not colour:
+            painted = paint(small, gap)
+            return cv2.resize(painted, hole.shape[::-1], interpolation=cv2.INTER_CUBIC).reshape(colour.shape)
+        colour, hole = colour.copy(), hole.copy()
+        for top, bottom in _windows(hole.shape[0]):
+            for left, right in _windows(hole.shape[1]):
+                here = slice(top, bottom), slice(left, right)
+                if hole[here].any():
+                    colour[here] = np.where(hole[here][..., None], _run(net, colour[here], hole[here]), colour[here])
+                    hole[here] = False
+        return colour
+
+    return paint
+
+
+def shrunk(colour: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both, in a size in which no hole is thicker than THICK."""
+    thick = float(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5).max())
+    if thick <= THICK:
+        return colour, hole
+    size = tuple(max(16, math.floor(side * THICK / thick)) for side in (hole.shape[1], hole.shape[0]))
+    small = cv2.resize(colour, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+    gap = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    return np.where(gap[..., None], np.float32(0.5), small), gap
+
+
+def _windows(length: int) -> list[tuple[int, int]]:
+    """From 0 to length, each at most WINDOW long, overlapping by half."""
+    starts = [0] if length <= WINDOW else [*range(0, length - WINDOW, WINDOW // 2), length - WINDOW]
+    return [(start, min(length, start + WINDOW)) for start in starts]
+
+
+def _run(net: "nn.Module", colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
+    """(h, w, C) float32 and (h, w) bool through the net."""
+    y = net(seen_by(net, colour, hole))[0].float().cpu().numpy().transpose(1, 2, 0)
+    return y if colour.shape[2] == 3 else y.mean(2, keepdims=True)
+
+
+def seen_by(net: "nn.Module", colour: np.ndarray, hole: np.ndarray) -> "Tensor":
+    """(1, 4, h, w) where the net is: RGB, grey in the hole, and the mask."""
+    import torch
+
+    rgb = np.where(hole[..., None], np.float32(0.5), colour)
+    rgb = np.broadcast_to(rgb, (*hole.shape, 3))
+    x = torch.from_numpy(np.concatenate([rgb, hole[..., None]], 2, dtype=np.float32)).permute(2, 0, 1)[None]
+    return x.to(next((p.device for p in net.parameters()), x.device))
+
+
+def unmasked(net: "nn.Module") -> "Callable[[Tensor], Tensor]":
+    """A net that takes a mask, told that nothing is missing."""
+    import torch
+
+    return lambda x: net(torch.cat([x, torch.zeros_like(x[:, :1])], 1))
+
+
+def look(
+    net: "nn.Module", picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3,
+    row: Annotated[int, Slider(0, 65535, 1)] = 0, column: Annotated[int, Slider(0, 65535, 1)] = 0,
+) -> Iterator[Frame]:
+    """Where attention looked to fill the pixel (row, column): the picture pale, what was taken from in orange, the pixel in red.
+
+    UserError pixel_outside if that pixel was not filled.
+    """
+    hole, rgb = hole_of(picture, mask, covered, grow), picture.rgb().pixels
+    if row >= picture.height or column >= picture.width or not hole[row, column]:
+        raise UserError("pixel_outside")
+    top, left, bottom, right = next(b for b in boxes(hole) if b[0] <= row < b[2] and b[1] <= column < b[3])
+    here = slice(top, bottom), slice(left, right)
+    small, gap = shrunk(rgb[here].astype(np.float32) / 255, hole[here])
+    y, x = (row - top) * gap.shape[0] // (bottom - top), (column - left) * gap.shape[1] // (right - left)
+    window = _about(y, gap.shape[0], net.grid), _about(x, gap.shape[1], net.grid)
+    weights = net.look(seen_by(net, small[window], gap[window]), y - window[0].start, x - window[1].start).float().cpu().numpy()
+    shares = np.zeros(gap.shape)
+    cells = np.kron(weights / weights.max(), np.ones((net.grid, net.grid))) ** 0.5
+    shares[window] = cells[: shares[window].shape[0], : shares[window].shape[1]]
+    shares = cv2.resize(shares, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST)[..., None]
+    out = np.repeat(255 - (255 - rgb.mean(2, keepdims=True)) * 0.45, 3, 2)
+    out[hole] = 235
+    out[here] += shares * (np.array(TAKEN) - out[here])
+    out = out.round().astype(np.uint8)
+    cv2.circle(out, (column, row), max(2, max(out.shape) // 120), HERE, -1, cv2.LINE_AA)
+    most = int((np.sort(weights.ravel())[::-1].cumsum() < 0.9).sum()) + 1
+    yield Frame(1, 1, [Picture(out)], {"sources": most})  # places that make nine tenths of it
+
+
+def _about(at: int, length: int, grid: int) -> slice:
+    """At most WINDOW around `at`, from a multiple of `grid`."""
+    start = max(0, min(at - WINDOW // 2, length - WINDOW)) // grid * grid
+    return slice(start, min(length, start + WINDOW))

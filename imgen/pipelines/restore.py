@@ -1,0 +1,113 @@
+"""Take noise and JPEG's traces from a picture, in one pass or step by step."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import cv2
+import numpy as np
+
+from imgen.controls import Reference, Slider, UserError
+from imgen.image import Frame, Picture, to_pixels, to_tensor
+from imgen.tiles import tiled
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Strength = Annotated[float, Slider(0.0, 1.0, 0.05)]
+Tile = Annotated[int, Slider(64, 512, 64, "px", more=True)]
+MOST_FRAMES = 7
+KEPT = 64_000_000  # pixels of all steps together; of a larger picture only the last is kept
+
+
+def restore(net: "nn.Module", picture: Picture, *, strength: Strength = 1.0, tile: Tile = 256) -> Iterator[Frame]:
+    """Mend the whole picture; strength 0 leaves it as it is.  Grey stays grey, 16 bit stay 16, alpha is kept."""
+    out = np.empty_like(picture.colour)
+    for done, total in mended(net, [picture], [out], tile, strength):
+        yield Frame(done, total)
+    yield Frame(1, 1, [with_alpha(out, picture)])
+
+
+def restore_steps(
+    net: "nn.Module", picture: Picture, *,
+    steps: Annotated[int, Slider(1, 12, 1)] = 6,
+    frames: Annotated[tuple, Reference(MOST_FRAMES - 1, film=True)] = (),
+    tile: Tile = 256,
+) -> Iterator[Frame]:
+    """Mend by applying one block `steps` times; the pictures after each step follow the result.
+
+    frames: more noisy pictures of the same scene, or a film; each is moved onto the first, and the steps look at them in turn, at
+    least one step at each.  UserError frame_size if one has another size.
+    """
+    shots = [picture, *(aligned(frame, picture) for frame in frames if frame != picture)]  # a film's first may be the picture
+    steps = max(steps, len(shots))
+    kept = steps if picture.width * picture.height * steps <= KEPT else 1
+    outs = [np.empty_like(picture.colour) for _ in range(kept)]
+
+    def applied(x: "Tensor") -> "Tensor":
+        looks = x.unflatten(1, (len(shots), 3))
+        return net(looks[:, [n % len(shots) for n in range(steps)]])[:, -kept:].flatten(1, 2)
+
+    for done, total in mended(applied, shots, outs, tile, field=net.field(steps), grid=net.grid, like=net):
+        yield Frame(done, total)
+    after = [with_alpha(out, picture) for out in outs]
+    yield Frame(1, 1, [after[-1], *(after if kept > 1 else [])])
+
+
+def mended(
+    net: "Callable[[Tensor], Tensor]", pictures: Sequence[Picture], outs: Sequence[np.ndarray], tile: int, strength: float = 1.0,
+    *, field: int | None = None, grid: int | None = None, like: "nn.Module | None" = None,
+) -> Iterator[tuple[int, int]]:
+    """Fill `outs` with what `net` makes of `pictures`, all of one size, tile by tile; yields (done, total).
+
+    net: RGB of all pictures, one behind the other as channels, to RGB of all `outs`.  field, grid: of its receptive field, if
+    `net` does not say; like: a net that is where the work shall be.
+    """
+    import torch
+
+    module = like or net
+    device = next((p.device for p in getattr(module, "parameters", tuple)()), torch.device("cpu"))
+    x = torch.cat([to_tensor(one.colour).expand(-1, 3, -1, -1) for one in pictures], 1)
+    grid = grid or getattr(net, "grid", 1)
+    overlap = math.ceil((net.field if field is None else field) / grid) * grid
+
+    def work(cut: "Tensor") -> "Tensor":
+        y = net(cut.to(device)).float()
+        return y if strength == 1 else torch.lerp(cut[:, : y.shape[1]].to(device), y, strength)
+
+    def store(rows: slice, columns: slice, y: "Tensor") -> None:
+        for out, one in zip(outs, y[0].split(3), strict=True):
+            one = one if out.shape[2] == 3 else one.mean(0, keepdim=True)
+            out[rows, columns] = to_pixels(one, out.dtype)
+
+    yield from tiled(work, x, store, tile=tile, overlap=overlap)
+
+
+def with_alpha(pixels: np.ndarray, like: Picture) -> Picture:
+    return Picture(pixels if like.alpha is None else np.concatenate([pixels, like.alpha], axis=2))
+
+
+def aligned(frame: Picture, first: Picture) -> Picture:
+    """`frame` moved by whole pixels to where it fits `first` best (phase correlation); what comes in at the border is repeated.
+
+    Whole pixels: interpolation would blur the noise, and a net that knows noise would not know it again.
+    """
+    if (frame.width, frame.height) != (first.width, first.height):
+        raise UserError("frame_size", width=frame.width, height=frame.height, wanted=f"{first.width} × {first.height}")
+    greys = [one.rgb().pixels.mean(2).astype(np.float32) for one in (first, frame)]
+    window = cv2.createHanningWindow((max(2, first.width), max(2, first.height)), cv2.CV_32F)
+    if min(first.width, first.height) < 16:
+        return _like(frame, first)
+    (right, down), _ = cv2.phaseCorrelate(greys[0] * window, greys[1] * window)
+    rows = np.clip(np.arange(first.height) + round(down), 0, first.height - 1)
+    columns = np.clip(np.arange(first.width) + round(right), 0, first.width - 1)
+    moved = _like(frame, first)
+    return Picture(moved.pixels[rows][:, columns])
+
+
+def _like(frame: Picture, first: Picture) -> Picture:
+    """Without alpha, in the first one's number of bits."""
+    pixels = frame.colour
+    if frame.white != first.white:
+        pixels = np.rint(pixels / frame.white * first.white).astype(first.pixels.dtype)
+    return Picture(pixels)

@@ -1,0 +1,228 @@
+"""Repairing whole pictures: noise, steps, sequences, and the damage that there is to repair."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
+
+from imgen import damage, drawings, repaired
+from imgen.catalog import find_card
+from imgen.controls import UserError
+from imgen.image import Picture, to_tensor
+from imgen.models.attention import AttentionNet
+from imgen.models.dncnn import DnCNN
+from imgen.models.nafnet import NAFNet
+from imgen.models.recurrent import RecurrentNet
+from imgen.models.rednet import REDNet
+from imgen.pipelines.fill import repair
+from imgen.pipelines.filters import median, non_local_means, smooth
+from imgen.pipelines.restore import aligned, restore, restore_steps
+from imgen.pipelines.spoil import UNITS, spoil
+from imgen.training.degrade import FRAMES, Wounds, burst, noisy, noisy_or_jpeg
+
+
+def last(frames):
+    *_, frame = frames
+    return frame
+
+
+def shaken(net):
+    """As if it had learned something: layers that begin at zero would hide what the others do."""
+    torch.manual_seed(0)
+    for p in net.parameters():
+        torch.nn.init.normal_(p, std=0.05)
+    return net.double().eval()
+
+
+def noise_picture(height, width, channels=3, dtype=np.uint8):
+    return Picture(np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (height, width, channels), dtype))
+
+
+@pytest.mark.parametrize(("net", "pipeline", "knobs"), [
+    (DnCNN(6), restore, {}), (NAFNet(), restore, {}), (REDNet(), repair, {}), (RecurrentNet(), restore_steps, {"steps": 4}),
+], ids=["dncnn", "nafnet", "rednet", "recurrent"])
+def test_tiles_leave_no_seam(net, pipeline, knobs):
+    net, picture = shaken(net), noise_picture(190, 270, dtype=np.uint16)
+    with torch.inference_mode():
+        tiles, whole = (last(pipeline(net, picture, tile=tile, **knobs)).pictures for tile in (64, 512))
+    assert tiles == whole
+    assert abs(tiles[0].pixels.astype(int) - picture.pixels).mean() > 500
+
+
+class Darker(torch.nn.Module):
+    """Stands in for a net: everything 0.25 darker."""
+
+    field, grid, channels = 0, 1, 3
+
+    def forward(self, x):
+        return x - 0.25
+
+
+def test_strength_slides_from_the_picture_to_the_result():
+    picture = Picture(np.full((8, 8, 3), 200, np.uint8))
+    shades = [int(last(restore(Darker(), picture, strength=s)).pictures[0].pixels[0, 0, 0]) for s in (0.0, 0.5, 1.0)]
+    assert shades == [200, 168, 136]
+
+
+@pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (2, np.uint8), (3, np.uint16), (4, np.uint16), (4, np.uint8)])
+def test_grey_alpha_and_16_bit_come_back_as_they_were(channels, dtype):
+    picture = noise_picture(20, 24, channels, dtype)
+    for pipeline in (restore, repair):
+        net = Darker() if pipeline is restore else lambda x: x[:, :3] - 0.25
+        net.field, net.grid = 0, 1
+        result = last(pipeline(net, picture)).pictures[0]
+        assert result.pixels.shape == picture.pixels.shape and result.pixels.dtype == dtype
+        if picture.alpha is not None:
+            assert (result.alpha == picture.alpha).all()
+        darker = np.clip(picture.colour.astype(float) - 0.25 * picture.white, 0, None)
+        assert abs(result.colour - darker).max() <= 1
+
+
+def test_a_recurrent_net_is_one_block_again_and_again():
+    net = shaken(RecurrentNet(16))
+    frames = torch.rand(2, 3, 3, 12, 14).double()
+    with torch.inference_mode():
+        whole, state = net(frames), net.begin(frames[:, 0])
+        for n in range(3):
+            state = net.step(state, frames[:, n])
+            torch.testing.assert_close(whole[:, n], net.picture(state, frames[:, 0]))
+
+
+def test_the_pictures_after_each_step_follow_the_result():
+    net, picture = shaken(RecurrentNet(16)), noise_picture(20, 22)
+    with torch.inference_mode():
+        after = last(restore_steps(net, picture, steps=5)).pictures
+        three = last(restore_steps(net, picture, steps=3)).pictures
+    assert len(after) == 6 and after[0] == after[5] and after[1] != after[2]
+    assert after[1:4] == three[1:]
+
+
+class Told(torch.nn.Module):
+    """Remembers what it was shown."""
+
+    grid = 1
+
+    def field(self, steps):
+        return 0
+
+    def forward(self, frames):
+        self.frames = frames
+        return frames
+
+
+def test_every_frame_is_looked_at_and_moved_onto_the_first():
+    scene = drawings.city(160, 3).pixels
+    first, *shots = [Picture(scene[20 + y : 120 + y, 20 + x : 130 + x]) for y, x in ((0, 0), (3, -4), (-5, 2))]
+    net = Told()
+    last(restore_steps(net, first, steps=2, frames=shots))
+    assert net.frames.shape[1] == 3  # more than the two steps that were asked for
+    for n in range(3):
+        torch.testing.assert_close(net.frames[0, n, :, 8:-8, 8:-8], to_tensor(first.pixels)[0, :, 8:-8, 8:-8])
+    last(restore_steps(net, first, steps=5, frames=shots))
+    assert torch.equal(net.frames[0, 3], net.frames[0, 0])  # then they come again
+
+
+def test_a_frame_of_another_size_is_refused():
+    with pytest.raises(UserError) as error:
+        aligned(noise_picture(20, 20), noise_picture(20, 21))
+    assert error.value.key == "frame_size"
+
+
+def test_a_film_stands_for_its_pictures(tmp_path):
+    frames = [drawings.landscape(48, seed).rgb() for seed in range(4)]
+    images = [Image.fromarray(frame.pixels) for frame in frames]
+    images[0].save(tmp_path / "film.webp", save_all=True, append_images=images[1:], lossless=True)
+    card = find_card("recurrent_restore")
+    with_film = card(frames[0], steps=1, frames=tmp_path / "film.webp")
+    assert with_film.pictures == card(frames[0], steps=1, frames=frames[1:]).pictures
+    assert len(with_film.pictures) == 1 + 4
+
+
+def test_noise_has_the_deviation_that_was_asked_for():
+    grey = np.full((256, 256, 3), 128, np.uint8)
+    spoiled = damage.noise(grey, 20, np.random.default_rng(0))
+    assert spoiled.std() == pytest.approx(20, rel=0.02)
+    black = torch.zeros(4, 3, 64, 64, dtype=torch.uint8)
+    assert noisy(black).min() < -5  # in training nothing is clipped
+
+
+def test_damage_is_what_it_is_called():
+    photo, rng = drawings.city(128, 3).pixels, np.random.default_rng(0)
+    salted = damage.salt_and_pepper(photo, 20, rng)
+    changed = (salted != photo).any(2)
+    assert changed.mean() == pytest.approx(0.2, abs=0.03)
+    assert set(np.unique(salted[changed])) == {0, 255}
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, "JPEG", quality=12)
+    assert (damage.jpeg(photo, 12) == np.asarray(Image.open(file))).all()
+    assert damage.blocks((100, 100), 15, rng).mean() == pytest.approx(0.16, abs=0.03)
+    assert (damage.blur(photo, 0.0) == photo).all() and damage.blur(photo, 2.0).std() < photo.std()
+
+
+@pytest.mark.parametrize("kind", UNITS)
+def test_a_seed_repeats_the_damage(kind):
+    photo = drawings.city((90, 70), 3)
+    one, two, other = (last(spoil(None, photo, damage=kind, amount=30, seed=seed)).pictures for seed in (1, 1, 2))
+    assert one == two and one[0] != photo
+    assert kind in ("blur", "jpeg") or one != other
+    if kind in damage.HOLES:
+        assert ((one[0].pixels != photo.pixels).any(2) <= (one[1].pixels[..., 0] == 255)).all()  # nothing else was touched
+
+
+def test_training_sees_noise_jpeg_holes_and_sequences():
+    torch.manual_seed(0)
+    clean = torch.randint(0, 256, (8, 3, 40, 40), dtype=torch.uint8)
+    frames = burst(clean).unflatten(1, (FRAMES, 3))
+    assert torch.equal(frames[0, 0], frames[0, 5])  # every second picture: the same frame again
+    assert not torch.equal(frames[1, 0], frames[1, 5])
+    whole = noisy_or_jpeg(clean)
+    assert ((whole == whole.round()).flatten(1).all(1)).sum() in range(1, 7)  # a JPEG has whole grey levels
+    x = Wounds(40, also=0.0)(clean)
+    hole = x[:, 3:] > 0
+    assert 0.01 < hole.float().mean() < 0.6
+    assert torch.equal(torch.where(hole, damage.NEUTRAL, clean.float()), x[:, :3])
+
+
+def test_rules_keep_bits_and_alpha_and_a_median_takes_salt_and_pepper():
+    deep = noise_picture(20, 24, 4, np.uint16)
+    for rule in (smooth, median, non_local_means):
+        result = last(rule(None, deep)).pictures[0]
+        assert result.pixels.dtype == np.uint16 and (result.alpha == deep.alpha).all()
+    photo = drawings.still_life(128)
+    salted = Picture(damage.salt_and_pepper(photo.pixels, 10, np.random.default_rng(0)))
+    found = [peak_signal_noise_ratio(photo.pixels, last(rule(None, salted)).pictures[0].pixels) for rule in (median, smooth)]
+    assert found[0] > found[1] + 4
+
+
+def test_decibels_are_those_of_scikit_image():
+    x, y = (np.random.default_rng(n).integers(0, 256, (24, 20, 3), np.uint8) for n in (0, 1))
+    assert repaired.decibels(to_tensor(x), to_tensor(y)) == pytest.approx(peak_signal_noise_ratio(x, y), abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["light_restore", "dncnn_color", "recurrent_restore", "conv_ae_restore"])
+def test_a_trained_net_takes_noise_away(name):
+    pixels = drawings.still_life(160, 9).pixels
+    worse = repaired.noised(pixels, 25, seed=1)
+    mended = repaired.mender(find_card(name))(worse)
+    assert repaired.decibels(mended, to_tensor(pixels)) > repaired.decibels(worse, to_tensor(pixels)) + 8
+
+
+def test_attention_is_the_formula_in_double_precision():
+    net = shaken(AttentionNet())
+    net.sharpness.data.fill_(0.3)
+    x = torch.rand(1, 4, 24, 28).double()
+    x[:, 3] = 0
+    x[:, 3, 8:14, 5:13] = 1
+    with torch.inference_mode():
+        _, features, known = net.see(x)
+        queries, keys = net.ask(features)
+        scores = queries[0] @ keys[0].T
+        scores[:, ~known.flatten()] = -torch.inf
+        looks = scores.softmax(1)
+        torch.testing.assert_close(net.look(x, 9, 7), looks[2 * 7 + 1].view(6, 7).float(), atol=1e-5, rtol=1e-4)
+        assert known.sum() == 6 * 7 - 2 * 3
+        assert not looks[:, ~known.flatten()].any()
+        torch.testing.assert_close(looks.sum(1), torch.ones(42).double())
