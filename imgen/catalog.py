@@ -9,10 +9,14 @@ from imgen.handwriting import characters, digits
 from imgen.hub import WeightFile
 from imgen.image import Picture
 from imgen.pipelines.draw import drawing
+from imgen.pipelines.fill import diffuse, fill, repair
+from imgen.pipelines.filters import median, non_local_means, smooth
 from imgen.pipelines.generate import generate, generate_large
 from imgen.pipelines.guess import guess
 from imgen.pipelines.imagine import imagine
 from imgen.pipelines.repaint import reconstruct, repaint, synthesize
+from imgen.pipelines.restore import restore, restore_steps
+from imgen.pipelines.spoil import spoil
 from imgen.pipelines.stylize import stylize, stylize_any
 from imgen.pipelines.upscale import interpolate, interpolate_between, upscale, upscale_between
 from imgen.procedural import lines, mesh, noise, splines, triangles, voronoi
@@ -67,6 +71,21 @@ MARKOV = Paper(
 TEXTURE = Paper("Texture synthesis using convolutional neural networks", "Gatys, Ecker, Bethge", 2015, "1505.07376")
 INVERTING = Paper("Understanding deep image representations by inverting them", "Mahendran, Vedaldi", 2015, "1412.0035")
 VGG = Paper("Very deep convolutional networks for large-scale image recognition", "Simonyan, Zisserman", 2015, "1409.1556")
+NAFNET = Paper("Simple baselines for image restoration", "Chen, Chu, Zhang, Sun", 2022, "2204.04676")
+DNCNN = Paper(
+    "Beyond a Gaussian denoiser: residual learning of deep CNN for image denoising", "Zhang, Zuo, Chen, Meng, Zhang", 2017,
+    "1608.03981",
+)
+REDNET = Paper(
+    "Image restoration using very deep convolutional encoder-decoder networks with symmetric skip connections",
+    "Mao, Shen, Yang", 2016, "1603.09056",
+)
+RCNN = Paper("Recurrent convolutional neural network for object recognition", "Liang, Hu", 2015)
+CONTEXTUAL = Paper("Generative image inpainting with contextual attention", "Yu et al.", 2018, "1801.07892")
+BABAUD = Paper("Uniqueness of the Gaussian kernel for scale-space filtering", "Babaud, Witkin, Baudin, Duda", 1986)
+NLM = Paper("A non-local algorithm for image denoising", "Buades, Coll, Morel", 2005)
+BERTALMIO = Paper("Navier-Stokes, fluid dynamics, and image and video inpainting", "Bertalmio, Bertozzi, Sapiro", 2001)
+HUANG = Paper("A fast two-dimensional median filtering algorithm", "Huang, Yang, Tang", 1979)
 DCCI = Paper("Image zooming using directional cubic convolution interpolation", "Zhou, Shen, Dong", 2012)
 PYRAMID = Paper("Pyramidal parametrics", "Williams", 1983)
 INTERPOLATION = {"lanczos": LANCZOS, "bicubic": KEYS, "bilinear": KEYS, "gaussian": LANCZOS, "nearest": KEYS}
@@ -184,6 +203,18 @@ CARDS = [
     Card(
         "reconstruct", "stylize", Net("features:SmallVGG"), reconstruct, INVERTING, "MIT", lesson="reconstruct", file="vgg_small",
         instead=VGG19,
+    ),
+    Card("light_restore", "restore", Net("nafnet:NAFNet"), restore, NAFNET, "MIT", lesson="nafnet"),
+    Card("dncnn_color", "restore", Net("dncnn:DnCNN"), restore, DNCNN, "MIT", lesson="dncnn"),
+    Card("recurrent_restore", "restore", Net("recurrent:RecurrentNet"), restore_steps, RCNN, "MIT", lesson="recurrent"),
+    Card("conv_ae_restore", "restore", Net("rednet:REDNet"), repair, REDNET, "MIT", lesson="rednet"),
+    Card("attention_inpaint", "restore", Net("attention:AttentionNet"), fill, CONTEXTUAL, "MIT", lesson="attention"),
+    *(
+        Card(name, "restore", None, pipeline, paper, "MIT", lesson="filters")
+        for name, pipeline, paper in (
+            ("diffusion_fill", diffuse, BERTALMIO), ("non_local_means", non_local_means, NLM),
+            ("median_filter", median, HUANG), ("gaussian_filter", smooth, BABAUD), ("spoil", spoil, DNCNN),
+        )
     ),
 ]
 FAILURES = [  # the network of dcgan_fashion28, badly trained on purpose: to be shown, not to be chosen

@@ -18,6 +18,7 @@ from imgen.image import Picture, to_tensor
 from imgen.likeness import EYE, SAMPLES, Scores, by_eye, by_inception, closeness, evenly, kernel, likeness, look, real
 from imgen.painted import PHOTOGRAPHS, painting, seeing
 from imgen.pipelines.guess import guess
+from imgen.repaired import repairing, repairing_sample
 from imgen.sheet import sheet
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def evaluate(
         return closeness(folder, teachers)
     if card.task == "stylize":
         return {PHOTOGRAPHS.name: (seeing if card.stem == "vgg_small" else painting)(card, folder, teachers)}
+    if card.task == "restore":
+        return {folder.stem: repairing(card, folder, teachers)}
     if card.pipeline is guess:
         return {folder.stem: guessing(card, folder, teachers)}
     if card.task == "upscale":
@@ -259,7 +262,8 @@ def sample_figure(card: Card) -> float:
     """One figure that any machine can make in a moment, from what the program draws: does this card still do what it did?
 
     Super-resolution: PSNR (dB) on a drawn city; of a guess at it, the spread of its grey levels.  The eye: its mean feature of
-    a drawn landscape; a feature network its mean size.  Else the mean grey level: of 16 generated pictures, or of a painted
+    a drawn landscape; a feature network its mean size.  Restoration:
+    PSNR (dB) of a drawn city with noise or holes.  Else the mean grey level: of 16 generated pictures, or of a painted
     landscape.
     """
     if card is EYE:
@@ -278,6 +282,8 @@ def sample_figure(card: Card) -> float:
         net = _net(card)
         with torch.inference_mode():
             return round(net(to_tensor(drawings.landscape(192, seed=1).pixels))["relu3_1"].abs().mean().item(), 3)
+    if card.task == "restore":
+        return repairing_sample(card)
     if card.task == "generate":
         pictures = card(count=16).pictures
     else:

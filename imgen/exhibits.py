@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from imgen import drawings
+from imgen import damage, drawings
 from imgen.cards import Card
 from imgen.catalog import CARDS, TASKS, find_card
 from imgen.controls import UserError
 from imgen.image import Picture, encode
+from imgen.pipelines.fill import look
 from imgen.pipelines.repaint import LAYERS
 from imgen.texts import text
 
@@ -37,10 +38,16 @@ EXAMPLES: dict[str, dict[str, Callable[[], Picture]]] = {  # of each task; a tab
         "portrait": lambda: drawings.portrait(512, 1),
     },
 }
+EXAMPLES["restore"] = {
+    "noisy": lambda: spoiled(drawings.still_life((512, 400), 2), damage="noise", amount=30),
+    "squeezed": lambda: spoiled(drawings.city((512, 400), 3), damage="jpeg", amount=8),
+    "scribbled": lambda: spoiled(drawings.landscape((512, 400), 3), damage="words", amount=25),
+}
 DRAWN_STYLES = tuple(f"draw_{rule}" for rule in ("lines", "splines", "triangles", "voronoi", "noise", "mesh"))
 BUNDLED = {  # pictures that come with Gradio: read where it is installed, never copied
     "upscale": ("lion.jpg", "cheetah1.jpg", "tower.jpg"),
     "stylize": ("tower.jpg", "cheetah.jpg", "lion.jpg"),
+    "restore": ("lion.jpg", "tower.jpg"),
 }
 
 
@@ -50,6 +57,10 @@ def example_files(task: str) -> list[Path]:
     gradio = importlib.util.find_spec("gradio")  # found, not imported
     folder = Path(gradio.origin).parent / "media_assets" / "images" if gradio else ASSETS / "examples"
     return [path for path in (*drawn, *(folder / name for name in BUNDLED.get(task, ()))) if path.exists()]
+
+
+def spoiled(photo: Picture, **wish: object) -> Picture:
+    return find_card("spoil")(photo, **wish).pictures[0]
 
 
 def style_files() -> list[Path]:
@@ -156,7 +167,7 @@ def lesson_pictures() -> dict[str, Picture]:
 def journey(seed: int = SEED, wide: int = 1334) -> Picture:
     """For the README: what a generator made, what rules drew, one landscape in the manner of several painters."""
     flowers = [enlarged(flower, 2) for flower in trained("resgan_flowers64")(count=10, seed=seed).pictures]
-    rules = [card for card in CARDS if card.net is None]
+    rules = [card for card in CARDS if card.net is None and card.task == "generate"]
     drawn_ones = [card(count=5, seed=9, size=128).pictures[n % 5] for n, card in enumerate([*rules, *rules[:2]], 1)]
     card, photo = trained("transfer_paintings"), first_example("stylize")
     painted = [photo, *(card(photo, style=style).pictures[0] for style in card.knobs["style"].options[:4])]
@@ -322,7 +333,7 @@ def kept_by_layers() -> Picture:
 
 def drawn() -> Picture:
     """One picture of each rule."""
-    cards = [card for card in CARDS if card.net is None]
+    cards = [card for card in CARDS if card.net is None and card.task == "generate"]
     names = [card.name.removeprefix("draw_") for card in cards]
     cells = [card(count=9, seed=9, size=224).pictures[n] for n, card in enumerate(cards, 1)]  # no two in the same colours
     return stacked([sheet([cells[n : n + 4]], above=names[n : n + 4]) for n in (0, 4)])
@@ -338,6 +349,71 @@ def guesses(each: int = 5) -> Picture:
     return sheet(rows, above=["original", "given", *(f"guess {n}" for n in range(1, each + 1))])
 
 
+def cleaned() -> Picture:
+    """Noise and JPEG's traces, and what the light network leaves of them."""
+    card, photo, rng = trained("light_restore"), drawings.still_life(384, 4), np.random.default_rng(2)
+    rows = []
+    for worse in (damage.noise(photo.pixels, 35, rng), damage.jpeg(photo.pixels, 8)):
+        shown = (Picture(worse), card(Picture(worse)).pictures[0], photo)
+        rows.append([enlarged(cropped(one, 130, 110, 150), 2) for one in shown])
+    return sheet(rows, above=["given", "cleaned", "original"], beside=["noise", "JPEG"])
+
+
+def noise_found() -> Picture:
+    """A noisy picture, what DnCNN takes for noise (grey: nothing), and the rest."""
+    card, photo = trained("dncnn_color"), drawings.city(320, 5)
+    worse = damage.noise(photo.pixels, 30, np.random.default_rng(3))
+    clean = card(Picture(worse)).pictures[0]
+    found = np.clip(128 + worse.astype(int) - clean.pixels, 0, 255).astype(np.uint8)
+    shown = (Picture(worse), Picture(found), clean, photo)
+    return sheet([[enlarged(cropped(one, 100, 80, 120), 2) for one in shown]], above=["given", "noise found", "rest", "original"])
+
+
+def put_together() -> Picture:
+    """Noise, words and scratches, and what the autoencoder makes of them."""
+    card, photo, rng = trained("conv_ae_restore"), drawings.portrait(256, 2), np.random.default_rng(5)
+    cells = [Picture(damage.noise(photo.pixels, 30, rng))]
+    results = [card(cells[0]).pictures[0]]
+    for kind, amount in (("words", 5), ("scratches", 6)):
+        hole = damage.HOLES[kind](photo.pixels.shape[:2], amount, rng)[..., None]
+        cells.append(Picture(np.where(hole, np.uint8(255), photo.pixels)))
+        results.append(card(cells[-1], mask=[Picture(hole.astype(np.uint8) * 255)]).pictures[0])
+    return sheet([cells, results], above=["noise", "words", "scratches"])
+
+
+def step_by_step() -> Picture:
+    """One noisy picture after some steps; and several of them, as many as steps."""
+    card, photo, rng = trained("recurrent_restore"), drawings.still_life(320, 6), np.random.default_rng(8)
+    shots = [Picture(damage.noise(photo.pixels, 45, rng)) for _ in range(6)]
+    again = card(shots[0], steps=6).pictures[1:]
+    more = [card(shots[0], steps=n, frames=shots[1:n]).pictures[0] for n in (2, 4, 6)]
+    rows = [[shots[0], *(again[n - 1] for n in (2, 4, 6))], [shots[0], *more]]
+    cells = [[enlarged(cropped(one, 110, 90, 115), 2) for one in row] for row in rows]
+    return sheet(cells, above=["given", "2 steps", "4 steps", "6 steps"], beside=["one picture", "as many as steps"])
+
+
+def looked_up() -> Picture:
+    """Holes in a pattern, filled by the autoencoder and by attention, and where one place looked."""
+    photo = find_card("draw_triangles")(count=1, seed=3, size=256).pictures[0].rgb()
+    hole = np.zeros((256, 256, 1), np.uint8)
+    hole[90:130, 70:190] = hole[160:200, 120:160] = 255
+    worse, mask = Picture(np.where(hole > 0, np.uint8(128), photo.pixels)), Picture(hole)
+    shown = [worse, *(trained(name)(worse, mask=[mask]).pictures[0] for name in ("conv_ae_restore", "attention_inpaint"))]
+    *_, last = trained("attention_inpaint").do(look, worse, mask=[mask], row=110, column=130)
+    return sheet([[*shown, last.pictures[0]]], above=["holes", "autoencoder", "attention", "where it looked"])
+
+
+def filtered() -> Picture:
+    """Two kinds of noise, and what the filters that learned nothing make of them."""
+    photo, rng = drawings.still_life(320, 7), np.random.default_rng(4)
+    rows = []
+    for worse in (damage.noise(photo.pixels, 30, rng), damage.salt_and_pepper(photo.pixels, 12, rng)):
+        names = ("gaussian_filter", "median_filter", "non_local_means")
+        shown = [Picture(worse), *(find_card(name)(Picture(worse)).pictures[0] for name in names)]
+        rows.append([enlarged(cropped(one, 110, 90, 115), 2) for one in shown])
+    return sheet(rows, above=["given", "Gaussian", "median", "non-local means"], beside=["noise", "salt, pepper"])
+
+
 LESSONS: dict[str, Callable[[], Picture]] = {
     "dcgan": partial(classes, "dcgan_flowers64", count=9, times=1), "gan": partial(classes, "mlp_gan_fashion28"),
     "vae": partial(classes, "mlp_vae_fashion28"), "resgan": partial(classes, "resgan_flowers64", count=9, times=1),
@@ -350,7 +426,8 @@ LESSONS: dict[str, Callable[[], Picture]] = {
     "enhancenet": partial(restored, "bicubic", "enhancenet_x4", "enhancenet_pat_x4"), "tiny_gan": guesses,
     "light": clean_and_phone, "interpolation": interpolation, "realesrgan": realesrgan,
     "transfer": transfer, "transfer_gan": patched, "arbitrary": arbitrary, "gatys": optimised_one, "texture": textures,
-    "reconstruct": kept_by_layers, "fastgan": fastgan,
+    "reconstruct": kept_by_layers, "fastgan": fastgan, "nafnet": cleaned, "dncnn": noise_found, "rednet": put_together,
+    "recurrent": step_by_step, "attention": looked_up, "filters": filtered,
 }
 
 

@@ -13,6 +13,7 @@ from imgen.catalog import CARDS as CHOSEN
 from imgen.catalog import CATALOG, FAILURES
 from imgen.controls import Choice, Choices, Reference, Seed, Slider, Words
 from imgen.pipelines.guess import guess
+from imgen.pipelines.restore import restore_steps
 from imgen.pipelines.stylize import stylize, stylize_any
 from imgen.texts import LANGUAGES, lesson, text
 
@@ -51,6 +52,12 @@ def forward(card, net):
         return net(torch.rand(2, 3, 40, 44), net.sight(torch.rand(2, 3, 32, 32)), torch.full((2, 1), 0.5))
     if card.task == "stylize":
         return torch.cat([features.flatten() for features in net(torch.rand(2, 3, 40, 44)).values()])
+    if card.pipeline is restore_steps:
+        return net(torch.rand(1, 2, 3, 20, 24))
+    if "mask" in card.knobs:
+        x = torch.rand(1, net.channels, 20, 24)
+        x[:, 3] = (x[:, 3] > 0.9).float()
+        return net(x)
     if card.pipeline is guess:
         return net(torch.randn(1, net.latent), torch.rand(1, 1, net.side, net.side))
     return net(torch.rand(1, net.channels, 20, 24))
@@ -66,6 +73,8 @@ def test_shapes_and_range_are_as_promised(card):
         assert y.shape == (2, 3, 40, 44) and y.min() >= 0 and y.max() <= 1
     elif card.task == "stylize":  # a feature network: (32, 40, 44), (64, 20, 22), (128, 10, 11), (128, 5, 5)
         assert y.shape == (2 * (32 * 40 * 44 + 64 * 20 * 22 + 128 * 10 * 11 + 128 * 5 * 5),)
+    elif card.task == "restore":
+        assert y.shape == ((1, 2, 3, 20, 24) if card.pipeline is restore_steps else (1, 3, 20, 24))
     else:
         height, width = (4, 4) if card.pipeline is guess else (20, 24)
         assert y.shape == (1, small(card).channels, height * small(card).scale, width * small(card).scale)
@@ -165,7 +174,11 @@ def picture_for(card):
 
 
 def knobs_for(card, **generation):
-    """Quick ones; a painting where there must be one."""
+    """Quick ones; a painting or a mask where there must be one."""
+    if "mask" in card.knobs:
+        return {"mask": [drawings.logo(64)]}
+    if card.pipeline is restore_steps:
+        return {"steps": 3, "frames": [drawings.landscape(64, seed=4)]}
     paintings = {"paintings": [drawings.still_life(64, seed=1)]} if "paintings" in card.knobs else {}
     steps = {"steps": 10, "side": 128} if "steps" in card.knobs else {}
     return paintings | steps | (generation if card.task == "generate" else {})
@@ -174,7 +187,7 @@ def knobs_for(card, **generation):
 @each([card for card in CARDS if card.source is None])
 def test_the_same_knobs_make_the_same_picture(card):
     one, two = (card(*picture_for(card), **knobs_for(card, count=3)) for _ in range(2))
-    count = 3 if card.task == "generate" else 2 if card.pipeline is guess else 1
+    count = 3 if card.task == "generate" else 2 if card.pipeline is guess else 4 if card.pipeline is restore_steps else 1
     assert one.pictures == two.pictures and len(one.pictures) == count
 
 

@@ -19,7 +19,7 @@ from imgen.image import decode
 ROOT = Path(__file__).parent.parent
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-TASKS = ("generate", "upscale", "stylize")
+TASKS = ("generate", "upscale", "stylize", "restore")
 pytestmark = [  # of pandas, with which Gradio counts its events
     pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),
     pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
@@ -419,7 +419,7 @@ def photo(tmp_path):
 
 def test_each_task_has_one_endpoint(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert sorted(endpoints) == ["/generate", "/stylize", "/upscale"]
+    assert sorted(endpoints) == ["/generate", "/restore", "/stylize", "/upscale"]
     assert [p["parameter_name"] for p in endpoints["/upscale"]["parameters"]][:2] == ["card", "picture"]
     for endpoint in endpoints.values():
         assert [p["label"] for p in endpoint["parameters"]] == [p["parameter_name"] for p in endpoint["parameters"]]

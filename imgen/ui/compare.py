@@ -22,7 +22,7 @@ class Upscalers(Workbench):
     """Enlarging, and rooms to compare and to enlarge many."""
 
     def __init__(self):
-        super().__init__("upscale", _slider, before_and_after)
+        super().__init__("upscale", before_and_after_slider, before_and_after)
 
     def make_rooms(self) -> None:
         self.crops, self.many = Crops(), Many()
@@ -37,7 +37,7 @@ class Stylizers(Workbench):
 
     def __init__(self):
         self.paintings = style_files()
-        super().__init__("stylize", _slider, before_and_after)
+        super().__init__("stylize", before_and_after_slider, before_and_after)
 
     def read_opening(self) -> None:
         super().read_opening()
@@ -109,6 +109,6 @@ def before_and_after(now: Result) -> tuple[str | None, str]:
     return now.shown[1] if len(now.shown) > 1 else now.before or now.shown[0], now.shown[0]
 
 
-def _slider(value: tuple[str, str] | None) -> gr.ImageSlider:
+def before_and_after_slider(value: tuple[str, str] | None) -> gr.ImageSlider:
     return gr.ImageSlider(value, type="filepath", format="png", label=t("output_comparison"), max_height=620,
                           interactive=False, buttons=["fullscreen"], elem_classes="result")

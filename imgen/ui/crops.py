@@ -25,6 +25,7 @@ TRUTHS = ("none", "bicubic", "phone")  # how the picture is made small first, so
 AT_FIRST = ("bicubic", "espcn_x4", "light_x4", "light_real_x4", "srgan_x4")
 SEED = 7  # of what a "phone" does to the picture
 
+DOT = '<i aria-hidden="true"> · </i>'
 FOLLOW = """
 const see = (box, event) => {  // the place under the pointer, in every crop
   const frame = box.getBoundingClientRect();
@@ -155,7 +156,7 @@ def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None)
             distance = both("eye_near", distance=f"{near['eye_distance']:.3f}")
             facts += [f"<b>{near['psnr']:.2f} dB</b>", f"SSIM {near['ssim']:.3f}", distance]
             wrong = error_map(sr, true)
-        return figure(card.name, title, sr, '<i aria-hidden="true"> · </i>'.join(facts), wrong)
+        return figure(card.name, title, sr, DOT.join(facts), wrong)
     except Exception as error:
         return f'<figure><p class="title">{title}</p><p class="failed">{Trouble(request).sentence(error)}</p></figure>'
 

@@ -13,6 +13,7 @@ from imgen.ui.events import connect, connect_send
 from imgen.ui.generate import generate_tab
 from imgen.ui.language import LanguageMiddleware, both, i18n
 from imgen.ui.picture import MAX_FILE
+from imgen.ui.restore import restore_tab
 
 CSS = Path(__file__).parent / "page.css"
 LATIN = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial"]
@@ -61,7 +62,7 @@ def build() -> gr.Blocks:
     with Page(title="imgen", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(HEADER.format(sentence=both("app_sentence")), js_on_load=SWITCH, elem_classes="header")
         with gr.Tabs(selected="generate", overflow_behavior="wrap", elem_classes="tabs") as tabs:
-            benches = {bench.task: bench for bench in (generate_tab(), upscale_tab(), stylize_tab())}
+            benches = {bench.task: bench for bench in (generate_tab(), upscale_tab(), stylize_tab(), restore_tab())}
         for bench in benches.values():
             connect(bench)
             bench.connect_rooms()

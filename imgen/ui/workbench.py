@@ -6,7 +6,7 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import CARDS
-from imgen.controls import Reference
+from imgen.controls import Knob, Reference
 from imgen.exhibits import example_files, opening_files
 from imgen.ui import lesson, report
 from imgen.ui.examples import strip
@@ -30,6 +30,11 @@ bench.addEventListener('click', event => {
 
 def has_more(card: Card) -> bool:
     return any(knob.control.more for knob in card.knobs.values())
+
+
+def large_last(names: list[str], kinds: dict[str, list[Knob]]) -> list[str]:
+    """Knobs in their order, those that show pictures at the end."""
+    return sorted(names, key=lambda name: isinstance(kinds[name][0].control, Reference))
 
 
 class Workbench:
@@ -110,13 +115,13 @@ class Workbench:
         kinds = all_knobs(self.cards)
         first = [name for name, knobs in kinds.items() if not knobs[0].control.more]
         with gr.Row(elem_classes="knobs"):
-            for name in first:
+            for name in large_last(first, kinds):
                 self.make_knob(name, kinds[name])
         self.more = None
         if len(first) < len(kinds):
             with gr.Accordion(t("more_knobs"), open=False, elem_classes="more", visible=has_more(self.card)) as self.more:
                 rest = [name for name in kinds if name not in first]
-                for name in sorted(rest, key=lambda name: isinstance(kinds[name][0].control, Reference)):  # what is large last
+                for name in large_last(rest, kinds):
                     self.make_knob(name, kinds[name])
         with gr.Row(elem_classes="go"):
             self.run = gr.Button(t("run"), variant="primary", elem_classes="run", scale=3)
@@ -134,7 +139,7 @@ class Workbench:
             label, value = t(f"download_picture{'s' if len(paths) > 1 else ''}"), bundle(paths, self.card.name) if paths else None
             self.download = Download(label, value=value, size="sm")
             chosen = "" if self.source else "chosen_"
-            tasks = [task for task in ("upscale", "stylize") if task != self.task]
+            tasks = [task for task in ("upscale", "stylize", "restore") if task != self.task]
             self.send = {task: gr.Button(t(f"send_{chosen}to_{task}"), size="sm") for task in tasks}
         self.code = gr.HTML(report.code(self.card, self.values), elem_classes="code-fold")
 

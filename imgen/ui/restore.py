@@ -1,0 +1,175 @@
+"""The tab that repairs: a brush for holes, the steps of a recurrent network, and where attention looked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+
+from imgen.cards import Card
+from imgen.catalog import CARDS, find_card
+from imgen.controls import UserError
+from imgen.image import Picture, decode
+from imgen.pipelines.fill import look
+from imgen.pipelines.spoil import hole_known
+from imgen.pipelines.stylize import mask as levels
+from imgen.ui.compare import before_and_after_slider
+from imgen.ui.events import AT_ONCE, PRIVATE, WORK
+from imgen.ui.examples import name, thumb
+from imgen.ui.language import both, t
+from imgen.ui.many import Many
+from imgen.ui.picture import Download, PictureInput, save
+from imgen.ui.spoil import SpoilAndRepair
+from imgen.ui.work import Result, Trouble, gpu
+from imgen.ui.workbench import Workbench
+
+BRUSH = (255, 51, 85)  # the colour in which a mask lies over a picture
+BEST_FOR = {"scribbled": "conv_ae_restore"}  # examples that are not for the tab's first card
+
+
+class Restorers(Workbench):
+    """Repairing, and rooms to spoil first, to look inside, and to repair many."""
+
+    def __init__(self):
+        super().__init__("restore", before_and_after_slider, given_and_repaired)
+
+    def make_examples(self) -> None:
+        thumbs = []
+        for n, path in enumerate(self.examples):
+            kind = path.stem.partition("_")[2]
+            wish = f"example={n}&card={BEST_FOR.get(kind, self.cards[0].name)}"
+            thumbs.append(thumb(wish, path, name(path, n + 1)))
+        gr.HTML(f'<h3>{both("examples")}</h3><div class="thumbs">{"".join(thumbs)}</div>', elem_classes="examples")
+
+    def make_knob(self, name: str, kinds: list) -> None:
+        super().make_knob(name, kinds)
+        if name == "mask":
+            with gr.Row(elem_classes="actions mask-tools", visible=name in self.card.knobs) as self.tools:
+                self.upload = gr.UploadButton(t("mask_upload"), file_types=["image"], size="sm")
+                self.mask_file = Download(t("mask_download"), size="sm", interactive=False)
+
+    def make_outcome(self) -> None:
+        super().make_outcome()
+        self.steps = gr.HTML("", elem_classes="steps-strip")
+        self.others.append(self.steps)
+
+    def make_rooms(self) -> None:
+        self.spoil, self.look, self.many = SpoilAndRepair(), Look(), Many()
+        self.others.append(self.look.picture)
+
+    def connect_rooms(self) -> None:
+        mask = self.widgets["mask"]
+        self.spoil.connect(self.source)
+        self.many.connect(self.picker, self.widgets)
+        self.look.connect(self.source, [self.widgets[name] for name in ("mask", "covered", "grow")])
+        self.source.change(canvas, self.source, mask, **AT_ONCE)
+        self.picker.change(fills, self.picker, self.tools, **AT_ONCE)
+        self.upload.upload(uploaded, [self.upload, self.source], mask, **AT_ONCE)
+        mask.change(written, [mask, self.source], self.mask_file, **AT_ONCE)
+
+    def also(self, now: Result) -> dict:
+        """The picture after each step; and what can be clicked to see where attention looked."""
+        if not now.done:
+            return {}
+        steps = now.shown[1:] if "steps" in now.card.knobs else []
+        seen = {self.look.picture: now.shown[0]} if now.card.pipeline is attention().pipeline else {}
+        return {self.steps: strip(steps), **seen}
+
+
+def restore_tab() -> Restorers:
+    return Restorers()
+
+
+def given_and_repaired(now: Result) -> tuple[str, str]:
+    return now.before or now.shown[0], now.shown[0]
+
+
+def strip(paths: Sequence[str]) -> str:
+    if not paths:
+        return ""
+    cells = "".join(
+        f'<figure><img src="gradio_api/file={path}" alt="" loading="lazy">'
+        f'<figcaption>{both("step_number", number=n)}</figcaption></figure>' for n, path in enumerate(paths, 1)
+    )
+    return f'<h3>{both("steps_seen")}</h3><div class="steps">{cells}</div>'
+
+
+def fills(request: gr.Request, card_name: str) -> dict:
+    """Whether the card takes a mask."""
+    with Trouble(request):
+        return gr.update(visible="mask" in find_card(card_name).knobs)
+
+
+def canvas(request: gr.Request, path: Path | None) -> dict | None:
+    """The picture to paint a mask over; of one that this program has spoiled the holes are known."""
+    with Trouble(request):
+        if not path:
+            return None
+        return painted(path, hole_known(decode(path)))
+
+
+def painted(path: Path, mask: Picture | None) -> dict:
+    """The brush's editor with a picture, and a mask (H, W, 1) already painted over it."""
+    layers = []
+    if mask:
+        layer = np.zeros((mask.height, mask.width, 4), np.uint8)
+        layer[..., :3], layer[..., 3] = BRUSH, mask.pixels[..., 0]
+        layers = [save(Picture(layer), "mask")]
+    return {"background": str(path), "layers": layers, "composite": None}
+
+
+def uploaded(request: gr.Request, file: str | None, source: Path | None) -> dict:
+    """A mask from a file, in the size of the picture."""
+    with Trouble(request):
+        if not source:
+            raise UserError("picture_first")
+        return painted(source, hole_in(decode(file), decode(source)))
+
+
+def hole_in(mask: Picture, picture: Picture) -> Picture:
+    """White where more than half is covered."""
+    return Picture(((levels(mask, picture.height, picture.width) > 0.5)[..., None] * 255).astype(np.uint8))
+
+
+def written(request: gr.Request, mask: list[Path], source: Path | None) -> dict:
+    """What was painted as a file: white is to be filled."""
+    with Trouble(request):
+        if not mask or not source:
+            return gr.update(value=None, interactive=False)
+        return gr.update(value=save(hole_in(decode(mask[0]), decode(source)), "mask"), interactive=True)
+
+
+def attention() -> Card:
+    return next(card for card in CARDS if card.name == "attention_inpaint")
+
+
+class Look:
+    """A folded part of the tab: click a repaired pixel, and see from where attention took its content."""
+
+    def __init__(self):
+        with gr.Accordion(t("look_room"), open=False, elem_classes="look"):
+            gr.HTML(f"<p>{both('look_hint')}</p>", elem_classes="hint")
+            with gr.Row():
+                self.picture = PictureInput(
+                    type="filepath", format="png", label=t("look_picture"), interactive=False, buttons=["fullscreen"],
+                    elem_classes="sheet",
+                )
+                self.map = gr.Image(type="filepath", format="png", label=t("look_map"), interactive=False,
+                                    buttons=["fullscreen", "download"])
+            self.words = gr.HTML("", elem_classes="hint")
+
+    def connect(self, source: PictureInput, knobs: list[gr.components.Component]) -> None:
+        self.picture.select(looked, [source, *knobs], [self.map, self.words], trigger_mode="always_last", **WORK, **PRIVATE)
+
+
+@gpu
+def looked(
+    request: gr.Request, event: gr.SelectData, source: Path | None, mask: list[Path], covered: str, grow: float
+) -> tuple[str, str]:
+    """event.index counts the picture's pixels from its left and its top."""
+    with Trouble(request):
+        if not source:
+            raise UserError("look_first")
+        column, row = (int(pixel) for pixel in event.index)
+        *_, last = attention().do(look, decode(source), mask=mask, covered=covered, grow=grow, row=row, column=column)
+        return save(last.pictures[0], "looked"), f"<p>{both('look_sources', count=last.facts['sources'])}</p>"
