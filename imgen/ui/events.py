@@ -88,7 +88,9 @@ def runner(bench: Workbench):
 def on_the_way(bench: Workbench, now: Result) -> dict:
     shown = {bench.result: bench.show(now)} if now.shown else {}
     if shown and bench.source:  # whoever stops may keep it
-        shown[bench.download] = bundle(now.files, now.card.name)
+        # Wrapped in an update: Gradio's browser applies the next frame, which has no file, to the very value that it gave the
+        # button, and so would strip a bare file of its address; of an update it only takes the file out.
+        shown[bench.download] = gr.update(value=bundle(now.files, now.card.name))
     return {bench.status: report.progress(now.frame), **shown, **bench.also(now)}
 
 
