@@ -345,6 +345,7 @@ def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations
     from imgen.optimise import optimised
     from imgen.pipelines.repaint import LAYERS, built, eye, manner
 
+    features = (features or random_vgg()).eval().requires_grad_(False)
     photo, painting = drawings.landscape(side, seed=1), drawings.still_life(side, 1)
     layers, weights = LAYERS[: len(features.widths)], {"content": 1.0, "style": 10.0, "smoothness": 0.0}
 
@@ -352,7 +353,6 @@ def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations
         see = eye(net)
         return built(see, weights, [manner(see, layers, 1.0, painting, None, small.width)], to_tensor(small.pixels), ("relu3_1",))
 
-    features = (features or random_vgg()).eval().requires_grad_(False)
     goal = aim(features, photo)
     theirs, least = usual_gatys(goal, photo, evaluations)
     quick = device.place(copy.deepcopy(features), "cpu", device.fast_dtype("cpu"))
