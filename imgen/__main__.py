@@ -345,16 +345,18 @@ def evaluate(
 def bench(
     as_json: Annotated[bool, typer.Option("--json")] = False,
     store: Annotated[bool, typer.Option(help="only what a picture of each model costs, kept in weights/<card>.json")] = False,
+    names: Annotated[list[str] | None, typer.Option("--card", help="with --store: this model only; can be repeated")] = None,
 ) -> None:
     """Time and memory of every card, and of the page beside an empty one."""
     from imgen import bench as benchmark
     from imgen import evaluate as evaluation
 
     if store:
-        timed = [card for card in CARDS if card.task in ("generate", "upscale") and card.net and card.ready]
-        result = {card.name: benchmark.pace(card) for card in timed}
-        for name, facts in result.items():
-            evaluation.store(find_card(name), {}, bench=facts)
+        wanted = [find_card(name) for name in names or []]
+        cards = [card for card in benchmark.timed() if not wanted or card in wanted]
+        result = {card.name: benchmark.stored(card) for card in cards}
+        for card in cards:
+            evaluation.store(card, {}, bench=result[card.name])
     else:
         result = benchmark.everything()
     print(json.dumps(result, indent=1) if as_json else "\n".join(f"{k}: {v}" for k, v in result.items()))

@@ -44,7 +44,26 @@ page.launch()
 def everything() -> dict[str, object]:
     cards = {card.name: seconds(card.name) for card in CARDS if card.ready}
     return {"page": page(), "cards": cards, "drawn": drawn(), "films": films(), "tiles": tiles(), "upscalers": upscalers(),
-            "stylizers": stylizers()}
+            "stylizers": stylizers(), "repainting": repainting()}
+
+
+def stored(card: Card) -> dict[str, object]:
+    """What `weights/<card>.json` tells of a card's time."""
+    import torch
+
+    from imgen import device
+
+    if card.task != "stylize":
+        return pace(card)
+    facts = repainting() if card.name == REPAINTED else stylizers((card.name,))[card.name]
+    precision = str(device.fast_dtype("cpu")).removeprefix("torch.")
+    return facts | {"threads": torch.get_num_threads(), "device": device.name("cpu"), "precision": precision}
+
+
+def timed() -> list[Card]:
+    """The cards whose time is stored."""
+    paced = [card for card in CARDS if card.task in ("generate", "upscale", "restore") and card.net and card.ready]
+    return paced + [find_card(name) for name in (*AT_ONCE, REPAINTED)]
 
 
 def seconds(name: str, rounds: int = 5) -> float:
@@ -243,7 +262,10 @@ def raced(ours: "Callable[[], Tensor]", peers: "dict[str, Callable[[], Tensor]]"
     return {"seconds": round(middle["ours"], 4)} | {f"times_{who}": round(middle[who] / middle["ours"], 2) for who in peers}
 
 
-def stylizers(side: int = 512, rounds: int = 7) -> dict[str, dict[str, float]]:
+AT_ONCE, REPAINTED = ("transfer_paintings", "arbitrary_style"), "gatys"  # that paint in one pass, and by an optimisation
+
+
+def stylizers(names: tuple[str, ...] = AT_ONCE, side: int = 512, rounds: int = 7) -> dict[str, dict[str, float]]:
     """How many times faster than the usual transformation network ours paint a picture of side × side pixels, nets alone.
 
     Of the one for any painting, with the look at a painting of 256×256 pixels.
@@ -257,10 +279,11 @@ def stylizers(side: int = 512, rounds: int = 7) -> dict[str, dict[str, float]]:
     known, every = load(find_card("transfer_paintings")), load(find_card("arbitrary_style"))
     mix = torch.eye(known.styles)[:1]
     peers = {"usual_transfer": partial(usual_transfer().eval(), x.contiguous())}
-    return {
-        "transfer_paintings": raced(partial(known, x, mix), peers, rounds),
-        "arbitrary_style": raced(lambda: every.paint(x, every.style_of(every.sight(painting))), peers, rounds),
+    works = {
+        "transfer_paintings": partial(known, x, mix),
+        "arbitrary_style": lambda: every.paint(x, every.style_of(every.sight(painting))),
     }
+    return {name: raced(works[name], peers, rounds) | {"side": side} for name in names}
 
 
 def usual_transfer() -> "nn.Module":
@@ -287,11 +310,31 @@ def usual_transfer() -> "nn.Module":
     )
 
 
-def repainting(features: "nn.Module", side: int = 256, evaluations: int = 300) -> dict[str, float]:
+def random_vgg() -> "nn.Module":
+    """VGG-19 to relu4_1, wide as it is, with weights by chance: for time they serve.
+
+    Drawn as He et al. 2015 do, so that what one sees in deep layers is neither drowned by biases nor out of bounds.
+    """
+    import torch
+    from torch import nn
+
+    from imgen.models.features import VGG
+
+    net = VGG((64, 128, 256, 512), padding_mode="zeros")
+    numbers = torch.Generator().manual_seed(0)
+    for conv in net.layers.values():
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=numbers)
+        nn.init.zeros_(conv.bias)
+    nn.init.dirac_(net.normalize.weight)
+    nn.init.constant_(net.normalize.bias, -0.5)
+    return net
+
+
+def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations: int = 300) -> dict[str, float]:
     """Seconds that the usual optimisation takes, and ours until it has the same loss, as that one measures it.
 
     Usual: see `usual_gatys`.  Ours: the precision of this machine, channels last, from coarse to fine.  features: see `VGG`,
-    float32; both aim at all its layers.
+    float32; both aim at all its layers.  What it takes to measure how far ours has come, every ten steps, is not counted.
     """
     import copy
 
@@ -302,6 +345,7 @@ def repainting(features: "nn.Module", side: int = 256, evaluations: int = 300) -
     from imgen.optimise import optimised
     from imgen.pipelines.repaint import LAYERS, built, eye, manner
 
+    features = (features or random_vgg()).eval().requires_grad_(False)
     photo, painting = drawings.landscape(side, seed=1), drawings.still_life(side, 1)
     layers, weights = LAYERS[: len(features.widths)], {"content": 1.0, "style": 10.0, "smoothness": 0.0}
 
@@ -327,7 +371,8 @@ def repainting(features: "nn.Module", side: int = 256, evaluations: int = 300) -
         first = Picture(to_pixels(y[0]))
         taken.append(count)
     facts = {"usual_seconds": round(theirs, 1), "seconds": round(ours, 1), "share": round(ours / theirs, 3)}
-    return facts | {"loss": round(least, 4), "coarse_steps": taken[0], "fine_steps": taken[1], "reached": reached}
+    return facts | {"loss": round(least, 4), "coarse_steps": taken[0], "fine_steps": taken[1], "reached": reached,
+                    "side": side, "evaluations": evaluations}
 
 
 def usual_gatys(goal: "Aim", photo: Picture, evaluations: int) -> tuple[float, float]:

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -23,13 +21,6 @@ def test_any_size_can_be_drawn(draw, size):
     picture = draw(size)
     assert picture.pixels.dtype == np.uint8
     assert picture.pixels.shape == (height, width, 4 if draw is logo else 3)
-
-
-@pytest.mark.parametrize("draw", [*SEEDED, logo])
-def test_512_pixels_take_less_than_a_second(draw):
-    began = time.thread_time()  # of this thread alone: the machine may be busy
-    draw(512)
-    assert time.thread_time() - began < 1
 
 
 @pytest.mark.parametrize("draw", SEEDED)

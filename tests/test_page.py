@@ -39,6 +39,15 @@ def slow(net, picture):
         closed.set()
 
 
+def glimpsed(net, picture):
+    """A picture on the way, and then only words."""
+    from imgen.image import Frame
+
+    for step in range(400):
+        time.sleep(0.05)
+        yield Frame(step, 400, [picture] if 10 < step < 30 else [])
+
+
 def free_port() -> int:
     """Gradio's own search leaves a socket open for each port that is taken, which is a warning, and so an error here."""
     with socket.socket() as free:
@@ -53,17 +62,18 @@ def broken(net, picture):
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory):
-    """The page, served by this process, with two cards more: one slow, one broken."""
+    """The page, served by this process, with three cards more."""
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("gradio"))}
     from imgen import catalog
     from imgen.cards import Card, Net
     from imgen.texts.words import WORDS
     from imgen.ui import workbench
     from imgen.ui.page import build, settings
+    from imgen.ui.warm import warm_up
 
     nearest = Net("interpolation:Interpolation", kernel="nearest")
-    more = [Card(name, "upscale", nearest, pipeline, catalog.KEYS, "MIT", lesson="interpolation")
-            for name, pipeline in (("slow", slow), ("broken", broken))]
+    more = [Card(pipeline.__name__, "upscale", nearest, pipeline, catalog.KEYS, "MIT", lesson="interpolation")
+            for pipeline in (slow, glimpsed, broken)]
     words = {f"{kind}_{card.name}": (card.name, card.name) for card in more for kind in ("title", "card")}
     with pytest.MonkeyPatch.context() as patch:
         for card in more:
@@ -73,6 +83,7 @@ def address(tmp_path_factory):
             patch.setitem(WORDS, key, value)
         page = build()
         _, url, _ = page.launch(prevent_thread_lock=True, server_name="127.0.0.1", server_port=free_port(), **settings())
+        warm_up().join()  # as the app does; who has to import torch as well is not there within the browser's patience
         yield url
         page.close()
 
@@ -321,6 +332,21 @@ def test_stop_stops_within_a_second(visit):
     bench.locator(".status.stopped").wait_for()
     assert closed.wait(1) and time.monotonic() - start < 1.5
     assert shown(bench) == before
+
+
+def test_what_was_seen_before_a_stop_can_be_downloaded(visit):
+    page = visit()
+    bench = tab(page, "upscale")
+    pick(bench, "glimpsed")
+    page.wait_for_timeout(400)
+    bench.locator("button.run").click()
+    page.wait_for_function("parseInt(document.querySelector('.bench-upscale .status').innerText.match(/\\d+(?= of 400)/)) > 35")
+    seen = shown(bench)
+    bench.locator("button.halt").click()
+    bench.locator(".status.stopped").wait_for()
+    with page.expect_download() as download:
+        bench.get_by_role("button", name="Download PNG").click()
+    assert download.value.url == seen and "glimpsed" in download.value.suggested_filename
 
 
 def test_a_bad_file_is_told_in_one_sentence_and_loses_nothing(visit, tmp_path):

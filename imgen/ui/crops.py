@@ -12,7 +12,7 @@ from imgen.controls import UserError
 from imgen.image import Picture, decode, resized
 from imgen.pipelines.guess import guess
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK, halt
+from imgen.ui.events import AT_ONCE, PRIVATE, WORK, halt, stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import save
 from imgen.ui.plot import panels
@@ -95,8 +95,9 @@ class Crops:
 
     def connect(self, source: gr.components.Component) -> None:
         outputs = [self.grid, self.status, self.stop]
-        running = self.run.click(compare, [source, self.chosen, self.truth], outputs, **WORK, **PRIVATE)
-        self.stop.click(halt, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
+        run, stopped = stoppable(compare, halt)
+        running = self.run.click(run, [source, self.chosen, self.truth], outputs, **WORK, **PRIVATE)
+        self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
 
 
 @gpu

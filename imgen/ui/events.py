@@ -1,6 +1,9 @@
 """What each part of a workbench does when someone touches it."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,6 +22,7 @@ from imgen.ui.workbench import Workbench, has_more
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {**PRIVATE, "queue": False}
 WORK = {"concurrency_limit": 2, "concurrency_id": "models"}  # runs at a time; more would only slow each other down
+GRACE = 0.2  # seconds within which a frame that has left the server is shown
 NOTHING: Mapping[str, object] = MappingProxyType({})
 THROW = "() => Math.floor(Math.random() * 2 ** 32)"
 PRESS = (  # a tab that was only just opened is not there at once
@@ -31,8 +35,9 @@ def connect(bench: Workbench) -> None:
     picture = [bench.source] if bench.source else []
     knobs = list(bench.widgets.values())
     outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop, *bench.others]
-    bench.running = bench.run.click(runner(bench), [bench.picker, *picture, *knobs], outputs, **WORK, **PRIVATE)
-    bench.stop.click(halt, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
+    running, stopped = stoppable(runner(bench), halt)
+    bench.running = bench.run.click(running, [bench.picker, *picture, *knobs], outputs, **WORK, **PRIVATE)
+    bench.stop.click(stopped, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
     some = [*([bench.more] if bench.more else []), *([bench.dice] if "seed" in bench.widgets else [])]
     card = [bench.about, *knobs, bench.lesson, *some]
     chosen = bench.picker.input(chooser(bench), [bench.picker, *knobs], card, **AT_ONCE)
@@ -88,7 +93,9 @@ def runner(bench: Workbench):
 def on_the_way(bench: Workbench, now: Result) -> dict:
     shown = {bench.result: bench.show(now)} if now.shown else {}
     if shown and bench.source:  # whoever stops may keep it
-        shown[bench.download] = bundle(now.files, now.card.name)
+        # Wrapped in an update: Gradio's browser applies the next frame, which has no file, to the very value that it gave the
+        # button, and so would strip a bare file of its address; of an update it only takes the file out.
+        shown[bench.download] = gr.update(value=bundle(now.files, now.card.name))
     return {bench.status: report.progress(now.frame), **shown, **bench.also(now)}
 
 
@@ -105,7 +112,32 @@ def outcome(bench: Workbench, now: Result) -> dict:
     }
 
 
-def halt() -> tuple:
+def stoppable(run: Callable[..., Iterator], said: Callable[..., tuple]) -> tuple[Callable[..., Iterator], Callable[..., tuple]]:
+    """`run`, and what a click on Stop says, so that nothing of the run is shown after that.
+
+    Gradio asks for the word and for the end at the same time: a frame between the two would write over the word for good.
+    """
+    halted: set[str] = set()  # sessions
+
+    @wraps(run)
+    def watched(request: gr.Request, *values) -> Iterator:
+        halted.discard(request.session_hash)
+        with closing(run(request, *values)) as frames:
+            for frame in frames:
+                if request.session_hash in halted:
+                    yield gr.skip()  # at the end Gradio repeats what was last
+                    return
+                yield frame
+
+    def stopped(request: gr.Request, *values) -> tuple:
+        halted.add(request.session_hash)
+        time.sleep(GRACE)
+        return said(request, *values)
+
+    return watched, stopped
+
+
+def halt(request: gr.Request) -> tuple:
     return report.status(both("status_stopped"), kind="stopped"), gr.update(interactive=False)
 
 

@@ -13,7 +13,7 @@ from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError, checked
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK
+from imgen.ui.events import AT_ONCE, PRIVATE, WORK, stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import Download, bundle, folder
 from imgen.ui.work import Trouble, gpu
@@ -45,8 +45,9 @@ class Many:
             return stopped(request, files, card_name, dict(zip(names, values, strict=True)))
 
         asked = [self.files, picker, *widgets.values()]
-        running = self.run.click(work, asked, outputs, **WORK, **PRIVATE)
-        self.stop.click(halt, asked, outputs, cancels=[running], **AT_ONCE)
+        run, said = stoppable(work, halt)
+        running = self.run.click(run, asked, outputs, **WORK, **PRIVATE)
+        self.stop.click(said, asked, outputs, cancels=[running], **AT_ONCE)
 
 
 def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, values: Mapping[str, object]) -> Iterator[tuple]:

@@ -16,7 +16,7 @@ from imgen.pipelines.rebuild import rebuild
 from imgen.texts import LANGUAGES, text
 from imgen.texts.words import WORDS
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK, admit
+from imgen.ui.events import AT_ONCE, PRIVATE, WORK, admit, stoppable
 from imgen.ui.keep import Kept, keep
 from imgen.ui.knobs import updates, widget
 from imgen.ui.language import both, language_of, spans, t
@@ -54,8 +54,9 @@ class OwnPicture:
 
     def connect(self, picker: gr.Radio, kept: gr.Gallery) -> None:
         outputs = [self.outcome, self.result, self.status, self.stop]
-        running = self.run.click(find, [picker, self.source, self.label], outputs, **WORK, **PRIVATE)
-        self.stop.click(halt, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
+        run, stopped = stoppable(find, halt)
+        running = self.run.click(run, [picker, self.source, self.label], outputs, **WORK, **PRIVATE)
+        self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
         self.source.upload(admit, self.source, [self.source, self.status], **PRIVATE)
         picker.change(offer, [picker, self.label], self.label, **AT_ONCE)
         self.add.click(keep_drawn, [self.result, kept], kept, **AT_ONCE)
@@ -121,7 +122,7 @@ def offer(request: gr.Request, card_name: str, label: str) -> dict:
         return updates(["label"], card, {"label": label})[0] if card.net else gr.update(visible=False)
 
 
-def halt() -> tuple:
+def halt(request: gr.Request) -> tuple:
     return report.status(both("own_stopped"), kind="stopped"), gr.update(interactive=False)
 
 

@@ -17,7 +17,7 @@ from imgen.pipelines.judge import opinion, rank
 from imgen.readme import data_name
 from imgen.texts import text
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK, halt
+from imgen.ui.events import AT_ONCE, PRIVATE, WORK, halt, stoppable
 from imgen.ui.language import both, language_of, t
 from imgen.ui.plot import both_of, panels, quality
 from imgen.ui.work import Trouble, gpu
@@ -55,8 +55,9 @@ class SideBySide:
 
     def connect(self, seed: gr.components.Component) -> None:
         outputs = [self.rows, self.status, self.stop]
-        running = self.run.click(compare, [self.chosen, seed], outputs, **WORK, **PRIVATE)
-        self.stop.click(halt, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
+        run, stopped = stoppable(compare, halt)
+        running = self.run.click(run, [self.chosen, seed], outputs, **WORK, **PRIVATE)
+        self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
 
 
 @gpu

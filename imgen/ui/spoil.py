@@ -12,7 +12,7 @@ from imgen.image import Picture, decode, resized
 from imgen.pipelines.spoil import UNITS
 from imgen.ui import report
 from imgen.ui.crops import DOT, FOLLOW, SIDE, figure, go, grid
-from imgen.ui.events import AT_ONCE, PRIVATE, THROW, WORK, halt
+from imgen.ui.events import AT_ONCE, PRIVATE, THROW, WORK, halt, stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import save
 from imgen.ui.work import Trouble, gpu
@@ -57,8 +57,9 @@ class SpoilAndRepair:
     def connect(self, source: gr.components.Component) -> None:
         wish = [source, self.damage, self.amount, self.seed]
         outputs = [self.grid, self.status, self.stop]
-        running = self.run.click(compare, [*wish, self.chosen], outputs, **WORK, **PRIVATE)
-        self.stop.click(halt, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
+        run, stopped = stoppable(compare, halt)
+        running = self.run.click(run, [*wish, self.chosen], outputs, **WORK, **PRIVATE)
+        self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
         self.dice.click(None, None, self.seed, js=THROW, **PRIVATE)
         self.take.click(taken, wish, source, **AT_ONCE)
 
