@@ -21,7 +21,7 @@ from imgen.sheet import sheet
 from imgen.texts import text
 
 app = typer.Typer(
-    help="Make, enlarge and restyle pictures with convolutional networks.",
+    help="Make, enlarge, restyle and repair pictures with convolutional networks.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )
 LANGUAGE = "zh" if (os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or "").startswith("zh") else "en"

@@ -63,6 +63,7 @@ def stored(card: Card) -> dict[str, object]:
 def timed() -> list[Card]:
     """The cards whose time is stored."""
     paced = [card for card in CARDS if card.task in ("generate", "upscale", "restore") and card.net and card.ready]
+    paced += [card for card in CARDS if card.task == "restore" and card.net is None and "damage" not in card.knobs]
     return paced + [find_card(name) for name in (*AT_ONCE, REPAINTED)]
 
 
@@ -75,9 +76,10 @@ def seconds(name: str, rounds: int = 5) -> float:
 
 
 def pace(card: Card) -> dict[str, object]:
-    """What a picture of a card costs, loaded and warm: one that it generates, or one of 256×256 pixels that it enlarges ×4.
+    """What a picture of a card costs, loaded and warm: one that it generates, or one of 256×256 pixels that it repairs (a hole of
+    32×32, if that is what it fills) or enlarges ×4.
 
-    Of the latter also what memory that takes, which hardly grows with the picture, as it is done in tiles.
+    Of the last also what memory that takes, which hardly grows with the picture, as it is done in tiles.
     """
     import torch
 
@@ -86,6 +88,10 @@ def pace(card: Card) -> dict[str, object]:
         inputs, knobs = [], {"count": count}
     else:
         inputs, knobs, count = [noisy(256)], {"scale": 4} if "scale" in card.knobs else {}, 1
+        if "mask" in card.knobs and "strength" not in card.knobs:
+            spot = np.zeros((256, 256, 1), np.uint8)
+            spot[112:144, 112:144] = 255
+            knobs = {"mask": [Picture(spot)]}
     runs = [card(*inputs, **knobs).facts for _ in range(6)][1:]
     middle = statistics.median(run["seconds"] for run in runs)
     where = {name: runs[0][name] for name in ("device", "precision")}

@@ -318,6 +318,43 @@ def test_an_optimisation_is_seen_stopped_kept_and_gone_on_with(visit):
     bench.locator("button.halt").first.click()
 
 
+def test_a_hole_is_filled_and_all_else_stays(visit):
+    page = visit()
+    bench = tab(page, "restore")
+    before = shown(bench)
+    bench.locator(".examples .thumb").nth(2).click()  # words over a landscape: where they are is known
+    new_result(page, bench, before)
+    pick(bench, "diffusion_fill")
+    bench.locator(".mask-tools button:enabled, .mask-tools a").nth(1).wait_for()
+    before = shown(bench)
+    bench.locator("button.run").click()
+    new_result(page, bench, before)
+    with page.expect_download() as download:
+        bench.get_by_role("button", name="Download PNG").click()
+    result = decode(Path(download.value.path()))
+    assert result.record["card"] == "diffusion_fill" and len(result.record["knobs"]["mask"]) == 1
+    given = decode(ROOT / "imgen" / "assets" / "examples" / "restore_scribbled.png")
+    from imgen.pipelines.fill import hole_of
+    from imgen.pipelines.spoil import hole_known
+
+    hole = hole_of(given, [hole_known(given)], "painted", result.record["knobs"]["grow"])
+    assert (result.pixels[~hole] == given.pixels[~hole]).all()
+    assert (result.pixels[hole] != given.pixels[hole]).any(1).mean() > 0.9
+
+
+def test_a_picture_is_spoiled_and_repaired_side_by_side(visit):
+    page = visit("zh-CN")
+    bench = tab(page, "restore")
+    room = bench.locator(".spoil-fold")
+    room.locator("button").first.click()
+    room.locator("button.compare").click()
+    room.locator(".status.done").wait_for(timeout=60_000)
+    figures = room.locator(".crops figure")
+    assert figures.count() == 2 + 5
+    worse, light = (figures.nth(n).locator(".facts b").inner_text() for n in (1, 2))
+    assert float(light.split()[0]) > float(worse.split()[0]) + 5
+
+
 def test_stop_stops_within_a_second(visit):
     page = visit()
     bench = tab(page, "upscale")

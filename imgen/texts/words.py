@@ -6,7 +6,7 @@
 
 WORDS: dict[str, tuple[str, str]] = {
     # the page
-    "app_sentence": ("Make, enlarge and restyle pictures with convolutional networks, and see how each one works.", "用卷积神经网络生成、放大、改变图片的风格，并看懂每个网络的原理。"),
+    "app_sentence": ("Make, enlarge, restyle and repair pictures with convolutional networks, and see how each one works.", "用卷积神经网络生成、放大、修复图片，改变图片的风格，并看懂每个网络的原理。"),
     "task_generate": ("Generation", "图像生成"),
     "task_upscale": ("Super-resolution", "超分辨率"),
     "task_stylize": ("Style transfer", "风格迁移"),
@@ -232,6 +232,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "repairers": ("Which models", "选哪些模型"),
     "repairers_needed": ("Please choose at least one model.", "请至少选择一个模型。"),
     "no_mask_here": ("fills holes only, and this damage leaves none", "只会填补空洞，而这种损坏没有空洞"),
+    "damage_brush": ("what is painted above", "上面涂过的地方"),
     "damage_none": ("none: repair it as it is", "不弄坏：直接修复这张图片"),
     "steps_seen": ("After each step", "每一步之后"),
     "step_number": ("step {number}", "第 {number} 步"),
@@ -262,6 +263,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "plot_across_upscale": ("milliseconds for 256 × 256 → 1024 × 1024 pixels", "256 × 256 → 1024 × 1024 像素所需毫秒数"),
     "plot_across_upscale_hint": ("Each dot is a way to enlarge four times: the further left, the faster; the larger the dot, the larger its file. PSNR: the higher, the nearer to the true pixels. LPIPS: the lower, the more alike to human eyes. “As from a phone” means small pictures with blur, noise and JPEG. Coloured and named: nothing about as fast is better. Point at any dot, or tap it, for its name.", "每个点是一种放大四倍的方法：越靠左越快，点越大文件越大。PSNR 越高，像素越接近原图；LPIPS 越低，人眼看来越像。“模拟手机拍摄”指带有模糊、噪点和 JPEG 压缩的小图。彩色带名称的点：差不多快的方法中没有比它更好的。把指针移到任意一点上（或点一下）就能看到名称。"),
     # many files
+    "plot_across_restore": ("milliseconds for 256 × 256 pixels", "256 × 256 像素所需毫秒数"),
+    "plot_across_restore_hint": ("Each dot is a way to take noise away: the further left, the faster; the higher, the nearer to the truth (noise of σ 25, photographs that no training saw). Point at a dot, or tap it, for its name and figures.", "每个点是一种去噪方法：越靠左越快，越靠上越接近原图（σ 25 的噪声，训练从未见过的照片）。指向或点一下某个点，可以看到名称和数字。"),
     "many": ("Many pictures at once", "批量处理"),
     "many_hint": ("Any number of files through the chosen model, with the knobs above. If you stop, the same files go on where they were.", "用上面选好的模型和参数处理任意多个文件。中途停止后，再次运行会从停下的地方继续。"),
     "many_files": ("Your pictures", "你的图片"),

@@ -1,4 +1,4 @@
-"""The one public endpoint of each task: /generate, /upscale, /stylize.
+"""The one public endpoint of each task: /generate, /upscale, /stylize, /restore.
 
 A picture comes in by the page's own component, which confines it to what was uploaded; a plain path would read any file.
 """

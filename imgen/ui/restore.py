@@ -59,7 +59,7 @@ class Restorers(Workbench):
 
     def connect_rooms(self) -> None:
         mask = self.widgets["mask"]
-        self.spoil.connect(self.source)
+        self.spoil.connect(self.source, mask)
         self.many.connect(self.picker, self.widgets)
         self.look.connect(self.source, [self.widgets[name] for name in ("mask", "covered", "grow")])
         self.source.change(canvas, self.source, mask, **AT_ONCE)

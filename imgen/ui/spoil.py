@@ -4,22 +4,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
+import numpy as np
 
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
 from imgen.controls import UserError
+from imgen.damage import NEUTRAL
 from imgen.image import Picture, decode, resized
+from imgen.pipelines.fill import hole_of
 from imgen.pipelines.spoil import UNITS
 from imgen.ui import report
 from imgen.ui.crops import DOT, FOLLOW, SIDE, figure, go, grid
 from imgen.ui.events import AT_ONCE, PRIVATE, THROW, WORK, halt, stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import save
+from imgen.ui.plot import panels
 from imgen.ui.work import Trouble, gpu
 
 AT_FIRST = ("light_restore", "recurrent_restore", "conv_ae_restore", "non_local_means", "median_filter")
 LEAST = 32  # pixels a side: the window of SSIM, and something to look at
-NONE = "none"
+NONE, BRUSH = "none", "brush"
 
 
 def repairers() -> list[Card]:
@@ -32,7 +36,7 @@ class SpoilAndRepair:
     def __init__(self):
         with gr.Accordion(t("spoil_room"), open=False, elem_classes="crops-fold spoil-fold"):
             gr.HTML(f"<p>{both('spoil_hint')}</p>", elem_classes="hint")
-            kinds = [*((t(f"option_{kind}"), kind) for kind in UNITS), (t("damage_none"), NONE)]
+            kinds = [*((t(f"option_{kind}"), kind) for kind in UNITS), (t("damage_brush"), BRUSH), (t("damage_none"), NONE)]
             knobs = find_card("spoil").knobs
             self.damage = gr.Radio(kinds, value="noise", label=t("knob_damage"), elem_classes="knob", interactive=True)
             with gr.Row(elem_classes="knobs"):
@@ -53,9 +57,10 @@ class SpoilAndRepair:
             self.status = gr.HTML(report.status(both("status_ready")), elem_classes="status-line")
             self.grid = gr.HTML("", js_on_load=FOLLOW, elem_classes="crops")
             self.take = gr.Button(t("spoil_take"), size="sm")
+            gr.HTML(panels(repairers(), ("noise_25",), across="plot_across_restore"), elem_classes="plots")
 
-    def connect(self, source: gr.components.Component) -> None:
-        wish = [source, self.damage, self.amount, self.seed]
+    def connect(self, source: gr.components.Component, mask: gr.components.Component) -> None:
+        wish = [source, mask, self.damage, self.amount, self.seed]
         outputs = [self.grid, self.status, self.stop]
         run, stopped = stoppable(compare, halt)
         running = self.run.click(run, [*wish, self.chosen], outputs, **WORK, **PRIVATE)
@@ -64,8 +69,10 @@ class SpoilAndRepair:
         self.take.click(taken, wish, source, **AT_ONCE)
 
 
-def spoiled(source: Path | None, damage: str, amount: float, seed: float) -> tuple[Picture, Picture, Picture | None]:
-    """The picture in at most SIDE pixels, the same spoiled, and the mask of the holes if there are any."""
+def spoiled(
+    source: Path | None, painted: list[Path], damage: str, amount: float, seed: float
+) -> tuple[Picture, Picture, Picture | None]:
+    """The picture in at most SIDE pixels, the same spoiled, and the mask of the holes if there are any; painted: by the brush."""
     if not source:
         raise UserError("picture_first")
     picture = decode(source).rgb()
@@ -75,26 +82,29 @@ def spoiled(source: Path | None, damage: str, amount: float, seed: float) -> tup
         raise UserError("truth_too_small", width=picture.width, height=picture.height, least=LEAST)
     if damage == NONE:
         return picture, picture, None
+    if damage == BRUSH:
+        hole = hole_of(picture, [decode(path) for path in painted], "painted", 0)[..., None]
+        return picture, Picture(np.where(hole, np.uint8(NEUTRAL), picture.pixels)), Picture(hole.astype(np.uint8) * 255)
     made = find_card("spoil")(picture, damage=damage, amount=amount, seed=seed).pictures
     return picture, made[0], made[1] if len(made) > 1 else None
 
 
-def taken(request: gr.Request, source: Path | None, damage: str, amount: float, seed: float) -> str:
+def taken(request: gr.Request, source: Path | None, painted: list[Path], damage: str, amount: float, seed: float) -> str:
     """The spoiled picture as the tab's own; its record tells the tab where its holes are."""
     with Trouble(request):
-        return save(spoiled(source, damage, amount, seed)[1], damage)
+        return save(spoiled(source, painted, damage, amount, seed)[1], damage)
 
 
 @gpu
 def compare(
-    request: gr.Request, source: Path | None, damage: str, amount: float, seed: float, chosen: list[str]
+    request: gr.Request, source: Path | None, painted: list[Path], damage: str, amount: float, seed: float, chosen: list[str]
 ) -> Iterator[tuple]:
     """A picture more each time, in the order of the catalog; one that cannot run says why in its place."""
     with Trouble(request):
         cards = [card for card in repairers() if card.name in chosen]
         if not cards:
             raise UserError("repairers_needed")
-        true, worse, mask = spoiled(source, damage, amount, seed)
+        true, worse, mask = spoiled(source, painted, damage, amount, seed)
     truth = None if damage == NONE else true
     shown = [figure("truth", both("crops_truth"), true, "")] if truth else []
     shown.append(figure("spoiled", both("spoil_spoiled"), worse, near(worse, truth)))
