@@ -179,6 +179,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "loss_kl": ("KL term", "KL 项"),
     "loss_squared_error": ("squared error", "平方误差"),
     "loss_mse_db": ("PSNR in training", "训练中的 PSNR"),
+    "loss_after_steps": ("measured: PSNR dB after each step on one noisy photograph (σ 25)", "实测：一张带噪照片（σ 25）每一步之后的 PSNR（dB）"),
+    "loss_after_frames": ("measured: after as many noisy photographs of the scene", "实测：同一场景用上同样多张带噪照片之后"),
     "loss_content": ("content", "内容"),
     "loss_style": ("style", "风格"),
     "loss_loss": ("sum", "总和"),

@@ -46,15 +46,18 @@ def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, str]
         return gr.update(value=path, visible=bool(path)), drawing
 
 
-def curves(losses: Mapping[str, list[float]], step: int | None, scale: Callable[[float], float] = float) -> str:
-    """The losses over the steps, each in a range of its own, as a drawing; a line marks `step`."""
+def curves(
+    losses: Mapping[str, list[float]], step: int | None, scale: Callable[[float], float] = float, together: bool = False
+) -> str:
+    """The losses over the steps, each in a range of its own or `together` in one, as a drawing; a line marks `step`."""
     if not losses.get("step"):
         return ""
     last = losses["step"][-1]
-    names = [name for name in losses if name != "step"]
+    scaled = {name: [scale(value) for value in values] for name, values in losses.items() if name != "step"}
+    names, every = list(scaled), [value for values in scaled.values() for value in values]
     lines = "".join(
-        _line(losses["step"], [scale(value) for value in losses[name]], last, COLOURS[n % len(COLOURS)])
-        for n, name in enumerate(names)
+        _line(losses["step"], values, last, COLOURS[n % len(COLOURS)], every if together else values)
+        for n, values in enumerate(scaled.values())
     )
     mark = "" if step is None else f'<line x1="{(x := WIDTH * step / last):.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT}" class="mark"/>'
     keys = "".join(_key(name, losses[name], COLOURS[n % len(COLOURS)]) for n, name in enumerate(names))
@@ -63,8 +66,8 @@ def curves(losses: Mapping[str, list[float]], step: int | None, scale: Callable[
     return f'<div class="curves"><p>{at}</p>{drawing}<p class="keys">{keys}</p></div>'
 
 
-def _line(steps: list[int], values: list[float], last: int, colour: str) -> str:
-    low, high = min(values), max(values)
+def _line(steps: list[int], values: list[float], last: int, colour: str, every: list[float]) -> str:
+    low, high = min(every), max(every)
     points = " ".join(
         f"{WIDTH * step / last:.1f},{(HEIGHT - 8) * (1 - (value - low) / (high - low or 1)) + 4:.1f}"
         for step, value in zip(steps, values, strict=True)

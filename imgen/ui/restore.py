@@ -16,6 +16,7 @@ from imgen.pipelines.stylize import mask as levels
 from imgen.ui.compare import before_and_after_slider
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
 from imgen.ui.examples import name, thumb
+from imgen.ui.growth import curves
 from imgen.ui.language import both, t
 from imgen.ui.many import Many
 from imgen.ui.picture import Download, PictureInput, save
@@ -73,7 +74,7 @@ class Restorers(Workbench):
             return {}
         steps = now.shown[1:] if "steps" in now.card.knobs else []
         seen = {self.look.picture: now.shown[0]} if now.card.pipeline is attention().pipeline else {}
-        return {self.steps: strip(steps), **seen}
+        return {self.steps: strip(steps) + (gained(now.card) if steps else ""), **seen}
 
 
 def restore_tab() -> Restorers:
@@ -92,6 +93,15 @@ def strip(paths: Sequence[str]) -> str:
         f'<figcaption>{both("step_number", number=n)}</figcaption></figure>' for n, path in enumerate(paths, 1)
     )
     return f'<h3>{both("steps_seen")}</h3><div class="steps">{cells}</div>'
+
+
+def gained(card: Card) -> str:
+    """What each step and each frame was measured to bring, as curves."""
+    found = [scores for scores in card.facts.get("scores", {}).values() if isinstance(scores, dict) and "after_steps" in scores]
+    if not found:
+        return ""
+    kinds = {name: found[0][name] for name in ("after_steps", "after_frames")}
+    return curves({"step": list(range(1, len(kinds["after_steps"]) + 1)), **kinds}, None, together=True)
 
 
 def fills(request: gr.Request, card_name: str) -> dict:
