@@ -91,6 +91,14 @@ def test_a_recurrent_net_is_one_block_again_and_again():
             torch.testing.assert_close(whole[:, n], net.picture(state, frames[:, 0]))
 
 
+def test_what_is_remembered_decides_what_a_look_brings():
+    net, frame = shaken(RecurrentNet(16)), torch.rand(1, 3, 12, 14).double()
+    with torch.inference_mode():
+        first = net.step(net.begin(frame), frame)
+        second = net.step(first, frame)
+    assert not torch.allclose(second - first, first)
+
+
 def test_the_pictures_after_each_step_follow_the_result():
     net, picture = shaken(RecurrentNet(16)), noise_picture(20, 22)
     with torch.inference_mode():
@@ -119,6 +127,7 @@ def test_every_frame_is_looked_at_and_moved_onto_the_first():
     net = Told()
     last(restore_steps(net, first, steps=2, frames=shots))
     assert net.frames.shape[1] == 3  # more than the two steps that were asked for
+    assert not torch.equal(net.frames[0, 1], net.frames[0, 0]) and not torch.equal(net.frames[0, 2], net.frames[0, 1])
     for n in range(3):
         torch.testing.assert_close(net.frames[0, n, :, 8:-8, 8:-8], to_tensor(first.pixels)[0, :, 8:-8, 8:-8])
     last(restore_steps(net, first, steps=5, frames=shots))

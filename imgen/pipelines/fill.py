@@ -85,13 +85,15 @@ def hole_of(picture: Picture, mask: Sequence[Picture], covered: str, grow: int) 
 def _filled(
     picture: Picture, hole: np.ndarray, feather: int, paint: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> Iterator[Frame]:
-    """paint: colour (h, w, C) float32 in [0, 1] and hole (h, w) bool -> colour; what it says of the rest does not count."""
+    """paint: colour (h, w, C) float32 in [0, 1] and hole (h, w) bool -> colour; what lies in the hole must not count, and what it
+    says of the rest does not.
+    """
     out, todo = picture.colour.copy(), boxes(hole)
     for n, (top, left, bottom, right) in enumerate(todo):
         here = slice(top, bottom), slice(left, right)
         holes = hole[here]
         old = out[here].astype(np.float32) / picture.white
-        new = paint(np.where(holes[..., None], np.float32(0.5), old), holes).clip(0, 1)
+        new = paint(old, holes).clip(0, 1)
         inside = cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, 5) if feather else holes
         share = np.clip(inside / max(feather, 1), 0, 1)[..., None]
         mixed = np.rint((old + share * (new - old)) * picture.white).astype(out.dtype)

@@ -52,7 +52,7 @@ def phones(hr: Tensor, scale: int) -> Tensor:
 
 
 MOST_NOISE = 55.0  # σ in grey levels of 255
-NOISY, BOTH = 0.65, 0.1  # shares of pictures with noise alone, with a little of it before JPEG; the others are JPEG alone
+NOISY, BOTH = 0.5, 0.1  # shares of pictures with noise alone, with a little of it before JPEG; the others are JPEG alone
 
 
 def noisy(clean: Tensor, scale: int = 1) -> Tensor:

@@ -208,13 +208,16 @@ class Upscale:
     squared_from = 0.7  # share of the run
 
     def __init__(
-        self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False, muon=False
+        self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False, muon=False,
+        decibels=False,
     ):
         """lr (N, C, h, w), hr (N, C, sh, sw) uint8; a net with one channel is trained on luminance.
 
         side: LR pixels that a step sees of each; spoil: HR (N, C, sh, sw) uint8 -> another LR than `lr`, made anew each time;
-        expanded: see `expand`; muon: see `Muon`, else Adam.
+        expanded: see `expand`; muon: see `Muon`, else Adam; decibels: minimise each picture's squared error in dB instead, as
+        NAFNet (arXiv:2204.04676) does, so that what is hardly spoiled counts as much as what is spoiled badly.
         """
+        self.decibels = decibels
         self.net = (expand(net) if expanded else net).to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.lr, self.hr, self.device, self.batch, self.rate = lr, hr, device, batch, rate
@@ -227,7 +230,10 @@ class Upscale:
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
         lr, hr = self.pair()
         error = self.error(lr, hr)
-        loss = error.abs().mean() if progress < self.squared_from else error.square().mean() * 10
+        if self.decibels:
+            loss = torch.log10(error.square().mean((1, 2, 3)) + 1e-6).mean()
+        else:
+            loss = error.abs().mean() if progress < self.squared_from else error.square().mean() * 10
         update(self.optimizer, loss)
         self.average.update(self.net)
         return {"mse_db": -10 * torch.log10(error.detach().square().mean())}

@@ -214,7 +214,7 @@ def mended(network: Callable[[], nn.Module], spoil: Callable[[Tensor, int], Tens
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         clean = data.details(folder, 80)
         clean[::20] = clean[::20].float().mean(1, keepdim=True).byte()  # old photographs have no colours
-        return recipes.Upscale(network(), clean, clean, device=device, spoil=spoil, rate=2e-3, muon=True, **settings), {}
+        return recipes.Upscale(network(), clean, clean, device=device, spoil=spoil, muon=True, **settings), {}
 
     return make
 
@@ -366,8 +366,10 @@ RUNS = {
     "transfer_paintings": Run(paintings, 9000, 4, starts_from="transfer_paintings"),
     "transfer_gan": Run(patches_judged, 600, 4, starts_from="transfer_paintings"),
     "arbitrary_style": Run(any_painting, 7500, 4),
-    "dncnn_color": Run(mended(DnCNN, noisy, batch=8), 12000, 8),
-    "light_restore": Run(mended(NAFNet, noisy_or_jpeg, side=64, batch=8), 12000, 8),
+    "dncnn_color": Run(mended(DnCNN, noisy, batch=8, decibels=True), 12000, 8, starts_from="dncnn_color"),
+    "light_restore": Run(
+        mended(NAFNet, noisy_or_jpeg, side=64, batch=8, decibels=True), 12000, 8, starts_from="light_restore",
+    ),
     "conv_ae_restore": Run(repaired, 6000, 8),
     "recurrent_restore": Run(recurring, 6000, 8),
     "attention_inpaint": Run(inpainting, 6000, 4),
