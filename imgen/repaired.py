@@ -48,11 +48,11 @@ def repairing(card: Card, folder: Path, teachers: Path | None = None, count: int
             scores[f"noise_{sigma}"] = mean(decibels(mend(noised(x, sigma, n)), to_tensor(x)) for n, x in enumerate(pictures))
         for quality in QUALITIES if card.net else ():
             scores |= decoding(mend, pictures, quality)
-    return {name: rounded(value) for name, value in scores.items()}
+    return {name: rounded(value, 4 if "lpips" in name else 2) for name, value in scores.items()}
 
 
-def rounded(value: object) -> object:
-    return [rounded(one) for one in value] if isinstance(value, list) else round(value, 4 if value < 1 else 3)
+def rounded(value: object, digits: int) -> object:
+    return [rounded(one, digits) for one in value] if isinstance(value, list) else round(value, digits)
 
 
 def mean(values) -> float:

@@ -272,7 +272,7 @@ class Recur(Upscale):
     def error(self, lr: Tensor, hr: Tensor) -> Tensor:
         frames = lr.unflatten(1, (-1, 3))
         with torch.autocast(self.device, torch.bfloat16):
-            return self.net(frames) - hr[:, None]
+            return (self.net(frames) - hr[:, None]).flatten(0, 1)
 
 
 class Fill(Upscale):

@@ -222,7 +222,7 @@ def mended(network: Callable[[], nn.Module], spoil: Callable[[Tensor, int], Tens
 def recurring(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: photographs."""
     clean = data.details(folder, 64)
-    settings = {"spoil": burst, "rate": 2e-3, "muon": True, "batch": 8, "side": 48}
+    settings = {"spoil": burst, "muon": True, "batch": 8, "side": 48, "decibels": True}
     return recipes.Recur(RecurrentNet(), clean, clean, device=device, **settings), {}
 
 
@@ -371,7 +371,7 @@ RUNS = {
         mended(NAFNet, noisy_or_jpeg, side=64, batch=8, decibels=True), 12000, 8, starts_from="light_restore",
     ),
     "conv_ae_restore": Run(repaired, 6000, 8),
-    "recurrent_restore": Run(recurring, 6000, 8),
+    "recurrent_restore": Run(recurring, 6000, 8, starts_from="recurrent_restore"),
     "attention_inpaint": Run(inpainting, 6000, 4),
     "vgg_small": Run(small_vgg, 1000, 8),
     "eye_squeezenet": Run(squeezed_eye, 1000, 128),

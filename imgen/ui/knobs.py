@@ -99,7 +99,7 @@ def widget(kinds: list[Knob], knob: Knob | None, value: object) -> gr.components
             return SeveralKnob(**settings)
         case Reference(brush=True):
             return MaskKnob(
-                type="filepath", format="png", layers=False, transforms=(), sources=("upload",), height=320,
+                value or None, type="filepath", format="png", layers=False, transforms=(), sources=("upload",), height=320,
                 canvas_size=(16, 16),  # it grows with the picture; a mask that is set would lie in the middle of a larger one
                 buttons=["fullscreen"], brush=gr.Brush(default_size=40, colors=["#ff3355"], color_mode="fixed"), **settings,
             )

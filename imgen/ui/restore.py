@@ -17,6 +17,7 @@ from imgen.ui.compare import before_and_after_slider
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
 from imgen.ui.examples import name, thumb
 from imgen.ui.growth import curves
+from imgen.ui.knobs import widget
 from imgen.ui.language import both, t
 from imgen.ui.many import Many
 from imgen.ui.picture import Download, PictureInput, save
@@ -43,8 +44,10 @@ class Restorers(Workbench):
         gr.HTML(f'<h3>{both("examples")}</h3><div class="thumbs">{"".join(thumbs)}</div>', elem_classes="examples")
 
     def make_knob(self, name: str, kinds: list) -> None:
-        super().make_knob(name, kinds)
-        if name == "mask":
+        if name != "mask":
+            super().make_knob(name, kinds)
+        else:
+            self.widgets[name] = widget(kinds, self.card.knobs.get(name), painted(self.given, None) if self.given else None)
             with gr.Row(elem_classes="actions mask-tools", visible=name in self.card.knobs) as self.tools:
                 self.upload = gr.UploadButton(t("mask_upload"), file_types=["image"], size="sm")
                 self.mask_file = Download(t("mask_download"), size="sm", interactive=False)
@@ -63,7 +66,8 @@ class Restorers(Workbench):
         self.spoil.connect(self.source, mask)
         self.many.connect(self.picker, self.widgets)
         self.look.connect(self.source, [self.widgets[name] for name in ("mask", "covered", "grow")])
-        self.source.change(canvas, self.source, mask, **AT_ONCE)
+        loaded = self.source.change(canvas, self.source, mask, **AT_ONCE)
+        loaded.then(written, [mask, self.source], self.mask_file, **AT_ONCE)
         self.picker.change(fills, self.picker, self.tools, **AT_ONCE)
         self.upload.upload(uploaded, [self.upload, self.source], mask, **AT_ONCE)
         mask.change(written, [mask, self.source], self.mask_file, **AT_ONCE)
