@@ -229,14 +229,14 @@ def recurring(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe,
 def repaired(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: photographs.  Holes, noise and JPEG; errors of pixels alone, as in the paper."""
     clean, spoil = data.details(folder, 136, (0.6, 0.35, 0.2)), Wounds(136, also=0.6)
-    return recipes.Upscale(REDNet(), clean, clean, device=device, spoil=spoil, side=128, batch=8, rate=2e-3, muon=True), {}
+    return recipes.Upscale(REDNet(), clean, clean, device=device, spoil=spoil, side=128, batch=8, muon=True, decibels=True), {}
 
 
 def inpainting(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt."""
     clean, spoil = data.details(folder, 136, (0.6, 0.35, 0.2)), Wounds(136, also=0.0)
     features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
-    settings = {"device": device, "spoil": spoil, "side": 128, "batch": 4, "rate": 2e-3, "muon": True}
+    settings = {"device": device, "spoil": spoil, "side": 128, "batch": 4, "muon": True}
     return recipes.Fill(AttentionNet(), clean, features, **settings), {}
 
 
@@ -370,9 +370,9 @@ RUNS = {
     "light_restore": Run(
         mended(NAFNet, noisy_or_jpeg, side=64, batch=8, decibels=True), 12000, 8, starts_from="light_restore",
     ),
-    "conv_ae_restore": Run(repaired, 6000, 8),
+    "conv_ae_restore": Run(repaired, 6000, 8, starts_from="conv_ae_restore"),
     "recurrent_restore": Run(recurring, 6000, 8, starts_from="recurrent_restore"),
-    "attention_inpaint": Run(inpainting, 6000, 4),
+    "attention_inpaint": Run(inpainting, 6000, 4, starts_from="attention_inpaint"),
     "vgg_small": Run(small_vgg, 1000, 8),
     "eye_squeezenet": Run(squeezed_eye, 1000, 128),
 }
