@@ -45,6 +45,7 @@ def repairing(card: Card, folder: Path, teachers: Path | None = None, count: int
     mend = mender(card)
     if mend:
         for sigma in SIGMAS:
+            mend = mender(card, sigma)
             scores[f"noise_{sigma}"] = mean(decibels(mend(noised(x, sigma, n)), to_tensor(x)) for n, x in enumerate(pictures))
         for quality in QUALITIES if card.net else ():
             scores |= decoding(mend, pictures, quality)
@@ -72,14 +73,18 @@ def noised(pixels: np.ndarray, sigma: float, seed: int) -> "Tensor":
     return to_tensor(pixels) + noise * (sigma / 255)
 
 
-def mender(card: Card) -> "Callable[[Tensor], Tensor] | None":
-    """(1, 3, H, W) to the same, mended; in the precision that the app has on this machine.  None: it only fills holes."""
+def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | None":
+    """(1, 3, H, W) to the same, mended; in the precision that the app has on this machine.  None: it only fills holes.
+
+    sigma: of the noise, told to what must know it.
+    """
     import torch
 
     if card.net is None:
         if "mask" in card.knobs or "damage" in card.knobs:
             return None
-        return lambda x: to_tensor(card(Picture(to_pixels(x[0]))).pictures[0].pixels)
+        known = {"noise_level": sigma} if "noise_level" in card.knobs else {}
+        return lambda x: to_tensor(card(Picture(to_pixels(x[0])), **known).pictures[0].pixels)
     net = load(card)
     if "mask" in card.knobs:
         if "strength" not in card.knobs:
