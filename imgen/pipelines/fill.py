@@ -68,9 +68,13 @@ def diffuse(
 
 
 def hole_of(picture: Picture, mask: Sequence[Picture], covered: str, grow: int) -> np.ndarray:
-    """(H, W) bool: what is to be painted anew.  UserError mask_first, mask_all."""
+    """(H, W) bool: what is to be painted anew.  UserError mask_first, mask_all, mask_shape."""
     if not mask:
         raise UserError("mask_first")
+    width, height = mask[0].width * picture.height, mask[0].height * picture.width
+    if abs(width - height) > 0.03 * max(width, height):  # the shape, not the size
+        sizes = (f"{one.width} × {one.height}" for one in (mask[0], picture))
+        raise UserError("mask_shape", **dict(zip(("mask", "picture"), sizes, strict=True)))
     hole = (levels(mask[0], picture.height, picture.width) > 0.5) ^ (str(covered) == "unpainted")
     if grow:
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))

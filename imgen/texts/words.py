@@ -83,6 +83,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "knob_unknown": ("This model has no knob called {knob}. It has: {knobs}.", "这个模型没有名为 {knob} 的参数，可用的参数有：{knobs}。"),
     "knob_too_many": ("{knob} takes at most {most} pictures, and {came} came. Please remove some.", "{knob} 最多可放 {most} 张图片，现在有 {came} 张，请去掉几张。"),
     "mask_first": ("Please paint over what is to be filled first, or upload a mask.", "请先涂住要填补的地方，或上传一张蒙版。"),
+    "mask_shape": ("The mask ({mask}) and the picture ({picture}) have different shapes. Please make the mask from the picture itself.", "蒙版（{mask}）和图片（{picture}）的形状不同。请用这张图片本身来做蒙版。"),
     "mask_all": ("The mask covers the whole picture, so nothing is left to continue from. Please leave some of it free.", "蒙版盖住了整张图片，没有可以参照的部分。请留出一些。"),
     "frame_size": ("All pictures of a sequence must be of one size: this one has {width} × {height} pixels, the first {wanted}.", "同一组照片的大小必须相同：这张是 {width} × {height} 像素，第一张是 {wanted}。"),
     "pixel_outside": ("That pixel was not filled. Please click where the mask was.", "这个像素不在填补的范围里，请点在蒙版涂过的地方。"),

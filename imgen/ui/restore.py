@@ -58,6 +58,8 @@ class Restorers(Workbench):
         self.others.append(self.steps)
 
     def make_rooms(self) -> None:
+        with gr.Column(visible=False):
+            self.under = gr.Textbox(str(self.given or ""))  # the picture that lies under the brush
         self.spoil, self.look, self.many = SpoilAndRepair(), Look(), Many()
         self.others.append(self.look.picture)
 
@@ -66,9 +68,9 @@ class Restorers(Workbench):
         self.spoil.connect(self.source, mask)
         self.many.connect(self.picker, self.widgets)
         self.look.connect(self.source, [self.widgets[name] for name in ("mask", "covered", "grow")])
-        loaded = self.source.change(canvas, self.source, mask, **AT_ONCE)
-        loaded.then(written, [mask, self.source], self.mask_file, **AT_ONCE)
-        self.picker.change(fills, self.picker, self.tools, **AT_ONCE)
+        for changed in (self.source.change, self.picker.change):  # an editor that is hidden would not take the picture
+            laid = changed(canvas, [self.picker, self.source, self.under], [self.tools, mask, self.under], **AT_ONCE)
+            laid.then(written, [mask, self.source], self.mask_file, **AT_ONCE)
         self.upload.upload(uploaded, [self.upload, self.source], mask, **AT_ONCE)
         mask.change(written, [mask, self.source], self.mask_file, **AT_ONCE)
 
@@ -108,18 +110,16 @@ def gained(card: Card) -> str:
     return curves({"step": list(range(1, len(kinds["after_steps"]) + 1)), **kinds}, None, together=True)
 
 
-def fills(request: gr.Request, card_name: str) -> dict:
-    """Whether the card takes a mask."""
-    with Trouble(request):
-        return gr.update(visible="mask" in find_card(card_name).knobs)
+def canvas(request: gr.Request, card_name: str, source: Path | None, under: str) -> tuple:
+    """The tools for a mask, if the card takes one, and a new picture to paint over; of one that we spoiled the holes are known.
 
-
-def canvas(request: gr.Request, path: Path | None) -> dict | None:
-    """The picture to paint a mask over; of one that this program has spoiled the holes are known."""
+    under: the picture that lies there already: what is painted over it stays.
+    """
     with Trouble(request):
-        if not path:
-            return None
-        return painted(path, hole_known(decode(path)))
+        tools = gr.update(visible="mask" in find_card(card_name).knobs)
+        if not tools["visible"] or str(source or "") == under:
+            return tools, gr.skip(), gr.skip()
+        return tools, painted(source, hole_known(decode(source))) if source else None, str(source or "")
 
 
 def painted(path: Path, mask: Picture | None) -> dict:
