@@ -141,6 +141,8 @@ def hint(knob: Knob) -> str:
             return f"{words}: {', '.join(knob.options[:30])} …"
         case Slider(low, high):
             return f"{words}: {low:g} … {high:g}"
+        case Reference(brush=True):
+            return f"{words}: {text('mask_file', LANGUAGE)}"
         case Seed() | Reference():
             return words
 

@@ -393,13 +393,13 @@ def step_by_step() -> Picture:
 
 
 def looked_up() -> Picture:
-    """Holes in a pattern, filled by the autoencoder and by attention, and where one place looked."""
-    photo = find_card("draw_triangles")(count=1, seed=3, size=256).pictures[0].rgb()
+    """Holes in what repeats, filled by the autoencoder and by attention, and where one place looked."""
+    photo = drawings.city(256, 3)
     hole = np.zeros((256, 256, 1), np.uint8)
-    hole[90:130, 70:190] = hole[160:200, 120:160] = 255
+    hole[110:126, 40:200] = hole[160:200, 120:136] = 255
     worse, mask = Picture(np.where(hole > 0, np.uint8(128), photo.pixels)), Picture(hole)
     shown = [worse, *(trained(name)(worse, mask=[mask]).pictures[0] for name in ("conv_ae_restore", "attention_inpaint"))]
-    *_, last = trained("attention_inpaint").do(look, worse, mask=[mask], row=110, column=130)
+    *_, last = trained("attention_inpaint").do(look, worse, mask=[mask], row=118, column=130)
     return sheet([[*shown, last.pictures[0]]], above=["holes", "autoencoder", "attention", "where it looked"])
 
 

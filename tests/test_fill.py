@@ -105,7 +105,7 @@ def test_a_mask_can_be_turned_round():
 
 
 @pytest.mark.parametrize(("masks", "key"), [
-    ([], "mask_first"), ([mask(40, 40)], "mask_first"), ([mask(40, 40, (0, 0, 40, 40))], "mask_all"),
+    ([], "mask_first"), ([mask(40, 40)], "mask_empty"), ([mask(40, 40, (0, 0, 40, 40))], "mask_all"),
     ([mask(40, 60, (0, 0, 9, 9))], "mask_shape"),
 ])
 def test_a_mask_that_cannot_be_used_is_told(masks, key):

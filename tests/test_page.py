@@ -506,6 +506,22 @@ def test_the_endpoints_answer(client, photo):
     assert made["card"] == "transfer_paintings"
 
 
+def test_a_mask_may_come_by_http(client, photo, tmp_path):
+    from gradio_client import handle_file
+
+    white = np.zeros((24, 32), np.uint8)
+    white[8:12, 10:20] = 255
+    Image.fromarray(white).save(tmp_path / "mask.png")
+    mask = {"background": None, "layers": [handle_file(tmp_path / "mask.png")], "composite": None}
+    file, made = client.predict(
+        card="diffusion_fill", picture=handle_file(photo), mask=mask, grow=0, feather=0, api_name="/restore"
+    )
+    with Image.open(file["path"]) as result, Image.open(photo) as given:
+        changed = (np.asarray(result) != np.asarray(given)).any(2)
+    assert changed[white > 0].mean() > 0.9 and not changed[white == 0].any()
+    assert len(made["knobs"]["mask"]) == 1
+
+
 def test_a_file_of_the_server_is_refused(client):
     for path in (str(Path(__file__)), "/etc/passwd"):
         with pytest.raises(Exception) as refused:

@@ -68,7 +68,7 @@ def diffuse(
 
 
 def hole_of(picture: Picture, mask: Sequence[Picture], covered: str, grow: int) -> np.ndarray:
-    """(H, W) bool: what is to be painted anew.  UserError mask_first, mask_all, mask_shape."""
+    """(H, W) bool: what is to be painted anew.  UserError mask_first, mask_empty, mask_all, mask_shape."""
     if not mask:
         raise UserError("mask_first")
     width, height = mask[0].width * picture.height, mask[0].height * picture.width
@@ -80,7 +80,7 @@ def hole_of(picture: Picture, mask: Sequence[Picture], covered: str, grow: int) 
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
         hole = cv2.dilate(hole.astype(np.uint8), disc) > 0
     if not hole.any():
-        raise UserError("mask_first")
+        raise UserError("mask_empty")
     if hole.all():
         raise UserError("mask_all")
     return hole

@@ -68,12 +68,14 @@ class MaskKnob(gr.ImageEditor):
     def preprocess(self, payload) -> list[Path]:
         value = super().preprocess(payload)
         painted = [Path(layer) for layer in (value or {}).get("layers", ())]
-        return [path for path in painted[:1] if _opaque(path)]
+        return [path for path in painted[:1] if _painted(path)]
 
 
-def _opaque(path: Path) -> bool:
+def _painted(path: Path) -> bool:
+    """A layer of the editor by its alpha; a mask without alpha, which somebody sent by HTTP, by what is white."""
     with Image.open(path) as layer:
-        return layer.has_transparency_data and layer.getchannel("A").getextrema()[1] > 0
+        shown = layer.convert("RGBA").getchannel("A") if layer.has_transparency_data else layer.convert("L")
+        return shown.getextrema()[1] > 0
 
 
 def all_knobs(cards: Iterable[Card]) -> dict[str, list[Knob]]:
@@ -101,7 +103,7 @@ def widget(kinds: list[Knob], knob: Knob | None, value: object) -> gr.components
             return MaskKnob(
                 value or None, type="filepath", format="png", layers=False, transforms=(), sources=("upload",), height=320,
                 canvas_size=(16, 16),  # it grows with the picture; a mask that is set would lie in the middle of a larger one
-                buttons=["fullscreen"], brush=gr.Brush(default_size=40, colors=["#ff3355"], color_mode="fixed"), **settings,
+                buttons=["fullscreen"], brush=gr.Brush(default_size=24, colors=["#ff3355"], color_mode="fixed"), **settings,
             )
         case Reference():
             return ReferenceKnob(

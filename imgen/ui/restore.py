@@ -72,7 +72,8 @@ class Restorers(Workbench):
             laid = changed(canvas, [self.picker, self.source, self.under], [self.tools, mask, self.under], **AT_ONCE)
             laid.then(written, [mask, self.source], self.mask_file, **AT_ONCE)
         self.upload.upload(uploaded, [self.upload, self.source], mask, **AT_ONCE)
-        mask.change(written, [mask, self.source], self.mask_file, **AT_ONCE)
+        for drawn in (mask.change, mask.input):
+            drawn(written, [mask, self.source], self.mask_file, trigger_mode="always_last", **AT_ONCE)
 
     def also(self, now: Result) -> dict:
         """The picture after each step; and what can be clicked to see where attention looked."""
