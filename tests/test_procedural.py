@@ -1,7 +1,5 @@
 """Rules that draw: what holds for all of them, and the mathematics of each beside an independent answer."""
 
-import time
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +10,7 @@ from imgen.catalog import CARDS, find_card, find_maker
 from imgen.controls import UserError
 from imgen.drawings import unit
 
-DRAWN = [card for card in CARDS if card.net is None]
+DRAWN = [card for card in CARDS if card.net is None and card.task == "generate"]
 EACH = pytest.mark.parametrize("card", DRAWN, ids=lambda card: card.name)
 
 
@@ -60,14 +58,6 @@ def test_every_knob_is_heeded(card):
 @EACH
 def test_drawing_needs_no_net_and_is_shown_as_it_comes(card):
     assert [(frame.done, len(frame.pictures)) for frame in card.run(count=3, size=64)] == [(1, 1), (2, 2), (3, 3)]
-
-
-@EACH
-def test_drawing_is_fast(card):
-    for knobs, limit in (({"size": 64, "count": 16}, 0.25), ({"size": 512, "count": 1}, 0.5)):  # seconds
-        began = time.thread_time()  # of this thread alone: the machine may be busy
-        card(**knobs)
-        assert time.thread_time() - began < limit
 
 
 def test_de_casteljau_finds_the_same_bezier_curve():
