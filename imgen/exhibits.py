@@ -19,6 +19,7 @@ from imgen.controls import UserError
 from imgen.image import Picture, encode
 from imgen.pipelines.fill import look
 from imgen.pipelines.repaint import LAYERS
+from imgen.pipelines.spoil import hole_known
 from imgen.texts import text
 
 ASSETS = Path(__file__).parent / "assets"
@@ -165,7 +166,7 @@ def lesson_pictures() -> dict[str, Picture]:
 
 
 def journey(seed: int = SEED, wide: int = 1334) -> Picture:
-    """For the README: what a generator made, what rules drew, one landscape in the manner of several painters."""
+    """For the README: what a generator made, what rules drew, one landscape in the manner of several painters, two repairs."""
     flowers = [enlarged(flower, 2) for flower in trained("resgan_flowers64")(count=10, seed=seed).pictures]
     rules = [card for card in CARDS if card.net is None and card.task == "generate"]
     drawn_ones = [card(count=5, seed=9, size=128).pictures[n % 5] for n, card in enumerate([*rules, *rules[:2]], 1)]
@@ -173,7 +174,11 @@ def journey(seed: int = SEED, wide: int = 1334) -> Picture:
     painted = [photo, *(card(photo, style=style).pictures[0] for style in card.knobs["style"].options[:4])]
     side = (wide + GAP) // len(painted) - GAP
     cells = [to_width(picture, side, Image.Resampling.LANCZOS) for picture in painted]
-    return stacked([sheet([flowers, drawn_ones]), sheet([cells])])
+    noisy, scribbled = (EXAMPLES["restore"][name]() for name in ("noisy", "scribbled"))
+    whole = trained("attention_inpaint")(scribbled, mask=[hole_known(scribbled)]).pictures[0]
+    repaired = [noisy, trained("light_restore")(noisy).pictures[0], scribbled, whole]
+    mended = [to_width(picture, (wide + GAP) // 4 - GAP, Image.Resampling.LANCZOS) for picture in repaired]
+    return stacked([sheet([flowers, drawn_ones]), sheet([cells]), sheet([mended])])
 
 
 def has_weights(card: Card) -> bool:

@@ -231,7 +231,7 @@ class Upscale:
         lr, hr = self.pair()
         error = self.error(lr, hr)
         if self.decibels:
-            loss = torch.log10(error.square().mean((1, 2, 3)) + 1e-6).mean()
+            loss = torch.log10(error.square().mean((1, 2, 3)) + GOOD).mean()
         else:
             loss = error.abs().mean() if progress < self.squared_from else error.square().mean() * 10
         update(self.optimizer, loss)
@@ -311,6 +311,7 @@ class Fill(Upscale):
         return {"hole": (error * mask).sum() / (3 * mask.sum() + 1), "features": likeness, "texture": texture}
 
 
+GOOD = 1e-4  # squared error, 40 dB: what is as good counts hardly more, or what is nearly clean would rule
 BLOCK = 8  # pixels a side of what JPEG compresses at once
 
 
