@@ -7,7 +7,7 @@ import gradio as gr
 import numpy as np
 
 from imgen.cards import Card
-from imgen.catalog import CARDS, find_card
+from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.image import Picture, decode
 from imgen.pipelines.fill import look
@@ -26,7 +26,8 @@ from imgen.ui.work import Result, Trouble, gpu
 from imgen.ui.workbench import Workbench
 
 BRUSH = (255, 51, 85)  # the colour in which a mask lies over a picture
-BEST_FOR = {"scribbled": "conv_ae_restore"}  # examples that are not for the tab's first card
+LOOKS = "attention_inpaint"
+BEST_FOR = {"scribbled": LOOKS}  # examples that are not for the tab's first card
 
 
 class Restorers(Workbench):
@@ -80,7 +81,7 @@ class Restorers(Workbench):
         if not now.done:
             return {}
         steps = now.shown[1:] if "steps" in now.card.knobs else []
-        seen = {self.look.picture: now.shown[0]} if now.card.pipeline is attention().pipeline else {}
+        seen = {self.look.picture: now.shown[0]} if now.card.name == LOOKS else {}
         return {self.steps: strip(steps) + (gained(now.card) if steps else ""), **seen}
 
 
@@ -154,10 +155,6 @@ def written(request: gr.Request, mask: list[Path], source: Path | None) -> dict:
         return gr.update(value=save(hole_in(decode(mask[0]), decode(source)), "mask"), interactive=True)
 
 
-def attention() -> Card:
-    return next(card for card in CARDS if card.name == "attention_inpaint")
-
-
 class Look:
     """A folded part of the tab: click a repaired pixel, and see from where attention took its content."""
 
@@ -166,10 +163,11 @@ class Look:
             gr.HTML(f"<p>{both('look_hint')}</p>", elem_classes="hint")
             with gr.Row():
                 self.picture = PictureInput(
-                    type="filepath", format="png", label=t("look_picture"), interactive=False, buttons=["fullscreen"],
+                    type="filepath", format="png", label=t("look_picture"), show_label=False,
+                    interactive=False, buttons=["fullscreen"],
                     elem_classes="sheet",
                 )
-                self.map = gr.Image(type="filepath", format="png", label=t("look_map"), interactive=False,
+                self.map = gr.Image(type="filepath", format="png", label=t("look_map"), show_label=False, interactive=False,
                                     buttons=["fullscreen", "download"])
             self.words = gr.HTML("", elem_classes="hint")
 
@@ -186,5 +184,5 @@ def looked(
         if not source:
             raise UserError("look_first")
         column, row = (int(pixel) for pixel in event.index)
-        *_, last = attention().do(look, decode(source), mask=mask, covered=covered, grow=grow, row=row, column=column)
+        *_, last = find_card(LOOKS).do(look, decode(source), mask=mask, covered=covered, grow=grow, row=row, column=column)
         return save(last.pictures[0], "looked"), f"<p>{both('look_sources', count=last.facts['sources'])}</p>"
