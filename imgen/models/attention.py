@@ -55,10 +55,10 @@ class AttentionNet(nn.Module):
         seen = F.pixel_unshuffle(degraded[:, :3] - 0.5, CELL).to(features.dtype)
         values = torch.cat([features, seen], 1)                                       # (N, C + 48, h, w)
         queries, keys = self.ask(features)
-        taken = F.scaled_dot_product_attention(
-            queries[:, None], keys[:, None].to(queries.dtype), values.flatten(2).transpose(1, 2)[:, None].to(queries.dtype),
-            attn_mask=takeable(known)[:, None, None], scale=1.0,
-        )[:, 0].transpose(1, 2).reshape(values.shape)
+        parts = (queries, keys, values.flatten(2).transpose(1, 2))  # torch's fast way asks for rows that lie together
+        parts = (part.to(queries.dtype).contiguous()[:, None] for part in parts)
+        taken = F.scaled_dot_product_attention(*parts, attn_mask=takeable(known)[:, None, None], scale=1.0)
+        taken = taken[:, 0].transpose(1, 2).reshape(values.shape)
         quarter = self.within(self.join(torch.cat([features, taken], 1)))
         half = self.after(half + F.pixel_shuffle(self.up(quarter), 2))
         pixels = F.pixel_shuffle(taken[:, features.shape[1] :], CELL)  # what was taken, as it is

@@ -1,5 +1,6 @@
 """The tab that repairs: a brush for holes, the steps of a recurrent network, and where attention looked."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -60,7 +61,7 @@ class Restorers(Workbench):
 
     def make_rooms(self) -> None:
         with gr.Column(visible=False):
-            self.under = gr.Textbox(str(self.given or ""))  # the picture that lies under the brush
+            self.under = gr.Textbox(mark(self.given))  # of the picture that lies under the brush
         self.spoil, self.look, self.many = SpoilAndRepair(), Look(), Many()
         self.others.append(self.look.picture)
 
@@ -112,16 +113,21 @@ def gained(card: Card) -> str:
     return curves({"step": list(range(1, len(kinds["after_steps"]) + 1)), **kinds}, None, together=True)
 
 
+def mark(path: Path | None) -> str:
+    """By which a file is known again; its path is the server's affair."""
+    return hashlib.sha256(str(path).encode()).hexdigest()[:16] if path else ""
+
+
 def canvas(request: gr.Request, card_name: str, source: Path | None, under: str) -> tuple:
     """The tools for a mask, if the card takes one, and a new picture to paint over; of one that we spoiled the holes are known.
 
-    under: the picture that lies there already: what is painted over it stays.
+    under: the mark of the picture that lies there already: what is painted over it stays.
     """
     with Trouble(request):
         tools = gr.update(visible="mask" in find_card(card_name).knobs)
-        if not tools["visible"] or str(source or "") == under:
+        if not tools["visible"] or mark(source) == under:
             return tools, gr.skip(), gr.skip()
-        return tools, painted(source, hole_known(decode(source))) if source else None, str(source or "")
+        return tools, painted(source, hole_known(decode(source))) if source else None, mark(source)
 
 
 def painted(path: Path, mask: Picture | None) -> dict:
