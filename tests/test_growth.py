@@ -36,6 +36,13 @@ def test_without_a_record_there_is_no_drawing():
     assert growth.curves({}, None) == ""
 
 
+def test_a_net_without_a_replay_has_curves_alone():
+    column, picture, slider, drawing = growth.show(None, "dncnn_color", 15)
+    assert not column["visible"] and not picture["visible"] and not slider["visible"] and "<polyline" in drawing
+    column, picture, slider, _ = growth.show(None, "transfer_paintings", 3)
+    assert column["visible"] and picture["value"].endswith(".png") and slider["visible"]
+
+
 def test_a_film_gives_its_pictures_back(tmp_path):
     pictures = [Picture(np.full((8, 12, 3), shade, np.uint8)) for shade in (0, 90, 255)]
     path = tmp_path / "film.webp"

@@ -21,7 +21,7 @@ class Growth:
 
     def __init__(self):
         with gr.Accordion(t("growth"), open=False, elem_classes="growth") as self.fold, gr.Row():
-            with gr.Column(scale=2, min_width=280):
+            with gr.Column(scale=2, min_width=280) as self.seen:
                 self.picture = gr.Image(
                     type="filepath", format="png", show_label=False, interactive=False, buttons=["fullscreen"]
                 )
@@ -31,11 +31,13 @@ class Growth:
 
     def connect(self, picker: gr.Radio, **how: object) -> None:
         """how: settings of an event that is answered at once."""
+        shown = [self.seen, self.picture, self.moment, self.curves]
         for event in (self.fold.expand, self.moment.change, picker.change):
-            event(show, [picker, self.moment], [self.picture, self.curves], trigger_mode="always_last", **how)
+            event(show, [picker, self.moment], shown, trigger_mode="always_last", **how)
 
 
-def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, str]:
+def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, dict, dict, str]:
+    """The picture of that moment, and the curves; without a replay there is nothing to see and to slide."""
     with Trouble(request):
         card = find_card(card_name)
         replay, moments = WEIGHTS / f"{card.name}.webp", card.facts.get("moments", [])
@@ -43,7 +45,8 @@ def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, str]
         step = moments[number] if moments else None
         path = save(decode_frame(replay, number), f"{card.name}-step{step}") if moments else None
         drawing = curves(card.facts.get("curve", {}), step) or f"<p>{both('no_growth')}</p>"
-        return gr.update(value=path, visible=bool(path)), drawing
+        there = gr.update(visible=bool(path))
+        return there, gr.update(value=path, visible=bool(path)), there, drawing
 
 
 def curves(
