@@ -262,9 +262,8 @@ def sample_figure(card: Card) -> float:
     """One figure that any machine can make in a moment, from what the program draws: does this card still do what it did?
 
     Super-resolution: PSNR (dB) on a drawn city; of a guess at it, the spread of its grey levels.  The eye: its mean feature of
-    a drawn landscape; a feature network its mean size.  Restoration:
-    PSNR (dB) of a drawn city with noise or holes.  Else the mean grey level: of 16 generated pictures, or of a painted
-    landscape.
+    a drawn landscape; a feature network its mean size.  Restoration: PSNR (dB) of a drawn city with noise or holes.  Else the
+    mean grey level: of 16 generated pictures, or of a painted landscape.
     """
     if card is EYE:
         return round(look((to_tensor(drawings.landscape(192, seed=1).pixels) * 255).byte()).mean().item(), 3)

@@ -19,7 +19,7 @@ from imgen.controls import UserError
 from imgen.image import Picture, encode
 from imgen.pipelines.fill import look
 from imgen.pipelines.repaint import LAYERS
-from imgen.pipelines.spoil import hole_known
+from imgen.pipelines.spoil import hole_known, mask_of, without
 from imgen.texts import text
 
 ASSETS = Path(__file__).parent / "assets"
@@ -38,11 +38,11 @@ EXAMPLES: dict[str, dict[str, Callable[[], Picture]]] = {  # of each task; a tab
         "still_life": lambda: drawings.still_life((640, 512), 1),
         "portrait": lambda: drawings.portrait(512, 1),
     },
-}
-EXAMPLES["restore"] = {
-    "noisy": lambda: spoiled(drawings.still_life((512, 400), 2), damage="noise", amount=30),
-    "squeezed": lambda: spoiled(drawings.city((512, 400), 3), damage="jpeg", amount=8),
-    "scribbled": lambda: spoiled(drawings.landscape((512, 400), 3), damage="words", amount=25),
+    "restore": {
+        "noisy": lambda: spoiled(drawings.still_life((512, 400), 2), damage="noise", amount=30),
+        "squeezed": lambda: spoiled(drawings.city((512, 400), 3), damage="jpeg", amount=8),
+        "scribbled": lambda: spoiled(drawings.landscape((512, 400), 3), damage="words", amount=25),
+    },
 }
 DRAWN_STYLES = tuple(f"draw_{rule}" for rule in ("lines", "splines", "triangles", "voronoi", "noise", "mesh"))
 BUNDLED = {  # pictures that come with Gradio: read where it is installed, never copied
@@ -380,9 +380,9 @@ def put_together() -> Picture:
     cells = [Picture(damage.noise(photo.pixels, 30, rng))]
     results = [card(cells[0]).pictures[0]]
     for kind, amount in (("words", 5), ("scratches", 6)):
-        hole = damage.HOLES[kind](photo.pixels.shape[:2], amount, rng)[..., None]
-        cells.append(Picture(np.where(hole, np.uint8(255), photo.pixels)))
-        results.append(card(cells[-1], mask=[Picture(hole.astype(np.uint8) * 255)]).pictures[0])
+        mask = mask_of(damage.HOLES[kind](photo.pixels.shape[:2], amount, rng))
+        cells.append(without(photo.pixels, mask, 255))
+        results.append(card(cells[-1], mask=[mask]).pictures[0])
     return sheet([cells, results], above=["noise", "words", "scratches"])
 
 
@@ -400,9 +400,10 @@ def step_by_step() -> Picture:
 def looked_up() -> Picture:
     """Holes in what repeats, filled by the autoencoder and by attention, and where one place looked."""
     photo = drawings.city(256, 3)
-    hole = np.zeros((256, 256, 1), np.uint8)
-    hole[110:126, 40:200] = hole[160:200, 120:136] = 255
-    worse, mask = Picture(np.where(hole > 0, np.uint8(128), photo.pixels)), Picture(hole)
+    hole = np.zeros((256, 256), bool)
+    hole[110:126, 40:200] = hole[160:200, 120:136] = True
+    mask = mask_of(hole)
+    worse = without(photo.pixels, mask)
     shown = [worse, *(trained(name)(worse, mask=[mask]).pictures[0] for name in ("conv_ae_restore", "attention_inpaint"))]
     *_, last = trained("attention_inpaint").do(look, worse, mask=[mask], row=118, column=130)
     return sheet([[*shown, last.pictures[0]]], above=["holes", "autoencoder", "attention", "where it looked"])

@@ -9,9 +9,10 @@ import numpy as np
 from imgen import drawings
 from imgen.cards import Card, load
 from imgen.controls import UserError
-from imgen.damage import HOLES, NEUTRAL, jpeg
+from imgen.damage import HOLES, jpeg
 from imgen.image import Picture, to_pixels, to_tensor
 from imgen.pipelines.fill import unmasked
+from imgen.pipelines.spoil import mask_of, without
 from imgen.procedural import lines, mesh, triangles
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ MOST = 6  # frames, and steps, as in the training
 Scores = dict[str, object]
 
 
-def repairing(card: Card, folder: Path, teachers: Path | None = None, count: int | None = None) -> Scores:
-    """PSNR of what can be mended, mean over the pictures of `folder` (the first `count`).
+def repairing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
+    """PSNR of what can be mended, mean over the pictures of `folder`.
 
     noise_σ: all colours, in dB, noise added in float and not clipped (nets) or as a file holds it (rules); jpeg_Q: dB of Y, and
     jpeg_Q_gain, how much that is above the JPEG itself; after_steps, after_frames: noise_25 after each; fill_psnr, fill_lpips:
@@ -34,7 +35,7 @@ def repairing(card: Card, folder: Path, teachers: Path | None = None, count: int
     """
     from imgen.training.data import files, rgb
 
-    pictures = [rgb(path) for path in files(folder)[:count]]
+    pictures = [rgb(path) for path in files(folder)]
     if not pictures:
         raise UserError("data_empty", name=folder.name)
     scores: Scores = {"count": len(pictures)}
@@ -45,8 +46,8 @@ def repairing(card: Card, folder: Path, teachers: Path | None = None, count: int
     mend = mender(card)
     if mend:
         for sigma in SIGMAS:
-            mend = mender(card, sigma)
-            scores[f"noise_{sigma}"] = mean(decibels(mend(noised(x, sigma, n)), to_tensor(x)) for n, x in enumerate(pictures))
+            known = mender(card, sigma)
+            scores[f"noise_{sigma}"] = mean(decibels(known(noised(x, sigma, n)), to_tensor(x)) for n, x in enumerate(pictures))
         for quality in QUALITIES if card.net else ():
             scores |= decoding(mend, pictures, quality)
     return {name: rounded(value, 4 if "lpips" in name else 2) for name, value in scores.items()}
@@ -141,15 +142,15 @@ def filling(card: Card, pictures: list[np.ndarray], teachers: Path | None) -> Sc
     return scores
 
 
-def gap(pixels: np.ndarray, number: int) -> tuple[np.ndarray, Picture]:
+def gap(pixels: np.ndarray, number: int) -> tuple[Picture, Picture]:
     """A picture with holes of one kind, the kinds in turn, and the mask."""
     kind = list(GAPS)[number % len(GAPS)]
-    hole = HOLES[kind](pixels.shape[:2], GAPS[kind], np.random.default_rng(number))
-    return np.where(hole[..., None], np.uint8(NEUTRAL), pixels), Picture(hole[..., None].astype(np.uint8) * 255)
+    mask = mask_of(HOLES[kind](pixels.shape[:2], GAPS[kind], np.random.default_rng(number)))
+    return without(pixels, mask), mask
 
 
-def filled(card: Card, spoiled: np.ndarray, mask: Picture) -> np.ndarray:
-    return card(Picture(spoiled), mask=[mask], grow=0, feather=0).pictures[0].pixels
+def filled(card: Card, spoiled: Picture, mask: Picture) -> np.ndarray:
+    return card(spoiled, mask=[mask], grow=0, feather=0).pictures[0].pixels
 
 
 def repeated(side: int = 256) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imgen.models.layers import filled_up
 from imgen.models.nafnet import Gated
 
 CELL = 4  # pixels a side of what is looked at as one
@@ -50,7 +51,7 @@ class AttentionNet(nn.Module):
     def forward(self, degraded: Tensor) -> Tensor:
         """(N, 4, H, W): RGB in [0, 1], grey where the mask, the fourth, is 1 -> whole (N, 3, H, W), not clamped."""
         height, width = degraded.shape[2:]
-        degraded = filled_up(degraded)
+        degraded = filled_up(degraded, CELL)
         half, features, known = self.see(degraded)
         seen = F.pixel_unshuffle(degraded[:, :3] - 0.5, CELL).to(features.dtype)
         values = torch.cat([features, seen], 1)                                       # (N, C + 48, h, w)
@@ -67,14 +68,10 @@ class AttentionNet(nn.Module):
 
     def look(self, degraded: Tensor, row: int, column: int) -> Tensor:
         """Where the pixel's place looks: (1, 4, H, W) -> (H/4, W/4), summing to 1."""
-        _, features, known = self.see(filled_up(degraded))
+        _, features, known = self.see(filled_up(degraded, CELL))
         queries, keys = (one.float() for one in self.ask(features))
         here = row // CELL * features.shape[3] + column // CELL
         return (queries[:, here] @ keys[0].T).masked_fill(~takeable(known), -torch.inf).softmax(1).view(features.shape[2:])
-
-
-def filled_up(x: Tensor) -> Tensor:
-    return F.pad(x, (0, -x.shape[3] % CELL, 0, -x.shape[2] % CELL), mode="replicate")
 
 
 def takeable(known: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from imgen.models.layers import chain
 class DnCNN(nn.Module):
     """Colour in, colour out."""
 
-    scale, channels = 1, 3
+    scale, channels, grid = 1, 3, 1
 
     def __init__(self, depth: int = 20, width: int = 64):
         super().__init__()

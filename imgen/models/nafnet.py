@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imgen.models.layers import filled_up
+
 
 class Gated(nn.Module):
     """x + what passes the gate."""
@@ -49,7 +51,7 @@ class NAFNet(nn.Module):
     def forward(self, degraded: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1], or beyond it by noise -> clean, the same shape, not clamped."""
         height, width = degraded.shape[2:]
-        x = F.pad(degraded, (0, -width % self.grid, 0, -height % self.grid), mode="replicate")
+        x = filled_up(degraded, self.grid)
         x = F.pixel_unshuffle(x.to(self.head.weight.dtype) - 0.5, 2)   # (N, 12, H/2, W/2)
         half = self.before(self.head(x))
         quarter = self.within(self.down(half))                         # (N, deep, H/4, W/4)

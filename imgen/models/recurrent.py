@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imgen.models.layers import filled_up
+
 
 class RecurrentNet(nn.Module):
     """Colour in, colour out; works at half of the size."""
@@ -36,8 +38,7 @@ class RecurrentNet(nn.Module):
 
     def step(self, state: Tensor, frame: Tensor) -> Tensor:
         """What is remembered after one more look at `frame`."""
-        x = F.pad(frame, (0, frame.shape[3] % 2, 0, frame.shape[2] % 2), mode="replicate")
-        x = F.pixel_unshuffle(x.to(self.see.weight.dtype) - 0.5, 2)
+        x = F.pixel_unshuffle(filled_up(frame, self.grid).to(self.see.weight.dtype) - 0.5, 2)
         gate, new = (self.see(x) + self.recall(state)).chunk(2, 1)
         return state + gate.sigmoid() * self.find(F.silu(new))
 

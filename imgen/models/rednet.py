@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imgen.models.layers import filled_up
+
 
 class REDNet(nn.Module):
     """Colour and mask in, colour out."""
@@ -34,7 +36,7 @@ class REDNet(nn.Module):
     def forward(self, degraded: Tensor) -> Tensor:
         """(N, 4, H, W): RGB in [0, 1], grey where the mask, the fourth, is 1 -> clean (N, 3, H, W), not clamped."""
         height, width = degraded.shape[2:]
-        x = F.pad(degraded, (0, -width % self.grid, 0, -height % self.grid), mode="replicate")
+        x = filled_up(degraded, self.grid)
         x = torch.cat([x[:, :3] - 0.5, x[:, 3:]], 1).to(self.encoder[0][0].weight.dtype)
         seen = []
         for encode in self.encoder:

@@ -9,7 +9,7 @@ import numpy as np
 
 from imgen.controls import Choice, Reference, Slider, UserError
 from imgen.image import Frame, Picture
-from imgen.pipelines.restore import Strength, Tile, mended, with_alpha
+from imgen.pipelines.restore import Strength, Tile, whole, with_alpha
 from imgen.pipelines.stylize import mask as levels
 
 if TYPE_CHECKING:
@@ -44,11 +44,8 @@ def repair(
     """`fill` if there is a mask; else take noise and JPEG's traces from the whole picture."""
     if mask:
         yield from fill(net, picture, mask=mask, covered=covered, grow=grow, feather=feather)
-        return
-    out = np.empty_like(picture.colour)
-    for done, total in mended(unmasked(net), [picture], [out], tile, strength, field=net.field, grid=net.grid, like=net):
-        yield Frame(done, total)
-    yield Frame(1, 1, [with_alpha(out, picture)])
+    else:
+        yield from whole(net, unmasked(net), picture, strength, tile)
 
 
 def diffuse(
@@ -156,7 +153,7 @@ def shrunk(colour: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray
     size = tuple(max(16, math.floor(side * THICK / thick)) for side in (hole.shape[1], hole.shape[0]))
     small = cv2.resize(colour, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
     gap = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
-    return np.where(gap[..., None], np.float32(0.5), small), gap
+    return small, gap
 
 
 def _windows(length: int) -> list[tuple[int, int]]:

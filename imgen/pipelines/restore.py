@@ -22,8 +22,15 @@ KEPT = 64_000_000  # pixels of all steps together; of a larger picture only the 
 
 def restore(net: "nn.Module", picture: Picture, *, strength: Strength = 1.0, tile: Tile = 256) -> Iterator[Frame]:
     """Mend the whole picture; strength 0 leaves it as it is.  Grey stays grey, 16 bit stay 16, alpha is kept."""
+    yield from whole(net, net, picture, strength, tile)
+
+
+def whole(
+    net: "nn.Module", work: "Callable[[Tensor], Tensor]", picture: Picture, strength: float, tile: int
+) -> Iterator[Frame]:
+    """`restore` by `work`: the net as it takes a picture (N, 3, H, W)."""
     out = np.empty_like(picture.colour)
-    for done, total in mended(net, [picture], [out], tile, strength):
+    for done, total in mended(net, work, [picture], [out], tile, net.field, strength):
         yield Frame(done, total)
     yield Frame(1, 1, [with_alpha(out, picture)])
 
@@ -48,31 +55,28 @@ def restore_steps(
         looks = x.unflatten(1, (len(shots), 3))
         return net(looks[:, [n % len(shots) for n in range(steps)]])[:, -kept:].flatten(1, 2)
 
-    for done, total in mended(applied, shots, outs, tile, field=net.field(steps), grid=net.grid, like=net):
+    for done, total in mended(net, applied, shots, outs, tile, net.field(steps)):
         yield Frame(done, total)
     after = [with_alpha(out, picture) for out in outs]
     yield Frame(1, 1, [after[-1], *(after if kept > 1 else [])])
 
 
 def mended(
-    net: "Callable[[Tensor], Tensor]", pictures: Sequence[Picture], outs: Sequence[np.ndarray], tile: int, strength: float = 1.0,
-    *, field: int | None = None, grid: int | None = None, like: "nn.Module | None" = None,
+    net: "nn.Module", work: "Callable[[Tensor], Tensor]", pictures: Sequence[Picture], outs: Sequence[np.ndarray], tile: int,
+    field: int, strength: float = 1.0,
 ) -> Iterator[tuple[int, int]]:
     """Fill `outs` with what `net` makes of `pictures`, all of one size, tile by tile; yields (done, total).
 
-    net: RGB of all pictures, one behind the other as channels, to RGB of all `outs`.  field, grid: of its receptive field, if
-    `net` does not say; like: a net that is where the work shall be.
+    work: the net, as it takes RGB of all pictures, one behind the other as channels, and gives RGB of all `outs`; field: the
+    radius of what a result depends on.
     """
     import torch
 
-    module = like or net
-    device = next((p.device for p in getattr(module, "parameters", tuple)()), torch.device("cpu"))
+    device = next((p.device for p in getattr(net, "parameters", tuple)()), torch.device("cpu"))
     x = torch.cat([to_tensor(one.colour).expand(-1, 3, -1, -1) for one in pictures], 1)
-    grid = grid or getattr(net, "grid", 1)
-    overlap = math.ceil((net.field if field is None else field) / grid) * grid
 
-    def work(cut: "Tensor") -> "Tensor":
-        y = net(cut.to(device)).float()
+    def worked(cut: "Tensor") -> "Tensor":
+        y = work(cut.to(device)).float()
         return y if strength == 1 else torch.lerp(cut[:, : y.shape[1]].to(device), y, strength)
 
     def store(rows: slice, columns: slice, y: "Tensor") -> None:
@@ -80,7 +84,7 @@ def mended(
             one = one if out.shape[2] == 3 else one.mean(0, keepdim=True)
             out[rows, columns] = to_pixels(one, out.dtype)
 
-    yield from tiled(work, x, store, tile=tile, overlap=overlap)
+    yield from tiled(worked, x, store, tile=tile, overlap=math.ceil(field / net.grid) * net.grid)
 
 
 def with_alpha(pixels: np.ndarray, like: Picture) -> Picture:
@@ -94,14 +98,14 @@ def aligned(frame: Picture, first: Picture) -> Picture:
     """
     if (frame.width, frame.height) != (first.width, first.height):
         raise UserError("frame_size", width=frame.width, height=frame.height, wanted=f"{first.width} × {first.height}")
+    moved = _like(frame, first)
+    if min(first.width, first.height) < 16:  # nothing to go by
+        return moved
     greys = [one.rgb().pixels.mean(2).astype(np.float32) for one in (first, frame)]
-    window = cv2.createHanningWindow((max(2, first.width), max(2, first.height)), cv2.CV_32F)
-    if min(first.width, first.height) < 16:
-        return _like(frame, first)
+    window = cv2.createHanningWindow((first.width, first.height), cv2.CV_32F)
     (right, down), _ = cv2.phaseCorrelate(greys[0] * window, greys[1] * window)
     rows = np.clip(np.arange(first.height) + round(down), 0, first.height - 1)
     columns = np.clip(np.arange(first.width) + round(right), 0, first.width - 1)
-    moved = _like(frame, first)
     return Picture(moved.pixels[rows][:, columns])
 
 

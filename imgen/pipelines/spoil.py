@@ -31,14 +31,22 @@ def spoil(
         yield Frame(1, 1, [Picture(CHANGES[damage](pixels, amount * UNITS[damage], np.random.default_rng(seed)))])
         return
     mask = hole_made(pixels.shape[:2], damage, amount, seed)
-    spoiled = np.where(mask.pixels > 0, np.uint8(255 if damage in WHITE else NEUTRAL), pixels)
-    yield Frame(1, 1, [Picture(spoiled), mask])
+    yield Frame(1, 1, [without(pixels, mask, 255 if damage in WHITE else NEUTRAL), mask])
 
 
 def hole_made(size: tuple[int, int], damage: str, amount: float, seed: int) -> Picture:
     """Where a picture of that size (height, width) is damaged: white (H, W, 1)."""
-    hole = HOLES[str(damage)](size, amount * UNITS[str(damage)], np.random.default_rng(seed))
+    return mask_of(HOLES[str(damage)](size, amount * UNITS[str(damage)], np.random.default_rng(seed)))
+
+
+def mask_of(hole: np.ndarray) -> Picture:
+    """(H, W) bool -> a picture (H, W, 1), white where there is a hole."""
     return Picture(hole[..., None].astype(np.uint8) * 255)
+
+
+def without(pixels: np.ndarray, mask: Picture, level: int = NEUTRAL) -> Picture:
+    """The pixels (H, W, C) uint8 with their holes in one grey level."""
+    return Picture(np.where(mask.pixels > 0, np.uint8(level), pixels))
 
 
 def hole_known(picture: Picture) -> Picture | None:

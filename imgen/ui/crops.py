@@ -128,20 +128,42 @@ def prepared(picture: Picture, truth: str) -> tuple[Picture, Picture | None]:
 
     if truth not in TRUTHS:
         raise UserError("knob_not_an_option", knob="truth", value=str(truth)[:40], options=", ".join(TRUTHS))
-    picture = picture.rgb()
-    factor = min(1.0, SIDE / max(picture.width, picture.height))
-    picture = resized(picture, max(1, round(picture.height * factor)), max(1, round(picture.width * factor)))
+    picture = limited(picture)
     if truth == "none":
         return picture, None
+    hr, lr = small(as_truth(picture).pixels, SCALE, SEED if truth == "phone" else None)
+    return Picture(lr), Picture(hr)
+
+
+def limited(picture: Picture) -> Picture:
+    """In RGB of 8 bit, of at most SIDE pixels a side."""
+    picture = picture.rgb()
+    factor = min(1.0, SIDE / max(picture.width, picture.height))
+    return resized(picture, max(1, round(picture.height * factor)), max(1, round(picture.width * factor)))
+
+
+def as_truth(picture: Picture) -> Picture:
+    """The picture itself.  UserError truth_too_small if nothing can be compared with it."""
     if min(picture.width, picture.height) < LEAST:
         raise UserError("truth_too_small", width=picture.width, height=picture.height, least=LEAST)
-    hr, lr = small(picture.pixels, SCALE, SEED if truth == "phone" else None)
-    return Picture(lr), Picture(hr)
+    return picture
+
+
+def near(picture: Picture, truth: Picture | None, border: int = 0) -> list[str]:
+    """PSNR, SSIM and perceptual distance, if there is a truth."""
+    from imgen.evaluate import resemblance
+
+    if truth is None:
+        return []
+    found = resemblance(picture.rgb(), truth, border)
+    return [
+        f"<b>{found['psnr']:.2f} dB</b>", f"SSIM {found['ssim']:.3f}", both("eye_near", distance=f"{found['eye_distance']:.3f}"),
+    ]
 
 
 def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None) -> str:
     """The result of one of them, with what it cost, and how near the truth it is."""
-    from imgen.evaluate import error_map, resemblance
+    from imgen.evaluate import error_map
 
     title = both(f"title_{card.name}")
     try:
@@ -151,13 +173,8 @@ def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None)
         facts = [both("seconds", seconds=f"{made.facts['seconds']:.2f}")]
         if "memory_mib" in card.facts.get("bench", {}):
             facts.append(f"{card.facts['bench']['memory_mib']:.0f} MiB")
-        wrong = None
-        if true:
-            near = resemblance(sr, true, SCALE)
-            distance = both("eye_near", distance=f"{near['eye_distance']:.3f}")
-            facts += [f"<b>{near['psnr']:.2f} dB</b>", f"SSIM {near['ssim']:.3f}", distance]
-            wrong = error_map(sr, true)
-        return figure(card.name, title, sr, DOT.join(facts), wrong)
+        wrong = error_map(sr, true) if true else None
+        return figure(card.name, title, sr, DOT.join([*facts, *near(sr, true, SCALE)]), wrong)
     except Exception as error:
         return f'<figure><p class="title">{title}</p><p class="failed">{Trouble(request).sentence(error)}</p></figure>'
 

@@ -10,9 +10,9 @@ import numpy as np
 from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError
-from imgen.image import Picture, decode
+from imgen.image import Picture, decode, record_of
 from imgen.pipelines.fill import look
-from imgen.pipelines.spoil import hole_known
+from imgen.pipelines.spoil import hole_known, mask_of
 from imgen.pipelines.stylize import mask as levels
 from imgen.ui.compare import before_and_after_slider
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
@@ -127,7 +127,12 @@ def canvas(request: gr.Request, card_name: str, source: Path | None, under: str)
         tools = gr.update(visible="mask" in find_card(card_name).knobs)
         if not tools["visible"] or mark(source) == under:
             return tools, gr.skip(), gr.skip()
-        return tools, painted(source, hole_known(decode(source))) if source else None, mark(source)
+        return tools, painted(source, hole_of_ours(source)) if source else None, mark(source)
+
+
+def hole_of_ours(path: Path) -> Picture | None:
+    """Only a picture with a record of ours is worth decoding."""
+    return hole_known(decode(path)) if record_of(path) else None
 
 
 def painted(path: Path, mask: Picture | None) -> dict:
@@ -150,7 +155,7 @@ def uploaded(request: gr.Request, file: str | None, source: Path | None) -> dict
 
 def hole_in(mask: Picture, picture: Picture) -> Picture:
     """White where more than half is covered."""
-    return Picture(((levels(mask, picture.height, picture.width) > 0.5)[..., None] * 255).astype(np.uint8))
+    return mask_of(levels(mask, picture.height, picture.width) > 0.5)
 
 
 def written(request: gr.Request, mask: list[Path], source: Path | None) -> dict:

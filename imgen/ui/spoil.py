@@ -4,17 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
-import numpy as np
 
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
 from imgen.controls import UserError
-from imgen.damage import NEUTRAL
-from imgen.image import Picture, decode, resized
+from imgen.image import Picture, decode
 from imgen.pipelines.fill import hole_of
-from imgen.pipelines.spoil import UNITS
+from imgen.pipelines.spoil import UNITS, mask_of, without
 from imgen.ui import report
-from imgen.ui.crops import DOT, FOLLOW, SIDE, figure, go, grid
+from imgen.ui.crops import DOT, FOLLOW, as_truth, figure, go, grid, limited, near
 from imgen.ui.events import AT_ONCE, PRIVATE, THROW, WORK, halt, stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import save
@@ -22,7 +20,6 @@ from imgen.ui.plot import panels
 from imgen.ui.work import Trouble, gpu
 
 AT_FIRST = ("light_restore", "recurrent_restore", "conv_ae_restore", "non_local_means", "median_filter")
-LEAST = 32  # pixels a side: the window of SSIM, and something to look at
 NONE, BRUSH = "none", "brush"
 
 
@@ -75,16 +72,12 @@ def spoiled(
     """The picture in at most SIDE pixels, the same spoiled, and the mask of the holes if there are any; painted: by the brush."""
     if not source:
         raise UserError("picture_first")
-    picture = decode(source).rgb()
-    factor = min(1.0, SIDE / max(picture.width, picture.height))
-    picture = resized(picture, max(1, round(picture.height * factor)), max(1, round(picture.width * factor)))
-    if min(picture.width, picture.height) < LEAST:
-        raise UserError("truth_too_small", width=picture.width, height=picture.height, least=LEAST)
+    picture = as_truth(limited(decode(source)))
     if damage == NONE:
         return picture, picture, None
     if damage == BRUSH:
-        hole = hole_of(picture, [decode(path) for path in painted], "painted", 0)[..., None]
-        return picture, Picture(np.where(hole, np.uint8(NEUTRAL), picture.pixels)), Picture(hole.astype(np.uint8) * 255)
+        mask = mask_of(hole_of(picture, [decode(path) for path in painted], "painted", 0))
+        return picture, without(picture.pixels, mask), mask
     made = find_card("spoil")(picture, damage=damage, amount=amount, seed=seed).pictures
     return picture, made[0], made[1] if len(made) > 1 else None
 
@@ -107,7 +100,7 @@ def compare(
         true, worse, mask = spoiled(source, painted, damage, amount, seed)
     truth = None if damage == NONE else true
     shown = [figure("truth", both("crops_truth"), true, "")] if truth else []
-    shown.append(figure("spoiled", both("spoil_spoiled"), worse, near(worse, truth)))
+    shown.append(figure("spoiled", both("spoil_spoiled"), worse, DOT.join(near(worse, truth))))
     for number, card in enumerate(cards):
         yield grid(shown), report.status(both("status_work", done=number, total=len(cards)), number / len(cards)), go(True)
         shown.append(entry(request, card, worse, mask, truth))
@@ -123,19 +116,8 @@ def entry(request: gr.Request, card: Card, worse: Picture, mask: Picture | None,
         if "mask" in card.knobs and mask is None and "strength" not in card.knobs:
             return f'<figure><p class="title">{title}</p><p class="facts">{both("no_mask_here")}</p></figure>'
         made = card(worse, **({"mask": [mask]} if mask and "mask" in card.knobs else {}))
-        facts = [both("seconds", seconds=f"{made.facts['seconds']:.2f}"), near(made.pictures[0], truth)]
+        facts = [both("seconds", seconds=f"{made.facts['seconds']:.2f}"), *near(made.pictures[0], truth)]
         wrong = error_map(made.pictures[0], truth) if truth else None
-        return figure(card.name, title, made.pictures[0], DOT.join(filter(None, facts)), wrong)
+        return figure(card.name, title, made.pictures[0], DOT.join(facts), wrong)
     except Exception as error:
         return f'<figure><p class="title">{title}</p><p class="failed">{Trouble(request).sentence(error)}</p></figure>'
-
-
-def near(picture: Picture, truth: Picture | None) -> str:
-    """PSNR, SSIM and perceptual distance, if there is a truth."""
-    from imgen.evaluate import resemblance
-
-    if truth is None:
-        return ""
-    found = resemblance(picture.rgb(), truth, 0)
-    distance = both("eye_near", distance=f"{found['eye_distance']:.3f}")
-    return DOT.join([f"<b>{found['psnr']:.2f} dB</b>", f"SSIM {found['ssim']:.3f}", distance])
