@@ -282,10 +282,12 @@ class Recur(Upscale):
 class Fill(Upscale):
     """Holes should look like their surroundings: absolute error, features and textures; what is known counts little.
 
-    Source: Liu et al. 2018, arXiv:1804.07723, whose shares ours resemble: holes six times, features, Gram matrices.
+    Source: Liu et al. 2018, arXiv:1804.07723, whose shares ours resemble: holes six times, features, Gram matrices.  Unlike
+    there, pixels alone count first, as in `Upscale`: what goes on across a hole is learned before how it should look.
     """
 
     hole, texture = 6.0, 2.0
+    likeness_from = 0.6  # share of the run
 
     def __init__(self, net, clean, features, **settings):
         """features: see `VGG`, frozen."""
@@ -293,6 +295,8 @@ class Fill(Upscale):
         self.features = features.to(self.device, torch.bfloat16, memory_format=torch.channels_last)
 
     def step(self, progress: float) -> dict[str, Tensor]:
+        if progress < self.likeness_from:
+            return super().step(progress)
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
         x, clean = self.pair()
         mask = x[:, 3:]

@@ -236,7 +236,7 @@ def inpainting(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe
     """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt."""
     clean, spoil = data.details(folder, 136, (0.6, 0.35, 0.2)), Wounds(136, also=0.0)
     features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
-    settings = {"device": device, "spoil": spoil, "side": 128, "batch": 4, "muon": True}
+    settings = {"device": device, "spoil": spoil, "side": 128, "batch": 4, "muon": True, "decibels": True}
     return recipes.Fill(AttentionNet(), clean, features, **settings), {}
 
 
@@ -372,7 +372,7 @@ RUNS = {
     ),
     "conv_ae_restore": Run(repaired, 6000, 8, starts_from="conv_ae_restore"),
     "recurrent_restore": Run(recurring, 6000, 8, starts_from="recurrent_restore"),
-    "attention_inpaint": Run(inpainting, 6000, 4, starts_from="attention_inpaint"),
+    "attention_inpaint": Run(inpainting, 14000, 4, starts_from="attention_inpaint"),
     "vgg_small": Run(small_vgg, 1000, 8),
     "eye_squeezenet": Run(squeezed_eye, 1000, 128),
 }

@@ -33,7 +33,7 @@ def thinned(net: Widened, wide: VGG, pictures: Tensor, places: int = 20000) -> N
         thin = F.relu(mine(thin))
         if number == "1":
             x, y = rows(thin, places), rows(full, places)
-            net.maps[f"relu{block}_1"].weight.copy_(torch.linalg.lstsq(x, y).solution.T[..., None, None])
+            net.maps[f"relu{block}_1"].weight.copy_(explained(x, y).T[..., None, None])
 
 
 def rows(features: Tensor, places: int) -> Tensor:
@@ -60,5 +60,13 @@ def fitted(x: Tensor, y: Tensor, places: int) -> tuple[Tensor, Tensor]:
     spots = torch.randperm(height * width)[: max(1, places // n)]
     patches = F.unfold(x, 3, padding=1)[..., spots].transpose(1, 2).flatten(0, 1)  # (places, 9 cin)
     ones = torch.ones(len(patches), 1)
-    solved = torch.linalg.lstsq(torch.cat([patches, ones], 1), y.flatten(2)[..., spots].transpose(1, 2).flatten(0, 1)).solution
+    solved = explained(torch.cat([patches, ones], 1), y.flatten(2)[..., spots].transpose(1, 2).flatten(0, 1))
     return solved[:-1].T.reshape(-1, cin, 3, 3), solved[-1]
+
+
+def explained(x: Tensor, y: Tensor) -> Tensor:
+    """(n, C), (n, D) -> (C, D): how x is best weighed to give y.
+
+    By singular values and in float64, because channels can be silent: torch's usual driver then misjudges the rank (16 of 52).
+    """
+    return torch.linalg.lstsq(x.double(), y.double(), driver="gelsd").solution.to(x.dtype)
