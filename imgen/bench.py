@@ -341,7 +341,7 @@ def random_vgg() -> "nn.Module":
     return net
 
 
-def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations: int = 300) -> dict[str, float]:
+def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations: int = 300) -> dict[str, object]:
     """Seconds that the usual optimisation takes, and ours until it has the same loss, as that one measures it.
 
     Usual: see `usual_gatys`.  Ours: the precision of this machine, channels last, from coarse to fine.  features: see `VGG`,
@@ -354,7 +354,7 @@ def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations
     from imgen import device
     from imgen.image import resized, to_pixels, to_tensor
     from imgen.optimise import optimised
-    from imgen.pipelines.repaint import LAYERS, built, eye, manner
+    from imgen.pipelines.repaint import LAYERS, built, eye, manner, pyramid
 
     features = (features or random_vgg()).eval().requires_grad_(False)
     photo, painting = drawings.landscape(side, seed=1), drawings.still_life(side, 1)
@@ -368,7 +368,7 @@ def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations
     theirs, least = usual_gatys(goal, photo, evaluations)
     quick = device.place(copy.deepcopy(features), "cpu", device.fast_dtype("cpu"))
     first, ours, taken = photo, 0.0, []
-    for small in (resized(photo, side // 2, side // 2), photo):
+    for small in pyramid(photo):
         began, count, reached = time.perf_counter(), 0, False
         mine = aim(quick, small)
         start = to_tensor(resized(first, small.height, small.width).pixels)
@@ -382,29 +382,45 @@ def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations
         first = Picture(to_pixels(y[0]))
         taken.append(count)
     facts = {"usual_seconds": round(theirs, 1), "seconds": round(ours, 1), "share": round(ours / theirs, 3)}
-    return facts | {"loss": round(least, 4), "coarse_steps": taken[0], "fine_steps": taken[1], "reached": reached,
-                    "side": side, "evaluations": evaluations}
+    return facts | {"loss": round(least, 4), "steps": taken, "reached": reached, "side": side, "evaluations": evaluations}
 
 
 def usual_gatys(goal: "Aim", photo: Picture, evaluations: int) -> tuple[float, float]:
-    """Float32, `torch.optim.LBFGS` as it comes (history 100), at full size from the photograph -> seconds, the least loss."""
+    """Float32, at full size from the photograph, Gram matrices as scripts have them -> seconds, the least loss."""
+    from imgen.image import to_tensor
+    from imgen.losses import content_loss, gram_distance
+
+    (only,) = goal.manners
+
+    def loss(x: "Tensor") -> "Tensor":
+        seen, distances = goal.see(x, max([*goal.content, *only.style])), []
+        for layer, style in only.style.items():
+            flat = (seen[layer] - style.shift).flatten(2)
+            distances.append(gram_distance(flat @ flat.transpose(1, 2) / flat.shape[2], style.gram))
+        (content,) = (content_loss(seen, goal.content, layer) for layer in goal.content)
+        return (goal.weights["content"] * content + goal.weights["style"] * sum(distances) / len(distances)).sum()
+
+    began = time.perf_counter()
+    losses = usual_lbfgs(loss, to_tensor(photo.pixels), evaluations)
+    return time.perf_counter() - began, min(losses)
+
+
+def usual_lbfgs(loss: "Callable[[Tensor], Tensor]", start: "Tensor", evaluations: int) -> list[float]:
+    """`torch.optim.LBFGS` as it comes, history 100: the losses."""
     import torch
 
-    from imgen.image import to_tensor
-
-    x, losses = to_tensor(photo.pixels).contiguous().requires_grad_(True), []
+    x, losses = start.clone().contiguous().requires_grad_(True), []
     optimizer = torch.optim.LBFGS([x], max_iter=evaluations, max_eval=evaluations, tolerance_grad=0, tolerance_change=0)
 
     def closure() -> "Tensor":
         optimizer.zero_grad()
-        loss = goal.total(goal.terms(x))
-        loss.backward()
-        losses.append(loss.item())
-        return loss
+        value = loss(x)
+        value.backward()
+        losses.append(value.item())
+        return value
 
-    began = time.perf_counter()
     optimizer.step(closure)
-    return time.perf_counter() - began, min(losses)
+    return losses
 
 
 def usual_espcn() -> "nn.Module":
@@ -467,11 +483,9 @@ USUAL = {
 def gatys(
     objective: "StyleObjective", photo: "Tensor", wanted: "dict[str, LayerStyle]", evaluations: int
 ) -> list[float]:
-    """Style transfer by optimising the picture itself, from the photograph, by L-BFGS: the best objective after each evaluation.
+    """Style transfer by optimising the picture itself, from the photograph: the best objective after each evaluation.
 
     Source: Gatys et al. 2016.  photo (1, 3, H, W) in [0, 1].
     """
-    from imgen.optimise import optimised
-
-    steps = optimised(lambda x: objective.weighted(*objective.terms(x, photo, wanted)).sum(), photo)
-    return list(accumulate((value for _, value in islice(steps, evaluations)), min))
+    losses = usual_lbfgs(lambda x: objective.weighted(*objective.terms(x, photo, wanted)).sum(), photo, evaluations)
+    return list(accumulate(losses, min))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 def relativistic(winner: Tensor, loser: Tensor) -> Tensor:
@@ -60,12 +61,39 @@ def gram(features: Tensor, shift: Tensor | float = 0.0, where: Tensor | None = N
     from the features first: Novak and Nikulin 2016, arXiv:1605.04603.  where (1, 1, H', W') in [0, 1]: how much each place counts
     (Gatys et al. 2017, arXiv:1611.07865).
     """
-    features, places = features.float() - shift, features.shape[2] * features.shape[3]
+    if isinstance(shift, Tensor):
+        shift = shift.to(features.dtype)
+    features, places = features - shift, features.shape[2] * features.shape[3]
     if where is not None:
         where = F.interpolate(where, size=features.shape[2:], mode="area")
-        features, places = features * where, where.square().sum().clamp(min=1e-6)
-    flat = features.flatten(2)
-    return flat @ flat.transpose(1, 2) / places
+        features, places = features * where.to(features.dtype), where.square().sum().clamp(min=1e-6)
+    return Products.apply(features.permute(0, 2, 3, 1).flatten(1, 2)) / places
+
+
+class Products(torch.autograd.Function):
+    """XᵀX of rows X (N, P, C) -> (N, C, C), in float32 even of shorter numbers.
+
+    Those are multiplied as they are, which hardware does many times faster, and summed up part by part in float32.  The slope,
+    X(G + Gᵀ), is one product where torch takes two.
+    """
+
+    PARTS, ROWS = 16, 256  # at most; in each at least
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        if x.dtype in (torch.float32, torch.float64):
+            return x.transpose(1, 2) @ x
+        parts = max(1, min(Products.PARTS, x.shape[1] // Products.ROWS))
+        rows = x.shape[1] // parts
+        cut, rest = x[:, : parts * rows].unflatten(1, (parts, rows)), x[:, parts * rows :]
+        return (cut.transpose(2, 3) @ cut).float().sum(1) + (rest.transpose(1, 2) @ rest).float()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: object, slope: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        return x @ (slope + slope.transpose(1, 2)).to(x.dtype)
 
 
 def gram_distance(mine: Tensor, wanted: Tensor) -> Tensor:

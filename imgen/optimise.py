@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 MEMORY = 1 << 26  # values that the last steps and gradients may fill together: 256 MiB
+LONGEST = 32  # pixels: longer waves move as far as these
 
 
 def optimised(
@@ -14,18 +15,20 @@ def optimised(
     """L-BFGS without line search: yields the picture, and the loss before its last step, as long as one asks.
 
     start (1, 3, H, W); loss: picture -> (), asked once a step.
-    first, furthest: mean movement of a value in the first step, and at most in any.  `torch.optim.LBFGS` begins so timidly that
-    bfloat16 sees no difference, and without a line search it can leap out of sight; else the steps are its own.
+    first, furthest: mean movement of a value in the first step, about, and at most in any.  `torch.optim.LBFGS` begins so
+    timidly that bfloat16 sees no difference, and without a line search it can leap out of sight; else the steps are its own.
+    What is moved are not pixels but waves, the long ones further, as they are in pictures: see `Waves`.
     It remembers as many steps as fit into MEMORY, 10 to 50: the gradients of bfloat16 are rough, and more of them average out.
     """
     history = max(10, min(50, MEMORY // (2 * start.numel())))
     unit = first * start.numel()  # its first step moves all values by 1 together: so they are counted in this unit
-    x = (start.detach() / unit).contiguous().requires_grad_(True)
+    waves = Waves(start)
+    x = (waves.of(start.detach()) / unit).contiguous().requires_grad_(True)
     optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        value = loss(x * unit)
+        value = loss(waves.picture(x * unit))
         value.backward()
         return value
 
@@ -33,8 +36,30 @@ def optimised(
         before = x.detach().clone()
         value = optimizer.step(closure).item()
         with torch.no_grad():
-            moved = (x - before).abs().mean().item() * unit
+            moved = waves.picture(x - before).abs().mean().item() * unit
             if moved > furthest:
                 x.copy_(torch.lerp(before, x, furthest / moved))
                 optimizer.state[x]["t"] *= furthest / moved  # it must know how long the step was
-        yield x.detach() * unit, value
+            yield waves.picture(x * unit), value
+
+
+class Waves:
+    """Pictures in a measure in which long waves are moved as easily as short ones.
+
+    In photographs the longer a wave the higher it is (Field 1987), but one step along the gradient of pixels moves all alike.
+    Here it moves each by its length: Olah et al. 2017, "Feature visualization", do more of it, which costs strokes.
+    """
+
+    def __init__(self, like: Tensor):
+        """like (N, C, H, W): of which size, and where."""
+        self.size = like.shape[2:]
+        rows = torch.fft.fftfreq(self.size[0], device=like.device)[:, None]
+        columns = torch.fft.rfftfreq(self.size[1], device=like.device)
+        length = 1 / torch.hypot(rows, columns).clamp(min=1 / LONGEST)  # in pixels
+        self.unit = (length / length.mean()).sqrt()  # of the measure; a step there is one in pixels, times its square
+
+    def picture(self, x: Tensor) -> Tensor:
+        return torch.fft.irfft2(torch.fft.rfft2(x) * self.unit, s=self.size)
+
+    def of(self, picture: Tensor) -> Tensor:
+        return torch.fft.irfft2(torch.fft.rfft2(picture) / self.unit, s=self.size)

@@ -11,7 +11,7 @@ from imgen import losses
 from imgen.losses import gram
 from imgen.metrics import kernel_distance
 from imgen.models.features import VGG, SmallVGG, Widened
-from imgen.optimise import optimised
+from imgen.optimise import Waves, optimised
 from imgen.training.augment import augment, shift
 
 
@@ -58,6 +58,31 @@ def test_gram_is_the_mean_outer_product():
     np.testing.assert_allclose(losses.gram(features)[0].numpy(), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("side, error", [(3, 0.004), (31, 0.0015), (80, 0.0007)])
+def test_gram_of_short_numbers_is_summed_up_in_long_ones(side, error):
+    """They are rounded to one in 256 themselves, which the sum of many must not show."""
+    features = torch.randn(2, 5, side, side + 1)
+    features[..., -1, -2:] *= 10  # what is left over when all is parted counts, too
+    features = features.bfloat16().contiguous(memory_format=torch.channels_last)
+    flat = features.double().flatten(2)
+    expected = flat @ flat.transpose(1, 2) / flat.shape[2]
+    found = losses.gram(features)
+    assert found.dtype == torch.float32
+    assert (found - expected).norm() < error * expected.norm()
+
+
+def test_the_slope_of_gram_is_that_of_the_plain_product():
+    features = torch.randn(2, 3, 4, 5, dtype=torch.float64, requires_grad=True)
+    shift, where = torch.rand(1, 3, 1, 1, dtype=torch.float64), torch.rand(1, 1, 8, 10, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: losses.gram(x, shift, where), features)
+    wanted = torch.randn(2, 3, 3)
+    rough = features.detach().bfloat16().requires_grad_(True)
+    (mine,) = torch.autograd.grad((losses.gram(rough) * wanted).sum(), rough)
+    flat = rough.double().flatten(2)
+    (plain,) = torch.autograd.grad((flat @ flat.transpose(1, 2) / 20 * wanted).sum(), rough)
+    torch.testing.assert_close(mine, plain, atol=0.01, rtol=0.02)
+
+
 def objective():
     torch.manual_seed(0)
     return losses.StyleObjective(VGG((4, 4, 4, 4, 4)).requires_grad_(False), style_weight=2.0)
@@ -71,7 +96,23 @@ def test_a_painting_has_no_distance_to_its_own_style_nor_a_photograph_to_itself(
     assert content.item() > 1e-5 and style.item() > 1e-3
 
 
-def test_pixels_are_moved_as_one_long_step_of_lbfgs_moves_them():
+def test_a_step_moves_each_wave_by_its_length():
+    """Up to the longest; and nothing is lost on the way there and back, whatever the size."""
+    for size in ((64, 64), (31, 48), (1, 7), (2, 2)):
+        picture = torch.rand(1, 3, *size)
+        waves = Waves(picture)
+        torch.testing.assert_close(waves.picture(waves.of(picture)), picture, atol=1e-5, rtol=0)
+    column, waves = torch.arange(192.0), Waves(torch.zeros(1, 1, 192, 192))
+    moved = {}
+    for length in (4, 8, 32, 96):
+        slope = torch.cos(2 * torch.pi * column / length).expand(1, 1, 192, 192)
+        made = waves.picture(waves.picture(slope))  # a slope in pixels is one of the measure by `picture`, as is a step back
+        moved[length] = (made / slope).nanmedian().item()
+        torch.testing.assert_close(made, slope * moved[length], atol=1e-4, rtol=0)
+    assert [moved[length] / moved[4] for length in moved] == pytest.approx([1, 2, 8, 8], rel=1e-4)
+
+
+def test_waves_are_moved_as_one_long_step_of_lbfgs_moves_them():
     """If the first step is as small as its own, and none is held back."""
     torch.manual_seed(0)
     root = torch.randn(12, 12)
@@ -82,16 +123,17 @@ def test_pixels_are_moved_as_one_long_step_of_lbfgs_moves_them():
 
     def closure():
         whole.zero_grad()
-        curve.append(loss(x))
+        curve.append(loss(waves.picture(x)))
         curve[-1].backward()
         return curve[-1]
 
-    x = start.clone().requires_grad_(True)
+    waves = Waves(start)
+    x = waves.of(start).requires_grad_(True)
     whole = torch.optim.LBFGS([x], max_iter=20, max_eval=99, history_size=50, tolerance_grad=0, tolerance_change=0)
     whole.step(closure)
     steps = list(islice(optimised(loss, start, first=1 / start.numel(), furthest=math.inf), 20))
     torch.testing.assert_close(torch.tensor([value for _, value in steps]), torch.stack(curve).detach())
-    torch.testing.assert_close(steps[-1][0], x.detach())
+    torch.testing.assert_close(steps[-1][0], waves.picture(x.detach()))
 
 
 def test_no_step_moves_the_pixels_further_than_allowed():
@@ -100,7 +142,7 @@ def test_no_step_moves_the_pixels_further_than_allowed():
     for x, _ in islice(optimised(lambda x: torch.sin(40 * x).sum(), start, furthest=0.02), 12):
         far.append((x - before).abs().mean().item())
         before = x
-    assert max(far) <= 0.0201 and far[0] == pytest.approx(0.01, rel=1e-3)
+    assert max(far) <= 0.0201 and 0.005 < far[0] < 0.02
 
 
 def test_style_does_not_ask_where():

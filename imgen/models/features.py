@@ -32,7 +32,7 @@ class VGG(nn.Module):
             block, n = name[4:].split("_")
             if n == "1" and block != "1":
                 x = F.max_pool2d(x, 2)
-            x = F.relu(conv(x))
+            x = F.relu(conv(x), inplace=True)
             if n == "1":
                 features[f"relu{block}_1"] = x
                 if until in features:

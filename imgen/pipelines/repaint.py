@@ -253,11 +253,13 @@ def pyramid(photo: Picture) -> list[Picture]:
 
 
 def speckled(height: int, width: int, seed: int) -> Picture:
-    """Grey noise of little contrast in every channel."""
+    """Noise of little contrast in every channel, its long waves higher: as `optimised` moves them."""
     import torch
 
+    from imgen.optimise import Waves
+
     noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
-    return Picture(to_pixels((0.5 + 0.1 * noise)[0]))
+    return Picture(to_pixels((0.5 + 0.1 * Waves(noise).picture(noise))[0]))
 
 
 def at_once(net: "nn.Module", photo: Picture, styles: Sequence[Picture], shares: Sequence[float]) -> Picture:
