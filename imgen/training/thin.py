@@ -64,9 +64,10 @@ def fitted(x: Tensor, y: Tensor, places: int) -> tuple[Tensor, Tensor]:
     return solved[:-1].T.reshape(-1, cin, 3, 3), solved[-1]
 
 
-def explained(x: Tensor, y: Tensor) -> Tensor:
+def explained(x: Tensor, y: Tensor, least: float | None = None) -> Tensor:
     """(n, C), (n, D) -> (C, D): how x is best weighed to give y.
 
+    least: what is weaker than this share of the strongest of x does not count; None: rounding alone does not.
     By singular values and in float64, because channels can be silent: torch's usual driver then misjudges the rank (16 of 52).
     """
-    return torch.linalg.lstsq(x.double(), y.double(), driver="gelsd").solution.to(x.dtype)
+    return torch.linalg.lstsq(x.double(), y.double(), rcond=least, driver="gelsd").solution.to(x.dtype)
