@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from imgen.texts import text
+
 
 class UserError(Exception):
     """Wrong input.  `key` names a sentence in `texts`, `facts` fill its gaps; a face words it in the user's language."""
@@ -19,6 +21,10 @@ class UserError(Exception):
     def __init__(self, key: str, **facts: object):
         super().__init__(key, facts)
         self.key, self.facts = key, facts
+
+    def __str__(self) -> str:
+        """In English, for those who call from Python."""
+        return text(self.key, "en", **self.facts)
 
 
 @dataclass(frozen=True)

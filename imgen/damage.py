@@ -82,11 +82,24 @@ def strokes(size: tuple[int, int], amount: float, rng: np.random.Generator) -> n
     """Where somebody has painted with a broad brush: a mask (H, W) bool.  amount: so many strokes."""
     out = np.zeros(size, np.uint8)
     for _ in range(max(1, round(amount))):
-        turns = np.cumsum(rng.normal(0, 0.8, 6)) + rng.uniform(0, 2 * np.pi)
-        steps = np.stack([np.cos(turns), np.sin(turns)], 1) * rng.uniform(0.03, 0.15) * min(size)
-        points = rng.uniform(0, 1, 2) * size[::-1] + np.cumsum(steps, 0)
-        cv2.polylines(out, [np.rint(points).astype(np.int32)], False, 1, max(2, round(rng.uniform(0.03, 0.12) * min(size))))
+        points = wandering(size, rng)
+        cv2.polylines(out, [points], False, 1, max(2, round(rng.uniform(0.03, 0.12) * min(size))))
     return out > 0
+
+
+def brushed(size: tuple[int, int], share: float, rng: np.random.Generator) -> np.ndarray:
+    """Strokes 8 to 24 pixels wide, until they cover that share of the picture: a mask (H, W) bool."""
+    out = np.zeros(size, np.uint8)
+    while out.mean() < share:
+        cv2.polylines(out, [wandering(size, rng)], False, 1, int(rng.integers(8, 25)))
+    return out > 0
+
+
+def wandering(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """The corners (6, 2), column and row, of a line that turns now and then."""
+    turns = np.cumsum(rng.normal(0, 0.8, 6)) + rng.uniform(0, 2 * np.pi)
+    steps = np.stack([np.cos(turns), np.sin(turns)], 1) * rng.uniform(0.03, 0.15) * min(size)
+    return np.rint(rng.uniform(0, 1, 2) * size[::-1] + np.cumsum(steps, 0)).astype(np.int32)
 
 
 Change = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]

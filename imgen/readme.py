@@ -82,7 +82,7 @@ SHOWN = (  # in this order
     "score_reconstruction_psnr", "score_precision", "score_recall", "score_copy_ratio",
     "score_objective", "score_gatys_20_evaluations", "score_gatys_50_evaluations", "score_gatys_100_evaluations",
     "score_noise_5", "score_noise_25", "score_noise_50", "score_jpeg_10", "score_jpeg_10_gain", "score_fill_psnr",
-    "score_fill_lpips", "score_repeated_lpips",
+    "score_fill_lpips", "score_repeated_lpips", "score_strokes_psnr", "score_strokes_gain",
     "score_features", "score_grams", "score_true_loss_ratio", "score_true_time_ratio",
 )
 

@@ -9,7 +9,7 @@ import numpy as np
 from imgen import drawings
 from imgen.cards import Card, load
 from imgen.controls import UserError
-from imgen.damage import HOLES, jpeg
+from imgen.damage import HOLES, brushed, jpeg
 from imgen.image import Picture, to_pixels, to_tensor
 from imgen.pipelines.fill import unmasked
 from imgen.pipelines.spoil import mask_of, without
@@ -31,7 +31,7 @@ def repairing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
     noise_σ: all colours, in dB, noise added in float and not clipped (nets) or as a file holds it (rules); jpeg_Q: dB of Y, and
     jpeg_Q_gain, how much that is above the JPEG itself; after_steps, after_frames: noise_25 after each; fill_psnr, fill_lpips:
     with holes of every kind, the whole picture counts; repeated_lpips: the same on drawings with repeated structure.  LPIPS needs
-    `teachers`.
+    `teachers`.  strokes_psnr, strokes_gain: see `brushing`.
     """
     from imgen.training.data import files, rgb
 
@@ -139,7 +139,27 @@ def filling(card: Card, pictures: list[np.ndarray], teachers: Path | None) -> Sc
             near.append(decibels(to_tensor(whole), true))
             far += [distance(to_tensor(whole), true)] if distance else []
         scores |= {f"{name}_psnr": mean(near)} | ({f"{name}_lpips": mean(far)} if far else {})
-    return scores
+    return scores | brushing(card, pictures)
+
+
+def brushing(card: Card, pictures: list[np.ndarray]) -> Scores:
+    """PSNR inside broad strokes that cover 10 to 20 % of each picture, and how much that is above biharmonic filling.
+
+    Source: Damelin and Hoang 2018, "On surface completion and image inpainting by biharmonic functions", as scikit-image has it.
+    """
+    from skimage.restoration import inpaint_biharmonic
+
+    ours, theirs = [], []
+    for n, pixels in enumerate(pictures):
+        rng = np.random.default_rng(n)
+        hole = brushed(pixels.shape[:2], rng.uniform(0.1, 0.2), rng)
+        mask = mask_of(hole)
+        spoiled = without(pixels, mask)
+        smooth = inpaint_biharmonic(spoiled.pixels, hole, channel_axis=2, split_into_regions=True)
+        smooth = np.rint(255 * smooth.clip(0, 1)).astype(np.uint8)
+        for made, values in ((filled(card, spoiled, mask), ours), (smooth, theirs)):
+            values.append(decibels(*(to_tensor(one[hole][None]) for one in (made, pixels))))
+    return {"strokes_psnr": mean(ours), "strokes_gain": mean(ours) - mean(theirs)}
 
 
 def gap(pixels: np.ndarray, number: int) -> tuple[Picture, Picture]:

@@ -5,6 +5,7 @@ from typing import Annotated
 import pytest
 
 from imgen.controls import Choice, Choices, Reference, Seed, Slider, UserError, Words, checked, knobs_of, plain
+from imgen.texts import text
 
 
 def pipeline(
@@ -167,3 +168,8 @@ def test_an_option_that_is_none_is_named():
 ])
 def test_pictures_come_alone_or_several_or_not_at_all(given, taken):
     assert checked(STEERED, {"paintings": given})["paintings"] == taken
+
+
+def test_an_error_says_in_python_what_is_wrong():
+    assert str(UserError("mask_first")) == text("mask_first", "en")
+    assert "2 × 3" in str(UserError("mask_shape", mask="2 × 3", picture="4 × 4"))

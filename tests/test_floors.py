@@ -13,7 +13,7 @@ FLOORS = [
     {"evaluate", "worth"}, {"likeness", "painted", "repaired"}, {"bench"}, {"training"}, {"catalog"},
     {"cards"}, {"models", "pipelines"}, {"handwriting"}, {"procedural"}, {"solids", "damage"},
     {"optimise", "hub", "resample", "sheet", "drawings", "curves", "tiles", "losses", "metrics", "colours"},
-    {"image"}, {"device", "controls", "texts"}, {"imgen"},
+    {"image"}, {"device", "controls"}, {"texts"}, {"imgen"},
 ]  # from the roof down
 HEIGHT = {room: -n for n, rooms in enumerate(FLOORS) for room in rooms}
 FILES = [ROOT / "app.py", *(ROOT / "imgen").rglob("*.py")]

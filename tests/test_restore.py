@@ -2,16 +2,18 @@
 
 import io
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
+from skimage.restoration import inpaint_biharmonic
 
 from imgen import damage, drawings, repaired
 from imgen.catalog import find_card
 from imgen.controls import UserError
-from imgen.image import Picture, to_tensor
+from imgen.image import Frame, Picture, to_tensor
 from imgen.models.attention import AttentionNet
 from imgen.models.dncnn import DnCNN
 from imgen.models.nafnet import NAFNet
@@ -209,6 +211,31 @@ def test_rules_keep_bits_and_alpha_and_a_median_takes_salt_and_pepper():
 def test_decibels_are_those_of_scikit_image():
     x, y = (np.random.default_rng(n).integers(0, 256, (24, 20, 3), np.uint8) for n in (0, 1))
     assert repaired.decibels(to_tensor(x), to_tensor(y)) == pytest.approx(peak_signal_noise_ratio(x, y), abs=1e-4)
+
+
+def test_broad_strokes_cover_what_was_asked_for():
+    hole = damage.brushed((200, 300), 0.15, np.random.default_rng(0))
+    thick = 2 * cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
+    assert 0.15 <= hole.mean() < 0.25 and thick.max() > 8
+
+
+def test_what_fills_no_better_than_biharmonic_gains_nothing():
+    """A card that does nothing else, and one that knows the truth."""
+    pixels = drawings.still_life(96, 9).pixels
+
+    def smooth(spoiled, mask, **knobs):
+        hole = mask[0].pixels[..., 0] > 127
+        made = inpaint_biharmonic(spoiled.pixels, hole, channel_axis=2, split_into_regions=True)
+        return Frame(1, 1, [Picture(np.rint(255 * made.clip(0, 1)).astype(np.uint8))])
+
+    def nearly(spoiled, mask, **knobs):
+        return Frame(1, 1, [Picture(pixels ^ 1)])
+
+    scores = repaired.brushing(smooth, [pixels])
+    truth = repaired.brushing(nearly, [pixels])
+    assert scores["strokes_gain"] == pytest.approx(0) and 10 < scores["strokes_psnr"] < 40
+    assert truth["strokes_psnr"] == pytest.approx(20 * np.log10(255), abs=1e-3)
+    assert truth["strokes_psnr"] - truth["strokes_gain"] == pytest.approx(scores["strokes_psnr"])
 
 
 @pytest.mark.parametrize("name", ["light_restore", "dncnn_color", "recurrent_restore", "conv_ae_restore"])

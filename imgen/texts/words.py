@@ -566,6 +566,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "score_jpeg_10_gain": ("dB gained over a JPEG of quality 10", "比质量 10 的 JPEG 高出 dB"),
     "score_fill_psnr": ("holes filled, PSNR dB", "填补空洞，PSNR dB"),
     "score_fill_lpips": ("LPIPS", "LPIPS"),
+    "score_strokes_psnr": ("inside broad strokes, PSNR dB", "宽笔画内，PSNR dB"),
+    "score_strokes_gain": ("dB above biharmonic filling", "比双调和填补高（dB）"),
     "score_repeated_lpips": ("LPIPS where structure repeats", "重复结构处的 LPIPS"),
     "score_kid_x1000": ("KID ×1000", "KID ×1000"),
     "score_floor_kid_x1000": ("floor", "下限"),
