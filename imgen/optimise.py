@@ -17,7 +17,7 @@ def optimised(
     first, furthest: mean movement of a value in the first step, about, and at most in any.  `torch.optim.LBFGS` begins so
     timidly that bfloat16 sees no difference, and without a line search it can leap out of sight; else the steps are its own.
     What is moved are not pixels but waves, the long ones further, as they are in pictures: see `Waves`.
-    It remembers 10 steps: with waves, 50 came no further and took a quarter of the time.
+    It remembers 10 steps: with waves, 50 came no further and took a fifth more time.
     """
     unit = first * start.numel()  # its first step moves all values by 1 together: so they are counted in this unit
     waves = Waves(start)
