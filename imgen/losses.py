@@ -87,7 +87,8 @@ class Products(torch.autograd.Function):
         parts = max(1, min(Products.PARTS, x.shape[1] // Products.ROWS))
         rows = x.shape[1] // parts
         cut, rest = x[:, : parts * rows].unflatten(1, (parts, rows)), x[:, parts * rows :]
-        return (cut.transpose(2, 3) @ cut).float().sum(1) + (rest.transpose(1, 2) @ rest).float()
+        whole = (cut.transpose(2, 3) @ cut).float().sum(1)
+        return whole + (rest.transpose(1, 2) @ rest).float() if rest.shape[1] else whole  # not every GPU multiplies nothing
 
     @staticmethod
     @once_differentiable
