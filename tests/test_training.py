@@ -222,6 +222,8 @@ def test_a_replay_shows_every_moment_and_a_curve_is_a_mean(tmp_path):
     curve = weights.curve(history)
     assert len(curve["step"]) == len(curve["loss"]) == 100
     assert curve["step"][:2] == [4, 8] and curve["loss"][:2] == [2.5, 6.5]
+    history.losses.extend({"other": 1.0, "step": n} for n in (500, 550))
+    assert weights.curve(history) == {"other": [1.0, 1.0], "step": [500, 550]}
 
 
 def test_super_resolution_learns():

@@ -43,12 +43,16 @@ def write_facts(name: str, record: dict[str, object], folder: Path) -> None:
 
 
 def curve(history: History, points: int = 100) -> dict[str, list[float]]:
-    """The losses, thinned out to about `points` means: {"step": […], "generator": […], …}."""
+    """The losses, thinned out to about `points` means: {"step": […], "generator": […], …}.
+
+    Of a run that went on by a recipe that says other things: since then.
+    """
     if not history.losses:
         return {}
-    share = -(-len(history.losses) // points)
-    parts = [history.losses[n : n + share] for n in range(0, len(history.losses), share)]
-    means = {name: [float(f"{sum(one[name] for one in part) / len(part):.4g}") for part in parts] for name in history.losses[0]}
+    losses = [one for one in history.losses if one.keys() == history.losses[-1].keys()]
+    share = -(-len(losses) // points)
+    parts = [losses[n : n + share] for n in range(0, len(losses), share)]
+    means = {name: [float(f"{sum(one[name] for one in part) / len(part):.4g}") for part in parts] for name in losses[0]}
     return means | {"step": [part[-1]["step"] for part in parts]}
 
 
