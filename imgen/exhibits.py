@@ -5,12 +5,17 @@
 
 import importlib.util
 import io
-from collections.abc import Callable
-from functools import partial
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from imgen import damage, drawings
 from imgen.cards import Card
@@ -20,12 +25,32 @@ from imgen.image import Picture, encode
 from imgen.pipelines.fill import look
 from imgen.pipelines.repaint import LAYERS
 from imgen.pipelines.spoil import hole_known, mask_of, without
-from imgen.texts import text
+from imgen.texts import LANGUAGES, text
+from imgen.texts.words import WORDS
 
 ASSETS = Path(__file__).parent / "assets"
 SEED = 1  # of the flowers that the page opens with: chosen by eye among nine
-INK, PAPER = (40, 40, 48), (255, 255, 255)
+PAPER = (255, 255, 255)
 GAP, LINE = 6, 24  # pixels between pictures; height of a line of words
+
+
+class Word(NamedTuple):
+    """One of the words over or beside the cells: not painted, so that the page can set it in the reader's language."""
+
+    key: str  # of `texts`, perhaps with a number for its gap ("lesson_word_steps 5"), or what is the same in every language
+    side: str  # "above" a column: from `left` on; "beside" a row: up to `left + width`
+    left: int  # this and the next two in pixels of the picture
+    middle: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A picture of a lesson, and its words."""
+
+    picture: Picture
+    words: tuple[Word, ...] = ()
+
 
 EXAMPLES: dict[str, dict[str, Callable[[], Picture]]] = {  # of each task; a tab opens with its first
     "upscale": {
@@ -126,11 +151,27 @@ def webp(picture: Picture) -> bytes:
     return file.getvalue()
 
 
-def palette_png(picture: Picture, colours: int = 256) -> bytes:
-    """A PNG of few colours, dithered: a third of the bytes, for pictures that only illustrate."""
-    file, image = io.BytesIO(), Image.fromarray(picture.pixels)
-    image.quantize(palette=image.quantize(colours), dither=Image.Dither.FLOYDSTEINBERG).save(file, "PNG", optimize=True)
+def palette_png(exhibit: Exhibit, colours: int = 256) -> bytes:
+    """A PNG of few colours, dithered: a third of the bytes, for pictures that only illustrate; the words go along as text."""
+    file, image, info = io.BytesIO(), Image.fromarray(exhibit.picture.pixels), PngInfo()
+    if exhibit.words:
+        info.add_itxt("words", json.dumps(exhibit.words))
+    few = image.quantize(palette=image.quantize(colours), dither=Image.Dither.FLOYDSTEINBERG)
+    few.save(file, "PNG", optimize=True, pnginfo=info)
     return file.getvalue()
+
+
+@cache
+def words_in(path: Path) -> tuple[tuple[int, int], tuple[Word, ...]]:
+    """(width, height) of a picture that `palette_png` wrote, and its words; only the file's header is read."""
+    with Image.open(path) as image:
+        return image.size, tuple(Word(*word) for word in json.loads(image.info.get("words", "[]")))
+
+
+def said(word: str, language: str) -> str:
+    """A word as a reader sees it, in its short form: without the painter, the factor, or what stands in brackets."""
+    key, _, n = word.partition(" ")
+    return re.split(r" ×| ?· | \(|（", text(key, language, n=n))[0] if key in WORDS else word
 
 
 def examples() -> dict[str, dict[str, Picture]]:
@@ -153,7 +194,7 @@ def openings() -> dict[str, list[Picture]]:
     return results
 
 
-def lesson_pictures() -> dict[str, Picture]:
+def lesson_pictures() -> dict[str, Exhibit]:
     """The picture of each lesson, for those whose cards have their weights."""
     pictures = {}
     for name, make in LESSONS.items():
@@ -165,7 +206,7 @@ def lesson_pictures() -> dict[str, Picture]:
     return pictures
 
 
-def journey(seed: int = SEED, wide: int = 1334) -> Picture:
+def journey(seed: int = SEED, wide: int = 1334) -> Exhibit:
     """For the README: what a generator made, what rules drew, one landscape in the manner of several painters, two repairs."""
     flowers = [enlarged(flower, 2) for flower in trained("resgan_flowers64")(count=10, seed=seed).pictures]
     rules = [card for card in CARDS if card.net is None and card.task == "generate"]
@@ -195,33 +236,32 @@ def trained(name: str) -> Card:
     return card
 
 
-def classes(name: str, count: int = 12, times: int = 2) -> Picture:
+def classes(name: str, count: int = 12, times: int = 2) -> Exhibit:
     """One row a class, the same noise in a column."""
     card = trained(name)
     names = card.facts["classes"]
     rows = [[enlarged(picture, times) for picture in card(label=one, count=count, seed=7).pictures] for one in names]
-    return sheet(rows, beside=[text(f"option_{one}", "en") for one in names])
+    return sheet(rows, beside=[f"option_{one}" for one in names])
 
 
-def words() -> Picture:
+def words() -> Exhibit:
     """One row for each wish."""
     card = trained("word_gan_emoji64")
     wishes = ("smiling face", "red heart", "cat face", "clock", "dark skin hand", "large circle")
     rows = [card(words=wish, count=9, seed=7).pictures for wish in wishes]
-    return sheet(rows, beside=list(wishes))
+    return sheet(rows, beside=[f"lesson_word_{wish.replace(' ', '_')}" for wish in wishes])
 
 
-def restored(*names: str) -> Picture:
+def restored(*names: str) -> Exhibit:
     """A drawing shrunk to a quarter and enlarged again by each of the cards, beside the drawing."""
     truth = drawings.city(384, 3)
     small = to_width(truth, 96, Image.Resampling.BICUBIC)
     shown = [trained(name)(small).pictures[0] for name in names]
     details = [enlarged(cropped(picture, 112, 140, 136), 2) for picture in (*shown, truth)]
-    words = [text(f"title_{name}", "en").removesuffix(" ×4") for name in names]
-    return sheet([details], above=[*words, "original"])
+    return sheet([details], above=[*(f"title_{name}" for name in names), "lesson_word_original"])
 
 
-def clean_and_phone() -> Picture:
+def clean_and_phone() -> Exhibit:
     """What two trainings of one network make of a clean small picture, above, and of one as from a phone."""
     from imgen.training.degrade import as_from_a_phone
 
@@ -231,11 +271,12 @@ def clean_and_phone() -> Picture:
     rows = []
     for small in (clean, phone):
         shown = [trained(name)(small).pictures[0] for name in ("nearest", "light_x4", "light_real_x4")]
-        rows.append([enlarged(cropped(picture, 150, 150, 140), 2) for picture in (*shown, truth)])
-    return sheet(rows, above=["given", "light", "light for phones", "original"], beside=["clean", "phone"])
+        rows.append([enlarged(cropped(picture, 150, 150, 130), 2) for picture in (*shown, truth)])
+    above = [f"lesson_word_{word}" for word in ("given", "light", "light_real", "original")]
+    return sheet(rows, above=above, beside=["lesson_word_clean", "lesson_word_phone"])
 
 
-def interpolation() -> Picture:
+def interpolation() -> Exhibit:
     """Each kernel on a detail, and below what it makes of an edge from dark to bright."""
     kernels = ("nearest", "bilinear", "gaussian", "bicubic", "lanczos")
     small = cropped(to_width(drawings.chart(512), 128, Image.Resampling.BICUBIC), 0, 4, 29)
@@ -243,15 +284,16 @@ def interpolation() -> Picture:
     edge[:, 6:] = 191
     details = [enlarged(trained(name)(small, scale=4).pictures[0], 2) for name in kernels]
     steps = [trained(name)(Picture(edge), scale=4).pictures[0].pixels[16, :, 0] for name in kernels]
-    return sheet([details, [plot(values, details[0].width, 130) for values in steps]], above=list(kernels))
+    plots = [plot(values, details[0].width, 130) for values in steps]
+    return sheet([details, plots], above=[f"title_{name}" for name in kernels])
 
 
-def realesrgan() -> Picture:
+def realesrgan() -> Exhibit:
     """How a clean picture is spoiled for training: each step works on the result of the one before."""
     steps = degraded(drawings.still_life(448), np.random.default_rng(7))
     details = [cropped(p, *(round(share * p.width) for share in (0.05, 0.2, 0.5))) for p in steps.values()]
     shown = [to_width(p, 224, Image.Resampling.NEAREST) for p in details]
-    return sheet([shown], above=list(steps))
+    return sheet([shown], above=[f"lesson_word_{name}" for name in steps])
 
 
 def degraded(
@@ -264,44 +306,44 @@ def degraded(
     noisy = np.rint(np.clip(np.asarray(small) + rng.normal(0, sigma, (small.height, small.width, 3)), 0, 255)).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(noisy).save(file, "JPEG", quality=quality)
-    steps = {"clean": image, "+ blur": blurred, "+ shrink": small, "+ noise": noisy, "+ JPEG": Image.open(file)}
+    steps = {"clean": image, "then_blur": blurred, "then_shrink": small, "then_noise": noisy, "then_jpeg": Image.open(file)}
     return {name: Picture(np.asarray(step)) for name, step in steps.items()}
 
 
-def fastgan() -> Picture:
+def fastgan() -> Exhibit:
     """A drawing in as many pixels as each map of the generator has, and under it the way from each gate to where it acts."""
     from imgen.models.fastgan import REACH
 
     sides, wide = [4 * 2**n for n in range(8)], 138
     small = [to_width(drawings.city(512, 3), side, Image.Resampling.BOX) for side in sides]
     row = sheet([[to_width(one, wide, Image.Resampling.NEAREST) for one in small]], above=[str(side) for side in sides])
-    image = Image.new("RGB", (2 * row.width, 140), PAPER)  # drawn twice as large: smooth lines
+    image = Image.new("RGB", (2 * row.picture.width, 140), PAPER)  # drawn twice as large: smooth lines
     for start in range(2, len(sides) - REACH):
         left, right = (2 * (n * (wide + GAP) + wide // 2) for n in (start, start + REACH))
         ImageDraw.Draw(image).arc([left, -116, right, 116], 0, 180, fill=(61, 120, 200), width=5)
         ImageDraw.Draw(image).ellipse([right - 9, -4, right + 9, 14], fill=(216, 68, 60))
-    return stacked([row, Picture(np.asarray(image.reduce(2)))])
+    return stacked([row, Exhibit(Picture(np.asarray(image.reduce(2))))])
 
 
-def transfer() -> Picture:
+def transfer() -> Exhibit:
     """One landscape, and how some of the painters might have seen it."""
     card, photo = trained("transfer_paintings"), first_example("stylize")
     styles = card.knobs["style"].options[:7]
     painted = [photo, *(card(photo, style=name).pictures[0] for name in styles)]
     cells = [to_width(p, 230, Image.Resampling.LANCZOS) for p in painted]
-    names = ["original", *(text(f"option_{style}", "en").split(" · ")[0] for style in styles)]
+    names = ["lesson_word_original", *(f"option_{style}" for style in styles)]
     return stacked([sheet([cells[:4]], above=names[:4]), sheet([cells[4:]], above=names[4:])])
 
 
-def patched() -> Picture:
+def patched() -> Exhibit:
     """One landscape in the manner of all that a judge of patches taught."""
     card, photo = trained("transfer_gan"), first_example("stylize")
     styles = card.knobs["style"].options[:-1]
     cells = [to_width(card(photo, style=style).pictures[0], 230, Image.Resampling.LANCZOS) for style in styles]
-    return sheet([cells], above=[text(f"option_{style}", "en").split(" · ")[0] for style in styles])
+    return sheet([cells], above=[f"option_{style}" for style in styles])
 
 
-def arbitrary() -> Picture:
+def arbitrary() -> Exhibit:
     """Drawn pictures, and under each the landscape in its manner."""
     card, photo = trained("arbitrary_style"), first_example("stylize")
     shown = [drawn_style(name) for name in DRAWN_STYLES[:5]]
@@ -310,16 +352,16 @@ def arbitrary() -> Picture:
     return stacked([sheet([row]) for row in rows])
 
 
-def optimised_one() -> Picture:
+def optimised_one() -> Exhibit:
     """A photograph, a painting, and the first of the two after some steps."""
     card, photo, glass = trained("gatys"), first_example("stylize"), drawn_style("draw_voronoi")
     frames = list(card.run(photo, paintings=[glass], side=384, steps=80))
     after = [frames[n].pictures[0] for n in (4, 19, len(frames) - 1)]
     cells = [to_width(one, 230, Image.Resampling.LANCZOS) for one in (photo, *after)]
-    return sheet([cells], above=["start", "5 steps", "20 steps", f"{len(frames)} steps"])
+    return sheet([cells], above=["lesson_word_start", *(f"lesson_word_steps {n}" for n in (5, 20, len(frames)))])
 
 
-def textures() -> Picture:
+def textures() -> Exhibit:
     """What a painting was, and what grew out of noise by its Gram matrices: of all layers, and of the first alone."""
     card, rows = trained("texture"), []
     for name in ("draw_voronoi", "draw_noise"):
@@ -327,54 +369,57 @@ def textures() -> Picture:
         wishes = ({"style_layers": layers, "steps": 40} for layers in ("relu1_1", ",".join(LAYERS)))
         grown = [card(paintings=[painting], **wish).pictures[0] for wish in wishes]
         rows.append([to_width(one, 230, Image.Resampling.LANCZOS) for one in (painting, *grown)])
-    return sheet(rows, above=["painting", "relu1_1", "all four layers"])
+    return sheet(rows, above=["lesson_word_painting", "relu1_1", "lesson_word_all_layers"])
 
 
-def kept_by_layers() -> Picture:
+def kept_by_layers() -> Exhibit:
     card, photo = trained("reconstruct"), first_example("stylize")
     kept = [card(photo, layer=layer, side=256).pictures[0] for layer in LAYERS]
     return sheet([[to_width(one, 230, Image.Resampling.LANCZOS) for one in kept]], above=list(LAYERS))
 
 
-def drawn() -> Picture:
+def drawn() -> Exhibit:
     """One picture of each rule."""
     cards = [card for card in CARDS if card.net is None and card.task == "generate"]
-    names = [card.name.removeprefix("draw_") for card in cards]
+    names = [f"title_{card.name}" for card in cards]
     cells = [card(count=9, seed=9, size=224).pictures[n] for n, card in enumerate(cards, 1)]  # no two in the same colours
     return stacked([sheet([cells[n : n + 4]], above=names[n : n + 4]) for n in (0, 4)])
 
 
-def guesses(each: int = 5) -> Picture:
+def guesses(each: int = 5) -> Exhibit:
     """Drawn clothes, the sixteen pixels left of each, and guesses at what they were."""
     card, rows = trained("tiny_gan_x7"), []
     for cloth in trained("dcgan_fashion28")(count=10, seed=7).pictures[::3]:
         pixels = np.asarray(Image.fromarray(cloth.pixels[..., 0]).resize((4, 4), Image.Resampling.BOX))[..., None]
         made = [card(cloth, seed=seed).pictures[0] for seed in range(1, each + 1)]
         rows.append([enlarged(cloth, 4), enlarged(Picture(pixels), 28), *(enlarged(guess, 4) for guess in made)])
-    return sheet(rows, above=["original", "given", *(f"guess {n}" for n in range(1, each + 1))])
+    guessed = [f"lesson_word_guess {n}" for n in range(1, each + 1)]
+    return sheet(rows, above=["lesson_word_original", "lesson_word_given", *guessed])
 
 
-def cleaned() -> Picture:
+def cleaned() -> Exhibit:
     """Noise and JPEG's traces, and what the light network leaves of them."""
     card, photo, rng = trained("light_restore"), drawings.still_life(384, 4), np.random.default_rng(2)
     rows = []
     for worse in (damage.noise(photo.pixels, 35, rng), damage.jpeg(photo.pixels, 8)):
         shown = (Picture(worse), card(Picture(worse)).pictures[0], photo)
         rows.append([enlarged(cropped(one, 130, 110, 150), 2) for one in shown])
-    return sheet(rows, above=["given", "cleaned", "original"], beside=["noise", "JPEG"])
+    above = [f"lesson_word_{word}" for word in ("given", "cleaned", "original")]
+    return sheet(rows, above=above, beside=["option_noise", "option_jpeg"])
 
 
-def noise_found() -> Picture:
+def noise_found() -> Exhibit:
     """A noisy picture, what DnCNN takes for noise (grey: nothing), and the rest."""
     card, photo = trained("dncnn_color"), drawings.city(320, 5)
     worse = damage.noise(photo.pixels, 30, np.random.default_rng(3))
     clean = card(Picture(worse)).pictures[0]
     found = np.clip(128 + worse.astype(int) - clean.pixels, 0, 255).astype(np.uint8)
     shown = (Picture(worse), Picture(found), clean, photo)
-    return sheet([[enlarged(cropped(one, 100, 80, 120), 2) for one in shown]], above=["given", "noise found", "rest", "original"])
+    above = [f"lesson_word_{word}" for word in ("given", "noise_found", "rest", "original")]
+    return sheet([[enlarged(cropped(one, 100, 80, 120), 2) for one in shown]], above=above)
 
 
-def put_together() -> Picture:
+def put_together() -> Exhibit:
     """Noise, words and scratches, and what the autoencoder makes of them."""
     card, photo, rng = trained("conv_ae_restore"), drawings.portrait(256, 2), np.random.default_rng(5)
     cells = [Picture(damage.noise(photo.pixels, 30, rng))]
@@ -383,10 +428,10 @@ def put_together() -> Picture:
         mask = mask_of(damage.HOLES[kind](photo.pixels.shape[:2], amount, rng))
         cells.append(without(photo.pixels, mask, 255))
         results.append(card(cells[-1], mask=[mask]).pictures[0])
-    return sheet([cells, results], above=["noise", "words", "scratches"])
+    return sheet([cells, results], above=["option_noise", "option_words", "option_scratches"])
 
 
-def step_by_step() -> Picture:
+def step_by_step() -> Exhibit:
     """One noisy picture after some steps; and several of them, as many as steps."""
     card, photo, rng = trained("recurrent_restore"), drawings.still_life(320, 6), np.random.default_rng(8)
     shots = [Picture(damage.noise(photo.pixels, 45, rng)) for _ in range(6)]
@@ -394,10 +439,11 @@ def step_by_step() -> Picture:
     more = [card(shots[0], steps=n, frames=shots[1:n]).pictures[0] for n in (2, 4, 6)]
     rows = [[shots[0], *(again[n - 1] for n in (2, 4, 6))], [shots[0], *more]]
     cells = [[enlarged(cropped(one, 110, 90, 115), 2) for one in row] for row in rows]
-    return sheet(cells, above=["given", "2 steps", "4 steps", "6 steps"], beside=["one picture", "as many as steps"])
+    above = ["lesson_word_given", *(f"lesson_word_steps {n}" for n in (2, 4, 6))]
+    return sheet(cells, above=above, beside=["lesson_word_one_picture", "lesson_word_one_each_step"])
 
 
-def looked_up() -> Picture:
+def looked_up() -> Exhibit:
     """Holes in what repeats, filled by the autoencoder and by attention, and where one place looked."""
     photo = drawings.city(256, 3)
     hole = np.zeros((256, 256), bool)
@@ -406,10 +452,11 @@ def looked_up() -> Picture:
     worse = without(photo.pixels, mask)
     shown = [worse, *(trained(name)(worse, mask=[mask]).pictures[0] for name in ("conv_ae_restore", "attention_inpaint"))]
     *_, last = trained("attention_inpaint").do(look, worse, mask=[mask], row=118, column=130)
-    return sheet([[*shown, last.pictures[0]]], above=["holes", "autoencoder", "attention", "where it looked"])
+    above = [f"lesson_word_{word}" for word in ("holes", "autoencoder", "attention", "where_it_looked")]
+    return sheet([[*shown, last.pictures[0]]], above=above)
 
 
-def filtered() -> Picture:
+def filtered() -> Exhibit:
     """Two kinds of noise, and what the filters that learned nothing make of them."""
     photo, rng = drawings.still_life(320, 7), np.random.default_rng(4)
     rows = []
@@ -417,10 +464,11 @@ def filtered() -> Picture:
         names = ("gaussian_filter", "median_filter", "non_local_means")
         shown = [Picture(worse), *(find_card(name)(Picture(worse)).pictures[0] for name in names)]
         rows.append([enlarged(cropped(one, 110, 90, 115), 2) for one in shown])
-    return sheet(rows, above=["given", "Gaussian", "median", "non-local means"], beside=["noise", "salt, pepper"])
+    above = ["lesson_word_given", *(f"title_{name}" for name in names)]
+    return sheet(rows, above=above, beside=["option_noise", "option_salt_and_pepper"])
 
 
-LESSONS: dict[str, Callable[[], Picture]] = {
+LESSONS: dict[str, Callable[[], Exhibit]] = {
     "dcgan": partial(classes, "dcgan_flowers64", count=9, times=1), "gan": partial(classes, "mlp_gan_fashion28"),
     "vae": partial(classes, "mlp_vae_fashion28"), "resgan": partial(classes, "resgan_flowers64", count=9, times=1),
     "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),
@@ -465,26 +513,44 @@ def plot(values: np.ndarray, width: int, height: int) -> Picture:
     return Picture(np.asarray(image.reduce(2)))
 
 
-def sheet(rows: list[list[Picture]], above: list[str] | None = None, beside: list[str] | None = None) -> Picture:
-    """Pictures in rows, words above the columns or beside the rows; all are as wide as the first, a row as high as its first."""
-    font = ImageFont.load_default(size=15)
-    left = round(max((font.getlength(word) for word in beside or ()), default=0)) + (2 * GAP if beside else 0)
-    width = left + sum(p.width + GAP for p in rows[0]) - GAP
+def sheet(rows: list[list[Picture]], above: Sequence[str] = (), beside: Sequence[str] = ()) -> Exhibit:
+    """Pictures in rows, with room for words above the columns or beside the rows.
+
+    All pictures are as wide as the first, a row as high as its first.
+    """
+    step = rows[0][0].width + GAP
+    cells = sum(p.width + GAP for p in rows[0]) - GAP
+    left = room(beside, cells) + 2 * GAP if beside else 0
     height = (LINE if above else 0) + sum(row[0].height + GAP for row in rows) - GAP
-    image = Image.new("RGB", (width, height), PAPER)
-    draw, top = ImageDraw.Draw(image), LINE if above else 0
-    for n, word in enumerate(above or ()):
-        draw.text((left + n * (rows[0][0].width + GAP) + 2, LINE // 2), word, INK, font, anchor="lm")
+    image, top = Image.new("RGB", (left + cells, height), PAPER), LINE if above else 0
+    words = [Word(word, "above", left + n * step + 2, LINE // 2, step - GAP - 2) for n, word in enumerate(above)]
     for number, row in enumerate(rows):
         if beside:
-            draw.text((left - 2 * GAP, top + row[0].height // 2), beside[number], INK, font, anchor="rm")
+            words.append(Word(beside[number], "beside", 0, top + row[0].height // 2, left - 2 * GAP))
         for n, picture in enumerate(row):
-            image.paste(Image.fromarray(picture.rgb().pixels), (left + n * (rows[0][0].width + GAP), top))
+            image.paste(Image.fromarray(picture.rgb().pixels), (left + n * step, top))
         top += row[0].height + GAP
-    return Picture(np.asarray(image))
+    return Exhibit(Picture(np.asarray(image)), tuple(words))
 
 
-def stacked(pictures: list[Picture]) -> Picture:
+def room(words: Sequence[str], cells: int) -> int:
+    """Pixels for words beside `cells` pixels of pictures: for letters of 15, and one word a line for 9 on a phone, 330 wide."""
+    font = ImageFont.load_default(size=15)  # knows no Chinese, whose characters are square and may break anywhere
+
+    def length(line: str) -> float:  # a fifth more, as a reader's own letters may be wider
+        return 1.2 * sum(15 if c > "\u2e80" else font.getlength(c) for c in line)
+
+    whole = max(length(said(word, language)) for word in words for language in LANGUAGES)
+    share = max(length(part) for word in words for part in said(word, "en").split()) * 9 / 15 / 330
+    return round(max(whole, cells * share / (1 - share)))
+
+
+def stacked(exhibits: list[Exhibit]) -> Exhibit:
     """One above the other, all of one width."""
-    space = np.full((GAP, pictures[0].width, 3), 255, np.uint8)
-    return Picture(np.concatenate([part for p in pictures for part in (p.pixels, space)][:-1]))
+    parts, words, top = [], [], 0
+    for one in exhibits:
+        space = np.full((GAP, one.picture.width, 3), 255, np.uint8)
+        parts += [one.picture.pixels, space]
+        words += [word._replace(middle=word.middle + top) for word in one.words]
+        top += one.picture.height + GAP
+    return Exhibit(Picture(np.concatenate(parts[:-1])), tuple(words))

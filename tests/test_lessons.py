@@ -1,5 +1,6 @@
 import io
 import re
+from html import escape
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -12,6 +13,9 @@ from imgen.cards import Card
 from imgen.catalog import CARDS, TASKS, find_card
 from imgen.controls import Choice, Knob, checked
 from imgen.image import Picture, decode
+from imgen.texts import LANGUAGES
+from imgen.texts.words import WORDS
+from imgen.ui.lesson import markdown
 
 PACKAGE = Path(exhibits.__file__).parent
 LESSONS = sorted({card.lesson for card in CARDS})
@@ -109,9 +113,9 @@ def test_chinese_lessons_are_chinese():
 
 def test_lesson_pictures_that_need_no_training_can_be_made():
     for make in (exhibits.interpolation, exhibits.realesrgan, exhibits.fastgan):
-        picture = make()
-        assert picture.width <= 1200
-        assert len(exhibits.palette_png(picture)) < 150_000
+        exhibit = make()
+        assert exhibit.picture.width <= 1200
+        assert len(exhibits.palette_png(exhibit)) < 150_000
 
 
 def test_damage_adds_up_step_by_step():
@@ -119,7 +123,7 @@ def test_damage_adds_up_step_by_step():
     steps = exhibits.degraded(clean, np.random.default_rng(0))
     assert [p.width for p in steps.values()] == [256, 256, 64, 64, 64]
     assert np.array_equal(steps["clean"].pixels, clean.pixels)
-    assert steps["+ noise"].pixels.astype(float).std() > steps["+ shrink"].pixels.astype(float).std()
+    assert steps["then_noise"].pixels.astype(float).std() > steps["then_shrink"].pixels.astype(float).std()
 
 
 def test_a_card_without_its_weights_makes_no_exhibit():
@@ -131,10 +135,64 @@ def test_a_card_without_its_weights_makes_no_exhibit():
 
 def test_a_sheet_keeps_its_pictures_pixel_for_pixel():
     tiles = [Picture(np.full((8, 10, 3), shade, np.uint8)) for shade in (10, 200)]
-    pixels = exhibits.sheet([tiles], above=["a", "b"]).pixels
+    pixels = exhibits.sheet([tiles], above=["a", "b"]).picture.pixels
     assert pixels.shape == (exhibits.LINE + 8, 2 * 10 + exhibits.GAP, 3)
     assert (pixels[exhibits.LINE :, :10] == 10).all()
     assert (pixels[exhibits.LINE :, -10:] == 200).all()
+    assert (pixels[: exhibits.LINE] == 255).all()  # no word is painted
+
+
+def test_words_keep_to_their_cells_when_sheets_are_stacked_and_saved(tmp_path):
+    tiles = [Picture(np.zeros((40, 50, 3), np.uint8))] * 2
+    rows = exhibits.stacked([exhibits.sheet([tiles], above=["4", one]) for one in ("8", "lesson_word_steps 5")])
+    exhibits.save(tmp_path / "rows.png", exhibits.palette_png(rows))
+    size, words = exhibits.words_in(tmp_path / "rows.png")
+    assert (size, words) == ((rows.picture.width, rows.picture.height), rows.words)
+    lower = exhibits.LINE + 40 + exhibits.GAP
+    assert [(word.left, word.middle) for word in words] == [(2, 12), (58, 12), (2, lower + 12), (58, lower + 12)]
+    assert [exhibits.said(words[-1].key, language) for language in LANGUAGES] == ["5 steps", "5 步"]
+
+
+def test_there_is_room_for_the_words_beside_in_both_languages():
+    tiles = [Picture(np.zeros((40, 50, 3), np.uint8))]
+    for word, needed in (("option_t_shirt", 45), ("lesson_word_dark_skin_hand", 6 * 15), ("option_ankle_boot", 70)):
+        sheet = exhibits.sheet([tiles], beside=[word])
+        assert sheet.words[0].width >= needed
+        assert sheet.picture.width == sheet.words[0].width + 2 * exhibits.GAP + 50
+
+
+WORDLESS = {"arbitrary"}  # the paintings above, what they did below: nothing to name
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_words_of_a_picture_are_there_in_both_languages_and_within_it(lesson):
+    (width, height), words = exhibits.words_in(PACKAGE / "assets" / "lessons" / f"{lesson}.png")
+    assert bool(words) == (lesson not in WORDLESS)
+    for word in words:
+        key = word.key.partition(" ")[0]
+        assert key in WORDS or re.fullmatch(r"relu\d_\d|\d+", word.key), f"{word.key} is in no language"
+        assert 0 <= word.left < word.left + word.width <= width
+        assert exhibits.LINE // 2 <= word.middle <= height - exhibits.LINE // 2
+        assert all(0 < len(exhibits.said(word.key, language)) < 30 for language in LANGUAGES)
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_picture_speaks_the_language_of_its_lesson(lesson):
+    card = next(card for card in CARDS if card.lesson == lesson)
+    _, words = exhibits.words_in(PACKAGE / "assets" / "lessons" / f"{lesson}.png")
+    for language in LANGUAGES:
+        figure = re.search(r'<figure class="lesson-picture".+?</figure>', markdown(card, language))[0]
+        shown = re.findall(r'<span class="(?:above|beside)" style="[^"]+">([^<]+)</span>', figure)
+        assert shown == [escape(exhibits.said(word.key, language)) for word in words]
+        if any(word.key.startswith(("lesson_word_", "option_")) for word in words):
+            assert bool(re.search(r"[\u4e00-\u9fff]", "".join(shown))) == (language == "zh")
+
+
+def test_words_are_escaped(tmp_path, monkeypatch):
+    tile = Picture(np.zeros((40, 50, 3), np.uint8))
+    exhibits.save(tmp_path / "lessons" / "gan.png", exhibits.palette_png(exhibits.sheet([[tile]], above=["<b>"])))
+    monkeypatch.setattr("imgen.ui.lesson.ASSETS", tmp_path)
+    assert ">&lt;b&gt;</span>" in markdown(find_card("mlp_gan_fashion28"), "en")
 
 
 def test_files_are_looked_up_in_their_order(tmp_path, monkeypatch):

@@ -1,11 +1,12 @@
 """Lessons: Markdown of `texts`, with its pictures, its live links and the card's facts filled in."""
 
 import re
+from functools import partial
 from html import escape
 from urllib.parse import parse_qsl, quote
 
 from imgen.cards import Card
-from imgen.exhibits import ASSETS
+from imgen.exhibits import ASSETS, said, words_in
 from imgen.texts import lesson, text
 
 FORMULAS = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
@@ -17,14 +18,24 @@ def markdown(card: Card, language: str) -> str:
     words = lesson(card.lesson, language)
     if words is None:
         return text("lesson_missing", language)
-    words = PICTURE.sub(_picture, WISH.sub(_link, words))
+    words = PICTURE.sub(partial(_picture, language=language), WISH.sub(_link, words))
     count = card.facts.get("parameters")
     return words.replace("{parameters}", f"{count:,}" if count else "0")
 
 
-def _picture(match: re.Match) -> str:
+def _picture(match: re.Match, language: str) -> str:
+    """The picture, and over it its words; all places are shares of it, so that they hold at any size (page.css)."""
     path = ASSETS / "lessons" / match[2]
-    return f'<img src="{address(path)}" alt="{escape(match[1])}" loading="lazy">' if path.is_file() else ""
+    if not path.is_file():
+        return ""
+    (width, height), words = words_in(path)
+    spans = "".join(
+        f'<span class="{word.side}" style="left:{word.left / width:.2%};top:{word.middle / height:.2%};'
+        f'width:{word.width / width:.2%}">{escape(said(word.key, language))}</span>'
+        for word in words
+    )
+    image = f'<img src="{address(path)}" alt="{escape(match[1])}" width="{width}" height="{height}" loading="lazy">'
+    return f'<figure class="lesson-picture" style="--width:{width}">{image}{spans}</figure>'
 
 
 def _link(match: re.Match) -> str:
