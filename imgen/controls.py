@@ -23,8 +23,8 @@ class UserError(Exception):
         self.key, self.facts = key, facts
 
     def __str__(self) -> str:
-        """In English, for those who call from Python."""
-        return text(self.key, "en", **self.facts)
+        """The key and the English sentence, for those who call from Python."""
+        return f"{self.key}: {text(self.key, 'en', **self.facts)}"
 
 
 @dataclass(frozen=True)

@@ -171,5 +171,5 @@ def test_pictures_come_alone_or_several_or_not_at_all(given, taken):
 
 
 def test_an_error_says_in_python_what_is_wrong():
-    assert str(UserError("mask_first")) == text("mask_first", "en")
+    assert str(UserError("mask_first")) == "mask_first: " + text("mask_first", "en")
     assert "2 × 3" in str(UserError("mask_shape", mask="2 × 3", picture="4 × 4"))
