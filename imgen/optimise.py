@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+MEMORY = 1 << 26  # values that the last steps and gradients may fill together: 256 MiB
 LONGEST = 32  # pixels: longer waves move as far as these
 
 
@@ -17,12 +18,13 @@ def optimised(
     first, furthest: mean movement of a value in the first step, about, and at most in any.  `torch.optim.LBFGS` begins so
     timidly that bfloat16 sees no difference, and without a line search it can leap out of sight; else the steps are its own.
     What is moved are not pixels but waves, the long ones further, as they are in pictures: see `Waves`.
-    It remembers 10 steps: with waves, 50 came no further and took a fifth more time.
+    It remembers as many steps as fit into MEMORY, 10 to 50: where features are by chance, 10 come nowhere near what 50 reach.
     """
+    history = max(10, min(50, MEMORY // (2 * start.numel())))
     unit = first * start.numel()  # its first step moves all values by 1 together: so they are counted in this unit
     waves = Waves(start)
     x = (waves.of(start.detach()) / unit).contiguous().requires_grad_(True)
-    optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=10, tolerance_grad=0, tolerance_change=0)
+    optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0)
 
     def closure() -> Tensor:
         optimizer.zero_grad()

@@ -129,7 +129,7 @@ def test_waves_are_moved_as_one_long_step_of_lbfgs_moves_them():
 
     waves = Waves(start)
     x = waves.of(start).requires_grad_(True)
-    whole = torch.optim.LBFGS([x], max_iter=20, max_eval=99, history_size=10, tolerance_grad=0, tolerance_change=0)
+    whole = torch.optim.LBFGS([x], max_iter=20, max_eval=99, history_size=50, tolerance_grad=0, tolerance_change=0)
     whole.step(closure)
     steps = list(islice(optimised(loss, start, first=1 / start.numel(), furthest=math.inf), 20))
     torch.testing.assert_close(torch.tensor([value for _, value in steps]), torch.stack(curve).detach())
