@@ -314,15 +314,16 @@ def test_a_training_stopped_before_its_first_step_says_so(tmp_path):
 
 
 def test_weights_say_how_they_were_made(tmp_path):
-    """Two plans: the schedule that the training began with, and the one that it ended by."""
-    first = train(espcn(), 6, tmp_path / "espcn_x2.pt", report_every=2)
+    """Two plans: the schedule that the training began with, and the one that it ended by; and what it had begun with."""
+    first = train(espcn(), 6, tmp_path / "espcn_x2.pt", report_every=2, earlier=9)
     next(first)
     first.close()
     recipe = espcn()
-    list(train(recipe, 4, tmp_path / "espcn_x2.pt"))
+    list(train(recipe, 4, tmp_path / "espcn_x2.pt", earlier=99))  # its own weights have taken the card's place meanwhile
     finish("espcn_x2", recipe, {"scale": 2}, tmp_path / "photos", 7, tmp_path, tmp_path)
     training = json.loads((tmp_path / "espcn_x2.json").read_text())["training"]
     wanted = {"run": "espcn_x2", "steps": 4, "planned_steps": [6, 4], "pictures_seen": 64, "seed": 7, "data": "photos"}
+    wanted |= {"starts_from": "espcn_x3", "earlier_steps": 9}
     assert wanted.items() <= training.items()
 
 

@@ -39,15 +39,18 @@ class History:
     plans: list[int] = field(default_factory=list)  # steps to take, at first and after each change: schedules hang on it
     losses: list[dict[str, float]] = field(default_factory=list)  # means since the last entry, and the step
     moments: list[tuple[int, Tensor]] = field(default_factory=list)  # steps, and samples as uint8
+    earlier: int = 0  # steps that the weights it began with had taken
 
 
-def train(recipe: Recipe, steps: int, checkpoint: Path, *, save_every: float = 180, report_every: int = 50) -> Iterator[Frame]:
+def train(
+    recipe: Recipe, steps: int, checkpoint: Path, *, save_every: float = 180, report_every: int = 50, earlier: int = 0
+) -> Iterator[Frame]:
     """Take `steps` steps, going on from `checkpoint` if it is there; yields losses and the time left.
 
     The checkpoint (all of `recipe.state`, the random state, the history) is written every `save_every` seconds, at the end,
-    and when the generator is closed: that is how Stop keeps what was learned.
+    and when the generator is closed: that is how Stop keeps what was learned.  earlier: see `History`.
     """
-    history = resume(recipe, checkpoint)
+    history = resume(recipe, checkpoint) or History(earlier=earlier)
     if history.plans[-1:] != [steps]:
         history.plans.append(steps)
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))
@@ -94,9 +97,9 @@ def save(recipe: Recipe, history: History, checkpoint: Path) -> None:
     fresh.replace(checkpoint)
 
 
-def resume(recipe: Recipe, checkpoint: Path) -> History:
+def resume(recipe: Recipe, checkpoint: Path) -> History | None:
     if not checkpoint.exists():
-        return History()
+        return None
     saved = torch.load(checkpoint, weights_only=True)
     for name, part in recipe.state.items():
         part.load_state_dict(saved["state"][name])

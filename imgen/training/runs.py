@@ -385,10 +385,12 @@ def start(
     run = RUNS[name]
     torch.manual_seed(seed)
     recipe, facts = run.make(folder, teachers, device)
-    older = WEIGHTS / f"{run.starts_from}.safetensors"
+    older, earlier = WEIGHTS / f"{run.starts_from}.safetensors", 0
     if run.starts_from and older.exists():
         borrow(recipe.net, read_weights(older))
-    return recipe, facts, train(recipe, steps or run.steps, checkpoints / f"{name}.pt")
+        known = json.loads(older.with_suffix(".json").read_text(encoding="utf-8"))["training"]
+        earlier = known["steps"] + known.get("earlier_steps", 0)
+    return recipe, facts, train(recipe, steps or run.steps, checkpoints / f"{name}.pt", earlier=earlier)
 
 
 def borrow(net: nn.Module, weights: dict[str, Tensor]) -> None:
@@ -419,10 +421,8 @@ def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, se
         "run": name, "steps": history.done, "planned_steps": history.plans, "pictures_seen": history.done * RUNS[name].batch,
         "seed": seed, "data": folder.stem,
     }
-    before = RUNS[name].starts_from
-    if before and (WEIGHTS / f"{before}.json").exists():  # what its start had learned from comes to that
-        known = json.loads((WEIGHTS / f"{before}.json").read_text(encoding="utf-8"))["training"]
-        training |= {"starts_from": before, "earlier_steps": known["steps"] + known.get("earlier_steps", 0)}
+    if history.earlier:
+        training |= {"starts_from": RUNS[name].starts_from, "earlier_steps": history.earlier}
     out.mkdir(parents=True, exist_ok=True)
     facts = {**facts, "curve": weights.curve(history)}
     if history.moments:
