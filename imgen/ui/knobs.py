@@ -1,5 +1,6 @@
 """Widgets for the knobs of a task's cards: one per name, which changes its range, choices and visibility with the card."""
 
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from imgen.cards import Card
 from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words
 from imgen.texts.words import WORDS
 from imgen.ui.language import t
+from imgen.ui.picture import put
 
 PILLS = 120  # letters: options that need more go into a list that drops down
 
@@ -67,15 +69,22 @@ class MaskKnob(gr.ImageEditor):
 
     def preprocess(self, payload) -> list[Path]:
         value = super().preprocess(payload)
-        painted = [Path(layer) for layer in (value or {}).get("layers", ())]
-        return [path for path in painted[:1] if _painted(path)]
+        return [_kept(layer) for layer in (value or {}).get("layers", ())[:1] if _painted(layer)]
 
 
-def _painted(path: Path) -> bool:
+def _kept(layer: Image.Image) -> Path:
+    """A file of its own for each event: Gradio's are named by what is in them, so that one event would read what another is just
+    writing again.
+    """
+    file = io.BytesIO()
+    layer.save(file, "PNG")
+    return Path(put(file.getvalue(), "mask.png"))
+
+
+def _painted(layer: Image.Image) -> bool:
     """A layer of the editor by its alpha; a mask without alpha, which somebody sent by HTTP, by what is white."""
-    with Image.open(path) as layer:
-        shown = layer.convert("RGBA").getchannel("A") if layer.has_transparency_data else layer.convert("L")
-        return shown.getextrema()[1] > 0
+    shown = layer.convert("RGBA").getchannel("A") if layer.has_transparency_data else layer.convert("L")
+    return shown.getextrema()[1] > 0
 
 
 def all_knobs(cards: Iterable[Card]) -> dict[str, list[Knob]]:
@@ -101,7 +110,7 @@ def widget(kinds: list[Knob], knob: Knob | None, value: object) -> gr.components
             return SeveralKnob(**settings)
         case Reference(brush=True):
             return MaskKnob(
-                value or None, type="filepath", format="png", layers=False, transforms=(), sources=("upload",), height=320,
+                value or None, type="pil", format="png", layers=False, transforms=(), sources=("upload",), height=320,
                 canvas_size=(16, 16),  # it grows with the picture; a mask that is set would lie in the middle of a larger one
                 buttons=["fullscreen"], brush=gr.Brush(default_size=24, colors=["#ff3355"], color_mode="fixed"), **settings,
             )
