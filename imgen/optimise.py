@@ -40,7 +40,7 @@ def optimised(
             if moved > furthest:
                 x.copy_(torch.lerp(before, x, furthest / moved))
                 optimizer.state[x]["t"] *= furthest / moved  # it must know how long the step was
-            yield waves.picture(x * unit), value
+        yield waves.picture(x.detach() * unit), value
 
 
 class Waves:

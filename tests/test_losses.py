@@ -140,6 +140,7 @@ def test_no_step_moves_the_pixels_further_than_allowed():
     start, far = torch.rand(1, 3, 4, 4), []
     before = start
     for x, _ in islice(optimised(lambda x: torch.sin(40 * x).sum(), start, furthest=0.02), 12):
+        assert torch.is_grad_enabled() and not x.requires_grad  # whoever looks on goes on as before
         far.append((x - before).abs().mean().item())
         before = x
     assert max(far) <= 0.0201 and 0.005 < far[0] < 0.02

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from imgen.cards import WEIGHTS, read_weights
+from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.image import Frame
 from imgen.losses import StyleObjective
@@ -388,8 +389,8 @@ def start(
     older, earlier = WEIGHTS / f"{run.starts_from}.safetensors", 0
     if run.starts_from and older.exists():
         borrow(recipe.net, read_weights(older))
-        known = json.loads(older.with_suffix(".json").read_text(encoding="utf-8"))["training"]
-        earlier = known["steps"] + known.get("earlier_steps", 0)
+        known = find_card(run.starts_from).facts.get("training", {})
+        earlier = known.get("steps", 0) + known.get("earlier_steps", 0)
     return recipe, facts, train(recipe, steps or run.steps, checkpoints / f"{name}.pt", earlier=earlier)
 
 
