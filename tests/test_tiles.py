@@ -23,7 +23,7 @@ def whole_of(net, x, tile, overlap, scale=1):
 
 
 def espcn(scale, dtype=torch.float32):
-    """As device.place prepares it: channels last, in which no convolution picks another kernel for a small tile."""
+    """As device.place prepares it: channels last."""
     torch.manual_seed(0)
     return ESPCN(scale).to(dtype, memory_format=torch.channels_last).eval().requires_grad_(False)
 
@@ -32,18 +32,24 @@ def last(x):
     return x.contiguous(memory_format=torch.channels_last)
 
 
+def seamless(out, whole):
+    """Equal but for the last places: some processors add up in another order for a small tile."""
+    torch.testing.assert_close(out, whole, rtol=0, atol=8 * torch.finfo(out.dtype).eps)
+
+
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_tiles_leave_no_seam(scale, dtype):
     net, x = espcn(scale, dtype), last(torch.rand(1, 1, 77, 90, dtype=dtype))
     _, out = whole_of(net, x, tile=32, overlap=net.field, scale=scale)
-    assert torch.equal(out, net(x).to(dtype))
+    seamless(out, net(x).to(dtype))
 
 
 def test_an_overlap_below_the_receptive_field_would_leave_seams():
-    net, x = espcn(2), last(torch.rand(1, 1, 77, 90))
+    net, x = espcn(2, torch.float64), last(torch.rand(1, 1, 77, 90, dtype=torch.float64))
     _, out = whole_of(net, x, tile=32, overlap=net.field - 1, scale=2)
-    assert not torch.equal(out, net(x))
+    with pytest.raises(AssertionError):
+        seamless(out, net(x))
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
