@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
+stopping: ContextVar[Callable[[], None] | None] = ContextVar("stopping", default=None)  # asked at every frame; may raise Stopped
 KEEP = 12  # nets kept loaded: generators side by side, and their judges
+
+
+class Stopped(BaseException):
+    """Nobody waits for the result any more.  Not an Exception: whoever words errors has nothing to say to nobody."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,10 @@ class Net:
     def build(self) -> "nn.Module":
         module, name = self.where.split(":")
         return getattr(importlib.import_module(f"imgen.models.{module}"), name)(**self.settings)
+
+
+class Complete(Net):
+    """A net that is to run as it is built, with whatever weights it brings along."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +80,7 @@ class Card:
     file: str = ""  # of the weights and facts, if several cards share them; else the card's own name
     beside: "Mapping[str, Card]" = field(default_factory=dict)  # role -> a card whose net the pipeline is given too
     instead: "Card | None" = None  # whose net is taken if the knob `network` names it and it can be had
+    slow: bool = False  # its runs take long whatever the picture, as those that optimise: they wait in a queue of their own
 
     @property
     def stem(self) -> str:
@@ -143,6 +154,7 @@ class Card:
         began, frame = time.perf_counter(), None
         frames = pipeline(net, *pictures, **values)
         for frame in frames if net is None else _without_gradients(frames):
+            go_on()
             results = [replace(one, record={**one.record, **made, "number": n}) for n, one in enumerate(frame.pictures)]
             if frame.done < frame.total:
                 yield replace(frame, pictures=results)  # whoever stops may keep them
@@ -175,6 +187,7 @@ class Card:
         if self.weights is not None and self.name not in _loaded:
             fetching = hub.fetch(self.weights)
             while path is None:
+                go_on()
                 try:
                     done, total = next(fetching)
                 except StopIteration as end:
@@ -182,6 +195,13 @@ class Card:
                 else:
                     yield Frame(done, total, stage="download")
         return load(self, path)
+
+
+def go_on() -> None:
+    """Raises Stopped if whoever asked for the work has gone."""
+    check = stopping.get()
+    if check is not None:
+        check()
 
 
 _loaded: "OrderedDict[str, nn.Module]" = OrderedDict()
@@ -216,6 +236,8 @@ def _fresh(card: Card, path: Path | None) -> "nn.Module":
             net.load_state_dict(state, strict=True)
         except (KeyError, RuntimeError):
             raise UserError("weights_do_not_fit", card=card.name) from None
+    elif next(net.parameters(), None) is not None and not isinstance(card.net, Complete):  # what would it draw but noise
+        raise UserError("weights_missing", card=card.name)
     here = device.best()
     return device.place(net, here, torch.float32 if card.exact else device.fast_dtype(here))
 

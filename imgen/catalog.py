@@ -191,15 +191,15 @@ CARDS = [
     Card("transfer_gan", "stylize", Net("transfer:TransferNet", styles=5), stylize, MARKOV, "MIT", lesson="transfer_gan"),
     Card(
         "gatys", "stylize", Net("features:SmallVGG"), repaint, GATYS, "MIT", lesson="gatys", file="vgg_small",
-        beside={"fast": ARBITRARY}, instead=VGG19,
+        beside={"fast": ARBITRARY}, instead=VGG19, slow=True,
     ),
     Card(
         "texture", "stylize", Net("features:SmallVGG"), synthesize, TEXTURE, "MIT", lesson="texture", file="vgg_small",
-        instead=VGG19,
+        instead=VGG19, slow=True,
     ),
     Card(
         "reconstruct", "stylize", Net("features:SmallVGG"), reconstruct, INVERTING, "MIT", lesson="reconstruct", file="vgg_small",
-        instead=VGG19,
+        instead=VGG19, slow=True,
     ),
     Card("light_restore", "restore", Net("nafnet:NAFNet"), restore, NAFNET, "MIT", lesson="nafnet"),
     Card("dncnn_color", "restore", Net("dncnn:DnCNN"), restore, DNCNN, "MIT", lesson="dncnn"),
@@ -224,9 +224,10 @@ TASKS = tuple(dict.fromkeys(card.task for card in CARDS))
 
 def find_card(name: str) -> Card:
     """The card of that name; UserError lists what there is."""
-    if name not in CATALOG:
+    if not isinstance(name, str) or name not in CATALOG:
+        name = str(name)[:40]
         near = get_close_matches(name, [card.name for card in CARDS], 5, 0.5) or [card.name for card in CARDS]
-        raise UserError("card_unknown", card=name[:40], cards=", ".join(near))
+        raise UserError("card_unknown", card=name, cards=", ".join(near))
     return CATALOG[name]
 
 

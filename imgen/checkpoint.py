@@ -7,7 +7,7 @@ file runs code.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgen.cards import Card, Net, Paper, read_weights
+from imgen.cards import Card, Complete, Paper, read_weights
 from imgen.controls import UserError
 from imgen.pipelines.upscale import upscale
 
@@ -53,7 +53,7 @@ def tensors(path: Path) -> "dict[str, Tensor]":
     return state
 
 
-class Built(Net):
+class Built(Complete):
     """A net that is there already."""
 
     def __init__(self, net: "nn.Module"):

@@ -83,6 +83,7 @@ class Seed:
 
 
 SEEDS = 2**32
+LONGEST = 1000  # letters of a text that are read
 Control = Slider | Choice | Choices | Reference | Words | Seed
 
 
@@ -158,7 +159,8 @@ class Knob:
 
     def _several(self, value: object) -> Several:
         """In the order of the options, each once.  value: texts, or one with commas between them."""
-        named = [one.strip() for one in value.split(",")] if isinstance(value, str) else [str(one) for one in value or ()]
+        several = value if isinstance(value, list | tuple) else () if value is None else (str(value),)
+        named = [one.strip() for part in several for one in str(part).split(",")]
         for one in filter(None, named):
             if one not in self.options:
                 raise UserError("knob_not_an_option", knob=self.name, value=one[:40], options=", ".join(self.options))
@@ -174,7 +176,7 @@ class Knob:
 
     def _phrase(self, value: str) -> Phrase:
         """English words whole, Chinese ones wherever they stand, the longer first: nobody puts spaces between them."""
-        text = value.lower()
+        text = value[:LONGEST].lower()
         found = [word for word in re.findall("[a-z]+", text) if word in self.options]
         for chinese, word in sorted(zip(self.spelled, self.options, strict=True), key=lambda pair: -len(pair[0])):
             if chinese and chinese in text:
@@ -189,7 +191,7 @@ class Knob:
     def _number(self, value: object, low: float, high: float, whole: bool) -> float:
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):  # a whole number of 400 digits
             raise UserError("knob_not_a_number", knob=self.name, value=str(value)[:40]) from None
         if not low <= number <= high:  # also catches nan
             raise UserError("knob_out_of_range", knob=self.name, value=str(value)[:40], low=plain(low), high=plain(high))

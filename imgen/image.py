@@ -3,6 +3,8 @@
 import hashlib
 import io
 import json
+import os
+import stat
 import struct
 import warnings
 import zlib
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     import torch
 
 MAX_PIXELS = 64_000_000  # asked of the header, before a bomb unfolds
+MAX_BYTES = 2**30  # of a file: uncompressed pixels of the largest picture, and room for what else a file may hold
+Image.MAX_IMAGE_PIXELS = None  # our own limit names the size, which Pillow's does not; nothing here decodes without it
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "PPM")  # no others: Pillow would run Ghostscript for an EPS
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".ppm", ".pgm"}
 RECORD = "imgen"  # the PNG text chunk that says how a picture was made
@@ -110,11 +114,13 @@ def resized(picture: Picture, height: int, width: int) -> Picture:
     return replace(picture, pixels=out)
 
 
-def decode(source: Path | str | bytes, max_pixels: int = MAX_PIXELS) -> Picture:
+def decode(source: Path | str | bytes | None, max_pixels: int = MAX_PIXELS) -> Picture:
     """Any picture file -> sRGB pixels, upright; the first frame of an animation; 16 bit stay 16 bit.
 
-    Raises UserError: picture_missing, picture_unreadable, picture_too_large.
+    Raises UserError: picture_first, picture_missing, picture_unreadable, picture_too_large, file_too_large.
     """
+    if source is None:
+        raise UserError("picture_first")
     data = source if isinstance(source, bytes) else _read(Path(source))
     try:
         with warnings.catch_warnings():
@@ -122,9 +128,6 @@ def decode(source: Path | str | bytes, max_pixels: int = MAX_PIXELS) -> Picture:
             return _decode(data, max_pixels)
     except UserError:
         raise
-    except Image.DecompressionBombError:
-        # Pillow does not say the size of what it refuses
-        raise UserError("picture_too_large", width="?", height="?", limit=max_pixels // 1_000_000) from None
     except Exception:  # a decoder that is given a damaged file may raise anything
         raise UserError("picture_unreadable") from None
 
@@ -139,23 +142,36 @@ def decode_film(source: Path | str | bytes, most: int) -> list[Picture]:
         pictures = []
         for number in range(min(most, film.n_frames)):
             film.seek(number)
+            small_enough(film, MAX_PIXELS)  # a page of a TIFF has a size of its own
             pictures.append(Picture(np.asarray(film.convert("RGB"))))
         return pictures
 
 
 def _read(path: Path) -> bytes:
+    """A regular file of bounded size, opened once: a pipe or a device would never end, or stop at nothing."""
     try:
-        return path.read_bytes()
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise UserError("picture_unreadable")
+            if facts.st_size > MAX_BYTES:
+                raise UserError("file_too_large", limit=MAX_BYTES // 2**20)
+            return file.read(MAX_BYTES)
     except (OSError, ValueError):  # ValueError: a null byte in the name
         raise UserError("picture_missing", name=path.name) from None
 
 
-def _decode(data: bytes, max_pixels: int) -> Picture:
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
+def small_enough(image: Image.Image, max_pixels: int) -> None:
+    """Asked before its pixels are unpacked.  Raises UserError."""
     width, height = image.size
     if width * height > max_pixels:
         raise UserError("picture_too_large", width=width, height=height, limit=max_pixels // 1_000_000)
-    if min(width, height) < 1:
+
+
+def _decode(data: bytes, max_pixels: int) -> Picture:
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
+    small_enough(image, max_pixels)
+    if min(image.size) < 1:
         raise ValueError("a picture without pixels")
     image.load()  # all of it, so that what is cut off is found before OpenCV, which pads it, sees it
     profile, orientation, record = image.info.get("icc_profile"), _orientation(image), _record_of(image)
@@ -290,6 +306,15 @@ def encode(picture: Picture, level: int = 1) -> bytes:
         text = _chunk(b"iTXt", RECORD.encode() + bytes(5) + record)
     body = _chunk(b"IDAT", zlib.compress(filtered, level))
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + text + body + _chunk(b"IEND", b"")
+
+
+def pixels_of(path: Path) -> int:
+    """How many pixels a picture file has, by its header.  Raises UserError."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return image.width * image.height
+    except Exception:  # see `decode`
+        raise UserError("picture_unreadable") from None
 
 
 def decode_frame(path: Path, number: int) -> Picture:

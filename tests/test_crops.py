@@ -108,7 +108,7 @@ def test_one_that_cannot_run_says_why_and_the_others_go_on(photo, monkeypatch):
         name, facts = "bicubic", {}
 
         def __call__(self, picture, scale):
-            raise UserError("weights_missing", card="<b>")
+            raise UserError("picture_missing", name="<b>")
 
     monkeypatch.setattr(crops, "rivals", lambda: [Broken(), find_card("nearest")])
     *_, (grid, *_) = compare(asked_in("en"), photo, ["bicubic", "nearest"], "none")

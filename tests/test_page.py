@@ -82,7 +82,7 @@ def address(tmp_path_factory):
         for key, value in words.items():
             patch.setitem(WORDS, key, value)
         page = build()
-        _, url, _ = page.launch(prevent_thread_lock=True, server_name="127.0.0.1", server_port=free_port(), **settings())
+        _, url, _ = page.launch(server_name="127.0.0.1", server_port=free_port(), **settings())
         warm_up().join()  # as the app does; who has to import torch as well is not there within the browser's patience
         yield url
         page.close()
@@ -555,17 +555,24 @@ def test_a_wrong_wish_is_answered_in_the_visitors_language(address, photo, wish,
 
 
 def test_old_files_are_swept(tmp_path, monkeypatch):
-    from imgen.ui import picture
+    from imgen.ui import stock
 
-    monkeypatch.setattr(picture, "folder", lambda: tmp_path)
+    monkeypatch.setattr(stock, "folder", lambda: tmp_path)
     old, new = tmp_path / "a" / "old.png", tmp_path / "b" / "new.png"
     for path in (old, new):
         path.parent.mkdir()
         path.write_bytes(b"x")
     for path in (old, old.parent):
         os.utime(path, (1, 1))
-    picture.sweep(hours=1)
+    stock.sweep(hours=1)
     assert not old.exists() and new.exists()
     os.utime(old.parent, (1, 1))
-    picture.sweep(hours=1)  # an empty folder goes when it is old itself
+    stock.sweep(hours=1)  # an empty folder goes when it is old itself
     assert not old.parent.exists()
+    big = [tmp_path / "c" / f"{n}.png" for n in range(3)]
+    big[0].parent.mkdir()
+    for age, path in enumerate(big):
+        path.write_bytes(bytes(100))
+        os.utime(path, (time.time() - 60 + age,) * 2)
+    stock.sweep(most=201)  # all together: the oldest goes first
+    assert [path.exists() for path in big] == [False, True, True] and new.exists()

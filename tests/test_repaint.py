@@ -7,7 +7,7 @@ from skimage.color import rgb2ycbcr
 from torchvision.models import vgg19
 
 from imgen import drawings, hub
-from imgen.cards import Card, Net
+from imgen.cards import Card, Complete
 from imgen.catalog import GATYS, VGG19
 from imgen.colours import matched, with_luma_of
 from imgen.controls import UserError, checked, knobs_of
@@ -226,7 +226,7 @@ def test_without_vgg19_the_small_network_does_and_it_is_said(monkeypatch, net):
         yield
 
     monkeypatch.setattr(hub, "fetch", offline)
-    card = Card("test_texture", "stylize", Net("features:SmallVGG"), synthesize, GATYS, "MIT", lesson="", instead=VGG19)
+    card = Card("test_texture", "stylize", Complete("features:SmallVGG"), synthesize, GATYS, "MIT", lesson="", instead=VGG19)
     last = card(paintings=[PAINTING], steps=10, side=128, network="vgg19")
     assert last.facts["fallback"] == "weights_offline" and last.pictures
     assert "fallback" not in card(paintings=[PAINTING], steps=10, side=128).facts

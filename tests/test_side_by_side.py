@@ -23,7 +23,7 @@ PLAIN = Net("interpolation:Interpolation", kernel="nearest")
 
 
 def broken(net, *, count: Annotated[int, Slider(1, 64, 1)] = 1, seed: Annotated[int, Seed()] = 1):
-    raise UserError("weights_missing", card="<b>")
+    raise UserError("picture_missing", name="<b>")
     yield
 
 
@@ -94,7 +94,7 @@ def test_a_generator_that_cannot_run_says_so_and_the_others_go_on(monkeypatch):
     monkeypatch.setattr(side_by_side, "CARDS", [bad, find_card(PAIR[0])])
     *_, (rows, *_) = compare(asked_in("zh"), [bad.name, PAIR[0]], 5)
     failed, fine = rows_of(rows)
-    assert "缺少 &lt;b&gt; 的权重" in failed and "<img" not in failed and fine.count("<img") == COUNT
+    assert "没有图片 &lt;b&gt;" in failed and "<img" not in failed and fine.count("<img") == COUNT
 
 
 def test_it_begins_with_generators_of_one_data_set():

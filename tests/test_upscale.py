@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from imgen.cards import Card, Net
+from imgen.cards import Card, Complete
 from imgen.catalog import KEYS
 from imgen.controls import UserError
 from imgen.image import Picture
@@ -224,7 +224,7 @@ def test_between_two_nets_lie_the_means_of_their_weights():
 
 
 def test_a_card_hands_its_pipeline_the_faithful_net_beside_the_sharp_one():
-    small = Net("srresnet:SRResNet", blocks=1, width=4)
+    small = Complete("srresnet:SRResNet", blocks=1, width=4)
     faithful = Card("test_faithful", "upscale", small, upscale, KEYS, "MIT", lesson="")
     sharp = Card("test_sharp", "upscale", small, upscale_between, KEYS, "MIT", lesson="", beside={"faithful": faithful})
     picture = Picture(pixels_of(8, 8, 3))

@@ -14,6 +14,7 @@ from imgen.ui.examples import thumb
 from imgen.ui.growth import curves
 from imgen.ui.language import both, t
 from imgen.ui.many import Many
+from imgen.ui.stock import staged
 from imgen.ui.work import Result, Trouble
 from imgen.ui.workbench import Workbench
 
@@ -36,7 +37,7 @@ class Stylizers(Workbench):
     """Painting: paintings to choose from by a click, the curves of an optimisation, and a way to go on from a result."""
 
     def __init__(self):
-        self.paintings = style_files()
+        self.paintings = [staged(path) for path in style_files()]
         super().__init__("stylize", before_and_after_slider, before_and_after)
 
     def read_opening(self) -> None:
@@ -63,7 +64,7 @@ class Stylizers(Workbench):
         mask, begin = self.widgets["region"], self.widgets["begin"]
         for event in (self.source.change, self.more.expand):
             event(canvas, self.source, mask, **AT_ONCE)
-        press_run(self, self.go_on.click(lambda path: [path], self.download, begin, **AT_ONCE))
+        press_run(self, self.go_on.click(lambda path: [path] if path else gr.skip(), self.download, begin, **AT_ONCE))
         self.picker.change(goes_on, self.picker, self.go_on, **AT_ONCE)
 
     def also(self, now: Result) -> dict:

@@ -95,7 +95,7 @@ class Crops:
 
     def connect(self, source: gr.components.Component) -> None:
         outputs = [self.grid, self.status, self.stop]
-        run, stopped = stoppable(compare, halt)
+        run, stopped = stoppable(compare, halt, self.status, self.stop)
         running = self.run.click(run, [source, self.chosen, self.truth], outputs, **WORK, **PRIVATE)
         self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
 

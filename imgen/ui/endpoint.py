@@ -1,17 +1,19 @@
 """The one public endpoint of each task: /generate, /upscale, /stylize, /restore.
 
-A picture comes in by the page's own component, which confines it to what was uploaded; a plain path would read any file.
+A picture comes in by the page's own component, as a file that was uploaded before; see `doors`.
 """
 
 import inspect
+from collections.abc import Iterator
 
 import gradio as gr
 
 from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Slider, Words
 from imgen.texts import text
-from imgen.ui.events import WORK, work
+from imgen.ui.events import WORK, lane_of, work
 from imgen.ui.knobs import all_knobs
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.turns import job
+from imgen.ui.work import gpu
 from imgen.ui.workbench import Workbench
 
 TOLD = ("card", "knobs", "seconds", "device", "precision", "version")
@@ -19,10 +21,13 @@ TOLD = ("card", "knobs", "seconds", "device", "precision", "version")
 
 def publish(bench: Workbench) -> None:
     @gpu
-    def endpoint(request: gr.Request, *values):
-        with Trouble(request):
-            *_, last = work(bench, *values)
-            return last.files[0] if bench.source else last.files, {fact: last.frame.facts[fact] for fact in TOLD}
+    def endpoint(request: gr.Request, *values) -> Iterator[tuple]:
+        """A generator, so that it ends when whoever asked hangs up; on the way it says how far it is."""
+        for now in work(bench, *values):
+            if now.done:
+                yield now.files[0] if bench.source else now.files, {fact: now.frame.facts[fact] for fact in TOLD}
+            else:
+                yield None, {"stage": now.frame.stage, "done": now.frame.done, "total": now.frame.total}
 
     names = ["card", *(["picture"] if bench.source else []), *bench.widgets]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD  # Gradio reads the parameters' names here
@@ -30,7 +35,8 @@ def publish(bench: Workbench) -> None:
     endpoint.__signature__ = inspect.Signature([request, *(inspect.Parameter(name, kind) for name in names)])
     endpoint.__doc__ = describe(bench)
     inputs = [bench.picker, *([bench.source] if bench.source else []), *bench.widgets.values()]
-    bench.caller.click(endpoint, inputs, [bench.file, bench.made], api_name=bench.task, show_progress="hidden", **WORK)
+    handler = job(endpoint, lane=lane_of(bench), on_the_way=lambda place: (None, {"stage": "queue", "place": place}))
+    bench.caller.click(handler, inputs, [bench.file, bench.made], api_name=bench.task, show_progress="hidden", **WORK)
 
 
 def describe(bench: Workbench) -> str:
@@ -42,6 +48,7 @@ def describe(bench: Workbench) -> str:
     for name, kinds in all_knobs(bench.cards).items():
         ranges = dict.fromkeys(span(knob) for knob in kinds)
         lines.append(f"    {name}: {text(f'knob_{name}', 'en').lower()}: {'; or '.join(ranges)}")
+    lines.append("A knob that is left out, or null, is the card's own default.")
     return "\n".join([*lines, "Returns:", "    the picture or pictures as PNG, and how they were made"])
 
 

@@ -1,8 +1,8 @@
 """What each part of a workbench does when someone touches it."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -11,17 +11,19 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import find_card
-from imgen.controls import UserError
+from imgen.controls import LONGEST, UserError
 from imgen.ui import lesson, report
+from imgen.ui.doors import number_of
 from imgen.ui.knobs import updates
 from imgen.ui.language import both, language_of, t
-from imgen.ui.picture import bundle, showable
-from imgen.ui.work import Result, Trouble, gpu, results
+from imgen.ui.picture import bundle, picked, showable
+from imgen.ui.turns import job, look
+from imgen.ui.work import Result, Trouble, gpu, lane, results
 from imgen.ui.workbench import Workbench, has_more
 
 PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
 AT_ONCE = {**PRIVATE, "queue": False}
-WORK = {"concurrency_limit": 2, "concurrency_id": "models"}  # runs at a time; more would only slow each other down
+WORK = {"concurrency_limit": None}  # how much runs at a time is for `turns` to say, who knows the visitors
 GRACE = 0.2  # seconds within which a frame that has left the server is shown
 NOTHING: Mapping[str, object] = MappingProxyType({})
 THROW = "() => Math.floor(Math.random() * 2 ** 32)"
@@ -35,7 +37,7 @@ def connect(bench: Workbench) -> None:
     picture = [bench.source] if bench.source else []
     knobs = list(bench.widgets.values())
     outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop, *bench.others]
-    running, stopped = stoppable(runner(bench), halt)
+    running, stopped = stoppable(runner(bench), halt, bench.status, bench.stop, lane=lane_of(bench))
     bench.running = bench.run.click(running, [bench.picker, *picture, *knobs], outputs, **WORK, **PRIVATE)
     bench.stop.click(stopped, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
     some = [*([bench.more] if bench.more else []), *([bench.dice] if "seed" in bench.widgets else [])]
@@ -50,7 +52,7 @@ def connect(bench: Workbench) -> None:
     if "seed" in bench.widgets:
         press_run(bench, bench.dice.click(None, None, bench.widgets["seed"], js=THROW, cancels=[bench.running], **PRIVATE))
     if bench.source:
-        bench.source.upload(admit, bench.source, [bench.source, bench.status], **PRIVATE)
+        bench.source.upload(look(admit), bench.source, [bench.source, bench.status], **PRIVATE)
     if isinstance(bench.result, gr.Gallery):
         bench.result.select(index, None, bench.chosen, **AT_ONCE)
 
@@ -62,8 +64,8 @@ def press_run(bench: Workbench, event) -> None:
 
 def connect_send(button: gr.Button, start: Workbench, end: Workbench, tabs: gr.Tabs) -> None:
     """Carry the chosen result to another tab, file and all, and run there."""
-    def send(given, chosen: int) -> tuple:
-        path = given[int(chosen)][0] if isinstance(given, list) else given  # a gallery's pictures, or the file to download
+    def send(given, number: float) -> tuple:
+        path = picked(given, number) if isinstance(given, list) else given  # a gallery's pictures, or the file to download
         return gr.Tabs(selected=end.task), path or gr.skip()
 
     given = start.result if isinstance(start.result, gr.Gallery) else start.download
@@ -112,18 +114,29 @@ def outcome(bench: Workbench, now: Result) -> dict:
     }
 
 
-def stoppable(run: Callable[..., Iterator], said: Callable[..., tuple]) -> tuple[Callable[..., Iterator], Callable[..., tuple]]:
-    """`run`, and what a click on Stop says, so that nothing of the run is shown after that.
+def lane_of(bench: Workbench) -> Callable[..., str]:
+    def of(card_name: str, *values) -> str:
+        source, knobs = (values[0], values[1:]) if bench.source else (None, values)
+        return lane(card_name, source, dict(zip(bench.widgets, knobs, strict=True)))
+
+    return of
+
+
+def stoppable(
+    run: Callable[..., Iterator], said: Callable[..., tuple], status, stop, lane: str | Callable[..., str] = "long"
+) -> tuple[Callable[..., AsyncIterator], Callable[..., tuple]]:
+    """`run` as a job of `turns`, and what a click on Stop says, so that nothing of the run is shown after that.
 
     Gradio asks for the word and for the end at the same time: a frame between the two would write over the word for good.
     """
     halted: set[str] = set()  # sessions
+    running = job(run, lane=lane, status=status, stop=stop)
 
     @wraps(run)
-    def watched(request: gr.Request, *values) -> Iterator:
+    async def watched(request: gr.Request, *values) -> AsyncIterator:
         halted.discard(request.session_hash)
-        with closing(run(request, *values)) as frames:
-            for frame in frames:
+        async with aclosing(running(request, *values)) as frames:
+            async for frame in frames:
                 if request.session_hash in halted:
                     yield gr.skip()  # at the end Gradio repeats what was last
                     return
@@ -163,19 +176,26 @@ def granter(bench: Workbench):
     def grant(request: gr.Request, event: gr.EventData, card_name: str, *values) -> list:
         """Set what a link or an example asks for."""
         with Trouble(request):
-            wish = lesson.wishes(str(event._data.get("wish", "")))
+            said = event._data.get("wish", "") if isinstance(event._data, dict) else ""
+            wish = lesson.wishes(str(said)[:LONGEST])
             card = find_card(wish.pop("card", card_name))
             example = wish.pop("example", None)
             kept = dict(zip(bench.widgets, values, strict=True))
             card, wish, extra = bench.understood(card, wish)
             wish = {name: card.knobs[name].check(value) for name, value in wish.items() if name in card.knobs}
-            source = [str(bench.examples[int(example)]) if example else gr.skip()] if bench.source else []
+            source = [str(the_example(bench, example)) if example else gr.skip()] if bench.source else []
             widgets = chosen(bench, request, card, kept, wish)
             for name, value in extra.items():
                 widgets[1 + list(bench.widgets).index(name)] |= {"value": value}
             return [*source, card.name, *widgets]
 
     return grant
+
+
+def the_example(bench: Workbench, number: str) -> Path:
+    if not number.isdecimal() or int(number[:4]) >= len(bench.examples):
+        raise UserError("example_unknown", number=number[:20])
+    return bench.examples[int(number[:4])]
 
 
 def teach(request: gr.Request, card_name: str) -> str:
@@ -194,4 +214,4 @@ def admit(request: gr.Request, source: Path | None) -> tuple:
 
 
 def index(event: gr.SelectData) -> int:
-    return event.index
+    return number_of(event)

@@ -16,6 +16,7 @@ from imgen.texts import LANGUAGES
 from imgen.ui.events import PRIVATE, WORK
 from imgen.ui.language import both, spans, t
 from imgen.ui.picture import save
+from imgen.ui.turns import job
 from imgen.ui.work import Trouble, gpu
 
 COUNT = 20  # two of each class
@@ -43,7 +44,7 @@ class Failures:
 
     def connect(self) -> None:
         for event in (self.fold.expand, self.again.click):
-            event(self.draw, None, self.sheets, trigger_mode="always_last", **WORK, **PRIVATE)
+            event(job(self.draw), None, self.sheets, trigger_mode="always_last", **WORK, **PRIVATE)
 
     @gpu
     def draw(self, request: gr.Request) -> list[str]:

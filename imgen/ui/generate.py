@@ -1,12 +1,11 @@
 """The tab that makes pictures from noise."""
 
-import gradio as gr
-
 from imgen.ui.failures import Failures
 from imgen.ui.keep import Keep
 from imgen.ui.language import t
 from imgen.ui.latent_map import LatentMap, mapped
 from imgen.ui.own_picture import OwnPicture
+from imgen.ui.picture import Pictures
 from imgen.ui.side_by_side import SideBySide
 from imgen.ui.steer import Steer
 from imgen.ui.workbench import Workbench
@@ -43,6 +42,6 @@ def generate_tab() -> Gallery:
     return Gallery()
 
 
-def _gallery(value: list[str] | None) -> gr.Gallery:
-    return gr.Gallery(value, label=t("output_pictures"), format="png", columns=4, height="auto", object_fit="contain",
+def _gallery(value: list[str] | None) -> Pictures:
+    return Pictures(value, label=t("output_pictures"), format="png", columns=4, height="auto", object_fit="contain",
                       interactive=False, buttons=["fullscreen"], elem_classes="result")

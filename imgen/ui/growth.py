@@ -10,6 +10,7 @@ from imgen.image import decode_frame
 from imgen.texts.words import WORDS
 from imgen.ui.language import both, t
 from imgen.ui.picture import save
+from imgen.ui.turns import look
 from imgen.ui.work import Trouble
 
 WIDTH, HEIGHT = 560, 150  # of the plot, in units of its own
@@ -33,7 +34,7 @@ class Growth:
         """how: settings of an event that is answered at once."""
         shown = [self.seen, self.picture, self.moment, self.curves]
         for event in (self.fold.expand, self.moment.change, picker.change):
-            event(show, [picker, self.moment], shown, trigger_mode="always_last", **how)
+            event(look(show), [picker, self.moment], shown, trigger_mode="always_last", **how)
 
 
 def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, dict, dict, str]:

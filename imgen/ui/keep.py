@@ -1,7 +1,6 @@
 """Pictures that a visitor keeps: a film from one to the next, and arithmetic with three of them."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import gradio as gr
 
@@ -12,7 +11,9 @@ from imgen.image import Frame, animate, decode
 from imgen.pipelines.explore import combine, morph
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
 from imgen.ui.language import t
-from imgen.ui.picture import put, save
+from imgen.ui.picture import Pictures, paths_of, picked, save
+from imgen.ui.stock import put
+from imgen.ui.turns import job
 from imgen.ui.work import Trouble, gpu
 
 MOST = 8  # kept at a time
@@ -29,26 +30,23 @@ class Keep:
                 self.film = gr.Button(t("film"), size="sm")
                 self.sum = gr.Button(t("combine"), size="sm")
                 self.clear = gr.Button(t("clear"), size="sm")
-            self.kept = gr.Gallery(label=t("kept"), format="png", columns=MOST, height="auto", object_fit="contain",
+            self.kept = Pictures(label=t("kept"), format="png", columns=MOST, height="auto", object_fit="contain",
                                    visible=False, interactive=False, buttons=[], allow_preview=False, elem_classes="kept")
             self.screen = gr.Image(label=t("film"), type="filepath", format="webp", visible=False, interactive=False,
                                    buttons=["download", "fullscreen"], elem_classes="film")
 
     def connect(self, result: gr.Gallery, chosen: gr.Number) -> None:
         self.add.click(keep, [result, chosen, self.kept], self.kept, **AT_ONCE)
-        self.film.click(make_film, self.kept, self.screen, **WORK, **PRIVATE)
-        self.sum.click(add_up, self.kept, self.kept, **WORK, **PRIVATE)
+        self.film.click(job(make_film), self.kept, self.screen, **WORK, **PRIVATE)
+        self.sum.click(job(add_up), self.kept, self.kept, **WORK, **PRIVATE)
         self.clear.click(lambda: (gr.update(value=None, visible=False),) * 2, None, [self.kept, self.screen], **AT_ONCE)
 
 
-def keep(result: Kept, chosen: int, kept: Kept) -> dict:
+def keep(result: Kept, chosen: float, kept: Kept) -> dict:
     """The chosen result, beside those that are kept already; the oldest makes room."""
-    paths = [*paths_of(kept), *paths_of(result)[int(chosen) :][:1]]
+    path = picked(result, chosen)
+    paths = [*paths_of(kept), *([path] if path else [])]
     return gr.update(value=paths[-MOST:], visible=bool(paths))
-
-
-def paths_of(gallery: Kept) -> list[str]:
-    return [path for path, _ in gallery or []]
 
 
 @gpu
@@ -68,7 +66,7 @@ def add_up(request: gr.Request, kept: Kept) -> dict:
 
 
 def explored(pipeline: Callable[..., Iterator[Frame]], kept: Kept) -> tuple[Card, Frame]:
-    pictures = [decode(Path(path)) for path in paths_of(kept)]
+    pictures = [decode(path) for path in paths_of(kept)[-MOST:]]
     card = find_maker(pictures)
     *_, last = card.do(pipeline, *pictures)
     return card, last

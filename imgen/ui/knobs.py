@@ -1,18 +1,20 @@
 """Widgets for the knobs of a task's cards: one per name, which changes its range, choices and visibility with the card."""
 
-import io
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import gradio as gr
-from PIL import Image
+from gradio.components.base import server
+from gradio.components.image_editor import AcceptBlobs
 
 from imgen.cards import Card
 from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words
 from imgen.texts.words import WORDS
 from imgen.ui.language import t
-from imgen.ui.picture import put
+from imgen.ui.stock import put
 
+SENT = 256  # painted layers that wait to be named by an event
 PILLS = 120  # letters: options that need more go into a list that drops down
 
 
@@ -37,6 +39,12 @@ class PillsKnob(gr.Radio):
     is_template, preprocess, api_info = True, _unchecked, _any_text
 
 
+class Picker(gr.Radio):
+    """The model: who asks by HTTP for one that is not there is told which there are."""
+
+    is_template, preprocess, api_info = True, _unchecked, _any_text
+
+
 class WordsKnob(gr.Textbox):
     is_template, preprocess = True, _unchecked
 
@@ -54,37 +62,36 @@ class SeveralKnob(gr.CheckboxGroup):
 
 
 class ReferenceKnob(gr.Gallery):
-    """Gives the paths of untouched files, which Gradio has confined to its folder."""
+    """Gives the paths of untouched files."""
 
     is_template = True
 
     def preprocess(self, payload) -> list[Path]:
-        return [Path(one.image.path) for one in (payload.root if payload else [])]
+        images = [getattr(one, "image", None) for one in (payload.root if payload else [])]
+        return [Path(image.path) for image in images if image and image.path]
 
 
 class MaskKnob(gr.ImageEditor):
-    """A picture to paint a mask over.  Gives the path of what was painted, whose alpha is the mask; none if nothing was."""
+    """A picture to paint a mask over.  Gives the path of the painted layer, unopened: its alpha is the mask (see `brushed`)."""
 
     is_template = True
+    layers_sent: OrderedDict[str, Path] = OrderedDict()  # by the random name that the browser gave what it painted
 
     def preprocess(self, payload) -> list[Path]:
-        value = super().preprocess(payload)
-        return [_kept(layer) for layer in (value or {}).get("layers", ())[:1] if _painted(layer)]
+        if payload is None:
+            return []
+        if payload.id is not None:
+            return [self.layers_sent[payload.id]] if payload.id in self.layers_sent else []
+        return [Path(layer.path) for layer in payload.layers[:1]]
 
-
-def _kept(layer: Image.Image) -> Path:
-    """A file of its own for each event: Gradio's are named by what is in them, so that one event would read what another is just
-    writing again.
-    """
-    file = io.BytesIO()
-    layer.save(file, "PNG")
-    return Path(put(file.getvalue(), "mask.png"))
-
-
-def _painted(layer: Image.Image) -> bool:
-    """A layer of the editor by its alpha; a mask without alpha, which somebody sent by HTTP, by what is white."""
-    shown = layer.convert("RGBA").getchannel("A") if layer.has_transparency_data else layer.convert("L")
-    return shown.getextrema()[1] > 0
+    @server
+    def accept_blobs(self, data: AcceptBlobs) -> None:
+        """The browser sends background, layers and composite one by one: only the layer is kept, in a file of its own."""
+        kind, number, name = (str(data.data[part]) for part in ("type", "index", "id"))
+        if kind == "layer" and number == "0" and len(name) <= 64:
+            self.layers_sent[name] = Path(put(data.files[0][1], "mask.png"))
+            while len(self.layers_sent) > SENT:
+                self.layers_sent.popitem(last=False)
 
 
 def all_knobs(cards: Iterable[Card]) -> dict[str, list[Knob]]:
@@ -110,7 +117,7 @@ def widget(kinds: list[Knob], knob: Knob | None, value: object) -> gr.components
             return SeveralKnob(**settings)
         case Reference(brush=True):
             return MaskKnob(
-                value or None, type="pil", format="png", layers=False, transforms=(), sources=("upload",), height=320,
+                value or None, type="filepath", format="png", layers=False, transforms=(), sources=("upload",), height=320,
                 canvas_size=(16, 16),  # it grows with the picture; a mask that is set would lie in the middle of a larger one
                 buttons=["fullscreen"], brush=gr.Brush(default_size=24, colors=["#ff3355"], color_mode="fixed"), **settings,
             )

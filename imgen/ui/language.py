@@ -4,6 +4,7 @@ Gradio translates labels in the browser, by `navigator.language`; HTML of ours h
 are worded on the server.  All three follow one choice: the address (`?language=zh`), else the cookie, else the browser.
 """
 
+from collections.abc import Mapping
 from html import escape
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
@@ -42,7 +43,10 @@ def language_of(request) -> str:
     """Of a visitor's request: what the page's address says, else the cookie, else the browser."""
     if request is None:
         return "en"
-    headers = {name.lower(): value for name, value in dict(request.headers).items()}
+    return language_of_headers({name.lower(): value for name, value in dict(request.headers).items()})
+
+
+def language_of_headers(headers: Mapping[str, str]) -> str:
     return choose(urlsplit(headers.get("referer", "")).query, headers.get("cookie", ""), headers.get("accept-language", ""))
 
 

@@ -9,9 +9,11 @@ from imgen.catalog import CARDS
 from imgen.image import decode
 from imgen.pipelines.explore import chart, point
 from imgen.sheet import sheet
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK
+from imgen.ui.doors import place_of
+from imgen.ui.events import PRIVATE, WORK
 from imgen.ui.language import t
 from imgen.ui.picture import PictureInput, save
+from imgen.ui.turns import job
 from imgen.ui.work import Trouble, gpu
 
 
@@ -40,8 +42,8 @@ class LatentMap:
 
     def connect(self) -> None:
         for event in (self.fold.expand, self.label.input):
-            event(draw_map, self.label, [self.sheet, self.picture], trigger_mode="always_last", **WORK, **PRIVATE)
-        self.sheet.select(pick, [self.label, self.sheet], self.picture, trigger_mode="always_last", **AT_ONCE)
+            event(job(draw_map), self.label, [self.sheet, self.picture], trigger_mode="always_last", **WORK, **PRIVATE)
+        self.sheet.select(job(pick), [self.label, self.sheet], self.picture, trigger_mode="always_last", **WORK, **PRIVATE)
 
 
 @gpu
@@ -58,6 +60,6 @@ def pick(request: gr.Request, event: gr.SelectData, label: str, drawn: Path) -> 
     """The picture of the spot that was clicked: event.index counts the map's pixels from its left and its top."""
     with Trouble(request):
         card, side = mapped()[0], decode(drawn).width
-        x, y = (min(1.0, max(0.0, pixel / side)) for pixel in event.index)
+        x, y = (min(1.0, max(0.0, pixel / side)) for pixel in place_of(event))
         *_, last = card.do(point, label=label, x=x, y=y)
         return save(last.pictures[0], f"{card.name}-{label}")

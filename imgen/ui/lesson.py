@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, quote
 from imgen.cards import Card
 from imgen.exhibits import ASSETS, said, words_in
 from imgen.texts import lesson, text
+from imgen.ui.stock import staged
 
 FORMULAS = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
 PICTURE = re.compile(r"!\[([^\]]*)\]\(lesson:([\w.-]+)\)")
@@ -34,7 +35,7 @@ def _picture(match: re.Match, language: str) -> str:
         f'width:{word.width / width:.2%}">{escape(said(word.key, language))}</span>'
         for word in words
     )
-    image = f'<img src="{address(path)}" alt="{escape(match[1])}" width="{width}" height="{height}" loading="lazy">'
+    image = f'<img src="{address(staged(path))}" alt="{escape(match[1])}" width="{width}" height="{height}" loading="lazy">'
     return f'<figure class="lesson-picture" style="--width:{width}">{image}{spans}</figure>'
 
 

@@ -15,7 +15,8 @@ from imgen.controls import UserError, checked
 from imgen.ui import report
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK, stoppable
 from imgen.ui.language import both, t
-from imgen.ui.picture import Download, bundle, folder
+from imgen.ui.picture import Download, Files, bundle
+from imgen.ui.stock import folder
 from imgen.ui.work import Trouble, gpu
 
 
@@ -25,7 +26,7 @@ class Many:
     def __init__(self):
         with gr.Accordion(t("many"), open=False, elem_classes="many"):
             gr.HTML(f"<p>{both('many_hint')}</p>", elem_classes="hint")
-            self.files = gr.File(label=t("many_files"), file_count="multiple", type="filepath", height=180)
+            self.files = Files(label=t("many_files"), file_count="multiple", type="filepath", height=180)
             with gr.Row(elem_classes="go"):
                 self.run = gr.Button(t("many_run"), variant="primary", elem_classes="work", scale=3)
                 self.stop = gr.Button(t("stop"), elem_classes="halt", scale=1, min_width=80, interactive=False)
@@ -45,7 +46,7 @@ class Many:
             return stopped(request, files, card_name, dict(zip(names, values, strict=True)))
 
         asked = [self.files, picker, *widgets.values()]
-        run, said = stoppable(work, halt)
+        run, said = stoppable(work, halt, self.status, self.stop)
         running = self.run.click(run, asked, outputs, **WORK, **PRIVATE)
         self.stop.click(said, asked, outputs, cancels=[running], **AT_ONCE)
 

@@ -20,7 +20,8 @@ from imgen.ui.events import AT_ONCE, PRIVATE, WORK, admit, stoppable
 from imgen.ui.keep import Kept, keep
 from imgen.ui.knobs import updates, widget
 from imgen.ui.language import both, language_of, spans, t
-from imgen.ui.picture import PictureInput, save
+from imgen.ui.picture import PictureInput, Pictures, save
+from imgen.ui.turns import look
 from imgen.ui.work import LIVE, Trouble, gpu
 
 ROLES = ("seen", "drawn", "difference")
@@ -47,17 +48,17 @@ class OwnPicture:
                 with gr.Column(scale=3, min_width=280):
                     self.status = gr.HTML(report.status(both("status_ready")), elem_classes="status-line")
                     with gr.Column(visible=False) as self.outcome:
-                        self.result = gr.Gallery(label=t("own_result"), format="png", columns=3, height="auto", interactive=False,
+                        self.result = Pictures(label=t("own_result"), format="png", columns=3, height="auto", interactive=False,
                                                  object_fit="contain", buttons=["fullscreen", "download"], elem_classes="trio")
                         with gr.Row(elem_classes="actions"):
                             self.add = gr.Button(t("keep"), size="sm")
 
     def connect(self, picker: gr.Radio, kept: gr.Gallery) -> None:
         outputs = [self.outcome, self.result, self.status, self.stop]
-        run, stopped = stoppable(find, halt)
+        run, stopped = stoppable(find, halt, self.status, self.stop)
         running = self.run.click(run, [picker, self.source, self.label], outputs, **WORK, **PRIVATE)
         self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
-        self.source.upload(admit, self.source, [self.source, self.status], **PRIVATE)
+        self.source.upload(look(admit), self.source, [self.source, self.status], **PRIVATE)
         picker.change(offer, [picker, self.label], self.label, **AT_ONCE)
         self.add.click(keep_drawn, [self.result, kept], kept, **AT_ONCE)
 

@@ -1,20 +1,30 @@
 """The whole page: a header, the tabs, and the ways between them."""
 
+import inspect
+import logging
+from collections.abc import Callable, Collection
+from functools import cache
 from pathlib import Path
 
 import gradio as gr
+from anyio import to_thread
 from starlette.middleware import Middleware
 
-from imgen.catalog import TASKS
-from imgen.exhibits import ASSETS, example_files
+from imgen.controls import UserError
 from imgen.ui.compare import stylize_tab, upscale_tab
+from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
 from imgen.ui.endpoint import publish
 from imgen.ui.events import connect, connect_send
 from imgen.ui.generate import generate_tab
 from imgen.ui.language import LanguageMiddleware, both, i18n
-from imgen.ui.picture import MAX_FILE
 from imgen.ui.restore import restore_tab
+from imgen.ui.sessions import Sessions, forget_finished
+from imgen.ui.stock import MAX_FILE
+from imgen.ui.turns import OF_ALL, SLOTS
+from imgen.ui.work import Trouble
 
+log = logging.getLogger("imgen")
+THREADS = 2 * OF_ALL * len(SLOTS)  # events that Gradio keeps open at a time: those that wait for their turn are among them
 CSS = Path(__file__).parent / "page.css"
 LATIN = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial"]
 CHINESE = ["PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC"]
@@ -43,14 +53,50 @@ for (const link of element.querySelectorAll('nav a'))
 
 
 class Page(gr.Blocks):
+    def launch(self, *args, **settings):
+        """settings: see `settings`; the thread must not be held, for what follows is done once the server is there."""
+        served = super().launch(*args, prevent_thread_lock=True, **settings)
+        self.app.state_holder = Sessions(self)
+        return served
+
+    async def preprocess_data(self, block_fn, inputs, state, explicit_call=False):
+        """Every value of every event passes the guard of `doors` first."""
+        try:
+            given = inputs if explicit_call else await to_thread.run_sync(admitted, inputs)
+            return await super().preprocess_data(block_fn, given, state, explicit_call)
+        except UserError:
+            raise
+        except Exception as error:  # Gradio's own, over values that its components cannot have
+            log.debug("an event that nobody can read", exc_info=error)
+            raise UserError("call_unreadable") from None
+
+    async def process_api(self, block_fn, inputs, state=None, request=None, *, event_data=None, **rest):
+        """What goes wrong becomes one sentence in the visitor's language; the log hears of our own faults only."""
+        try:
+            forget_finished(self._queue)
+            if not block_fn.fn:  # of the browser alone
+                raise UserError("call_unreadable")
+            if event_data is not None and points(block_fn.fn):
+                event_data._data = pointed(event_data._data)
+            return await super().process_api(block_fn, inputs, state, request, event_data=event_data, **rest)
+        except gr.Error as error:
+            failure = error
+        except Exception as error:
+            failure = Trouble(request).error(error)
+        if not getattr(failure, "ours", False):
+            blame_the_caller(request)
+        raise failure
+
     def get_api_info(self, *args, **kwargs):
-        """Gradio's page about the endpoints cannot translate: there a parameter goes by its name; pictures may be left out."""
+        """Gradio's page about the endpoints cannot translate: there a parameter goes by its name.  What may be left out is null:
+        the card has its own defaults; the picture that the page shows is nobody's default.
+        """
         info = super().get_api_info(*args, **kwargs)
         for endpoint in info["named_endpoints"].values():
             for parameter in endpoint["parameters"]:
-                parameter["label"] = parameter["parameter_name"]
-                if parameter["component"] == "Imageeditor" and not parameter["parameter_has_default"]:
-                    parameter |= {"parameter_has_default": True, "parameter_default": None}  # no mask, that is
+                name = parameter["label"] = parameter["parameter_name"]
+                if name != "card":
+                    parameter |= {"parameter_has_default": name != "picture", "parameter_default": None}
             for returned, name in zip(endpoint["returns"], ("result", "made"), strict=True):
                 returned["label"] = name
         return info
@@ -58,7 +104,6 @@ class Page(gr.Blocks):
 
 def build() -> gr.Blocks:
     """The page, not yet served; torch is not imported."""
-    gr.set_static_paths([ASSETS, *{path.parent for task in TASKS for path in example_files(task)}])
     with Page(title="imgen", analytics_enabled=False, fill_width=True) as page:
         gr.HTML(HEADER.format(sentence=both("app_sentence")), js_on_load=SWITCH, elem_classes="header")
         with gr.Tabs(selected="generate", overflow_behavior="wrap", elem_classes="tabs") as tabs:
@@ -70,7 +115,7 @@ def build() -> gr.Blocks:
         for bench in benches.values():
             for task, button in bench.send.items():
                 connect_send(button, bench, benches[task], tabs)
-    page.queue(max_size=64, default_concurrency_limit=4)
+    page.queue(max_size=OF_ALL, default_concurrency_limit=None, api_open=False)
     return page
 
 
@@ -94,10 +139,17 @@ def theme() -> gr.themes.Base:
     )
 
 
-def settings() -> dict:
-    """Everything `launch` must be told."""
+@cache
+def points(handler: Callable) -> bool:
+    """Whether it is told a place that somebody clicked."""
+    return any(one.annotation is gr.SelectData for one in inspect.signature(handler).parameters.values())
+
+
+def settings(names: Collection[str] = ()) -> dict:
+    """Everything `launch` must be told.  names: hosts, beside this machine's own, under which the page may be asked for."""
+    outside_in = [Middleware(Doors, names=own_names(names)), Middleware(LanguageMiddleware)]
     return {
-        "theme": theme(), "css_paths": [CSS], "i18n": i18n, "app_kwargs": {"middleware": [Middleware(LanguageMiddleware)]},
+        "theme": theme(), "css_paths": [CSS], "i18n": i18n, "app_kwargs": {"middleware": outside_in},
         "max_file_size": MAX_FILE, "run_history": False, "footer_links": ["api"], "show_error": False, "ssr_mode": False,
-        "share": False, "quiet": True,
+        "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS,
     }

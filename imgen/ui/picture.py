@@ -1,37 +1,42 @@
 """Pictures between browser and models: files that a visitor sends, files that a visitor gets."""
 
 import json
-import threading
-import time
 import zipfile
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
 import gradio as gr
 import numpy as np
-from gradio.utils import get_upload_folder
 from PIL import Image
 
 from imgen.image import RECORD, Picture, decode, encode
+from imgen.ui.stock import put, write
 
-MAX_FILE = "64mb"
 BROWSERS_SHOW = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 MAX_VIEW = 4096  # pixels a side: a browser shows no more; the download is whole
 SQUARED = 512  # and about so many where each of few pixels is shown as a square
-KEEP_HOURS = 6
 
 
 class PictureInput(gr.Image):
-    """Upload, camera or paste.  Gives the handler the path of the untouched file, which Gradio has confined to its folder.
+    """Upload, camera or paste.  Gives the handler the path of the untouched file; what a request may name, `doors` has checked.
 
-    Decoding is left to the handler: it has a thread of its own, while this runs in the server's event loop.
+    Decoding is left to the handler, which waits for its turn: no component of the page opens a picture itself.
     """
 
     is_template = True  # drawn in the browser by gr.Image
 
     def preprocess(self, payload) -> Path | None:
         return Path(payload.path) if payload and payload.path else None
+
+
+class Pictures(gr.Gallery):
+    """Pictures with their captions.  Gives the handler (path, caption) of each, unopened."""
+
+    is_template = True
+
+    def preprocess(self, payload) -> list[tuple[str, str | None]]:
+        return [(one.image.path, one.caption) for one in (payload.root if payload else []) if getattr(one, "image", None)]
 
 
 class Download(gr.DownloadButton):
@@ -43,9 +48,38 @@ class Download(gr.DownloadButton):
         return payload.path if payload else None
 
 
-def folder() -> Path:
-    """Where Gradio serves files from."""
-    return Path(get_upload_folder()).resolve()
+class Files(gr.File):
+    """Gives the paths of the untouched files."""
+
+    is_template = True
+
+    def preprocess(self, payload) -> list[str]:
+        return [one.path for one in getattr(payload, "root", payload and [payload]) or []]
+
+
+class Upload(gr.UploadButton):
+    """Gives the path of the one untouched file."""
+
+    is_template = True
+
+    def preprocess(self, payload) -> str | None:
+        return payload.path if payload else None
+
+
+def paths_of(pictures: Sequence[tuple[str, str | None]] | None) -> list[str]:
+    return [path for path, _ in pictures or () if path]
+
+
+def picked(pictures: Sequence[tuple[str, str | None]] | None, number: float | None) -> str | None:
+    """The path of one of them; None if there is none of that number."""
+    paths = paths_of(pictures)
+    return paths[int(number)] if number is not None and 0 <= number < len(paths) else None
+
+
+def brushed(paths: Iterable[Path]) -> list[Picture]:
+    """Masks in which something is painted: by alpha, as the editor's layers; one without, sent by HTTP, by what is white."""
+    masks = [decode(path) for path in paths]
+    return [mask for mask in masks if (mask.colour if mask.alpha is None else mask.alpha).any()]
 
 
 def showable(path: Path) -> str | None:
@@ -59,23 +93,17 @@ def save(picture: Picture, name: str) -> str:
     return put(encode(picture), f"{name}.png")
 
 
-def put(data: bytes, name: str) -> str:
-    path = folder() / uuid4().hex / name
-    path.parent.mkdir(parents=True)
-    path.write_bytes(data)
-    return str(path)
-
-
 def bundle(paths: list[str], name: str) -> str:
     """One file to download: the PNG itself, or a zip of several (stored: a PNG does not shrink)."""
     if len(paths) == 1:
         return paths[0]
-    whole = folder() / uuid4().hex / f"{name}.zip"
-    whole.parent.mkdir(parents=True)
-    with zipfile.ZipFile(whole, "w") as archive:
-        for path in paths:
-            archive.write(path, Path(path).name)
-    return str(whole)
+
+    def fill(whole: Path) -> None:
+        with zipfile.ZipFile(whole, "w") as archive:
+            for path in paths:
+                archive.write(path, Path(path).name)
+
+    return write(f"{name}.zip", fill)
 
 
 def view(picture: Picture, name: str, path: str | None = None, least: int = 0) -> str:
@@ -99,27 +127,3 @@ def peek(path: Path) -> tuple[str, dict]:
     """Size ("256×256") and record of a PNG of ours, without decoding it."""
     with Image.open(path) as image:
         return f"{image.width}×{image.height}", json.loads(image.info.get(RECORD, "{}"))
-
-
-def sweep(hours: float = KEEP_HOURS) -> None:
-    """Delete what lies in the folder longer than that, with the folders it leaves empty."""
-    limit = time.time() - hours * 3600
-    for path in sorted(folder().rglob("*"), reverse=True):  # deepest first
-        try:
-            if path.is_dir() and path.stat().st_mtime < limit:
-                path.rmdir()
-            elif path.is_file() and path.stat().st_mtime < limit:
-                path.unlink()
-        except OSError:
-            pass  # another process was faster, or the folder is not empty
-
-
-def sweep_forever(pause: float = 1800) -> threading.Thread:
-    def work():
-        while True:
-            sweep()
-            time.sleep(pause)
-
-    thread = threading.Thread(target=work, name="sweep", daemon=True)
-    thread.start()
-    return thread

@@ -11,18 +11,20 @@ from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.image import Picture, decode, record_of
-from imgen.pipelines.fill import look
+from imgen.pipelines.fill import look as look_into
 from imgen.pipelines.spoil import hole_known, mask_of
 from imgen.pipelines.stylize import mask as levels
 from imgen.ui.compare import before_and_after_slider
+from imgen.ui.doors import place_of
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
 from imgen.ui.examples import name, thumb
 from imgen.ui.growth import curves
 from imgen.ui.knobs import widget
 from imgen.ui.language import both, t
 from imgen.ui.many import Many
-from imgen.ui.picture import Download, PictureInput, save
+from imgen.ui.picture import Download, PictureInput, Upload, brushed, save
 from imgen.ui.spoil import SpoilAndRepair
+from imgen.ui.turns import job, look
 from imgen.ui.work import Result, Trouble, gpu
 from imgen.ui.workbench import Workbench
 
@@ -51,7 +53,7 @@ class Restorers(Workbench):
         else:
             self.widgets[name] = widget(kinds, self.card.knobs.get(name), painted(self.given, None) if self.given else None)
             with gr.Row(elem_classes="actions mask-tools", visible=name in self.card.knobs) as self.tools:
-                self.upload = gr.UploadButton(t("mask_upload"), file_types=["image"], size="sm")
+                self.upload = Upload(t("mask_upload"), file_types=["image"], size="sm")
                 self.mask_file = Download(t("mask_download"), size="sm", interactive=False)
 
     def make_outcome(self) -> None:
@@ -71,11 +73,11 @@ class Restorers(Workbench):
         self.many.connect(self.picker, self.widgets)
         self.look.connect(self.source, [self.widgets[name] for name in ("mask", "covered", "grow")])
         for changed in (self.source.change, self.picker.change):  # an editor that is hidden would not take the picture
-            laid = changed(canvas, [self.picker, self.source, self.under], [self.tools, mask, self.under], **AT_ONCE)
-            laid.then(written, [mask, self.source], self.mask_file, **AT_ONCE)
-        self.upload.upload(uploaded, [self.upload, self.source], mask, **AT_ONCE)
+            laid = changed(look(canvas), [self.picker, self.source, self.under], [self.tools, mask, self.under], **AT_ONCE)
+            laid.then(look(written), [mask, self.source], self.mask_file, **AT_ONCE)
+        self.upload.upload(look(uploaded), [self.upload, self.source], mask, **AT_ONCE)
         for drawn in (mask.change, mask.input):
-            drawn(written, [mask, self.source], self.mask_file, trigger_mode="always_last", **AT_ONCE)
+            drawn(look(written), [mask, self.source], self.mask_file, trigger_mode="always_last", **AT_ONCE)
 
     def also(self, now: Result) -> dict:
         """The picture after each step; and what can be clicked to see where attention looked."""
@@ -161,9 +163,10 @@ def hole_in(mask: Picture, picture: Picture) -> Picture:
 def written(request: gr.Request, mask: list[Path], source: Path | None) -> dict:
     """What was painted as a file: white is to be filled."""
     with Trouble(request):
-        if not mask or not source:
+        masks = brushed(mask) if source else []
+        if not masks:
             return gr.update(value=None, interactive=False)
-        return gr.update(value=save(hole_in(decode(mask[0]), decode(source)), "mask"), interactive=True)
+        return gr.update(value=save(hole_in(masks[0], decode(source)), "mask"), interactive=True)
 
 
 class Look:
@@ -183,17 +186,17 @@ class Look:
             self.words = gr.HTML("", elem_classes="hint")
 
     def connect(self, source: PictureInput, knobs: list[gr.components.Component]) -> None:
-        self.picture.select(looked, [source, *knobs], [self.map, self.words], trigger_mode="always_last", **WORK, **PRIVATE)
+        self.picture.select(job(looked), [source, *knobs], [self.map, self.words], trigger_mode="always_last", **WORK, **PRIVATE)
 
 
 @gpu
 def looked(
     request: gr.Request, event: gr.SelectData, source: Path | None, mask: list[Path], covered: str, grow: float
 ) -> tuple[str, str]:
-    """event.index counts the picture's pixels from its left and its top."""
     with Trouble(request):
         if not source:
             raise UserError("look_first")
-        column, row = (int(pixel) for pixel in event.index)
-        *_, last = find_card(LOOKS).do(look, decode(source), mask=mask, covered=covered, grow=grow, row=row, column=column)
+        column, row = place_of(event)
+        hole = {"mask": brushed(mask), "covered": covered, "grow": grow}
+        *_, last = find_card(LOOKS).do(look_into, decode(source), **hole, row=row, column=column)
         return save(last.pictures[0], "looked"), f"<p>{both('look_sources', count=last.facts['sources'])}</p>"

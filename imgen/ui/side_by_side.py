@@ -55,7 +55,7 @@ class SideBySide:
 
     def connect(self, seed: gr.components.Component) -> None:
         outputs = [self.rows, self.status, self.stop]
-        run, stopped = stoppable(compare, halt)
+        run, stopped = stoppable(compare, halt, self.status, self.stop)
         running = self.run.click(run, [self.chosen, seed], outputs, **WORK, **PRIVATE)
         self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
 

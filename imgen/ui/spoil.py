@@ -15,8 +15,9 @@ from imgen.ui import report
 from imgen.ui.crops import DOT, FOLLOW, as_truth, figure, go, grid, limited, near
 from imgen.ui.events import AT_ONCE, PRIVATE, THROW, WORK, halt, stoppable
 from imgen.ui.language import both, t
-from imgen.ui.picture import save
+from imgen.ui.picture import brushed, save
 from imgen.ui.plot import panels
+from imgen.ui.turns import look
 from imgen.ui.work import Trouble, gpu
 
 AT_FIRST = ("light_restore", "recurrent_restore", "conv_ae_restore", "non_local_means", "median_filter")
@@ -59,11 +60,11 @@ class SpoilAndRepair:
     def connect(self, source: gr.components.Component, mask: gr.components.Component) -> None:
         wish = [source, mask, self.damage, self.amount, self.seed]
         outputs = [self.grid, self.status, self.stop]
-        run, stopped = stoppable(compare, halt)
+        run, stopped = stoppable(compare, halt, self.status, self.stop)
         running = self.run.click(run, [*wish, self.chosen], outputs, **WORK, **PRIVATE)
         self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
         self.dice.click(None, None, self.seed, js=THROW, **PRIVATE)
-        self.take.click(taken, wish, source, **AT_ONCE)
+        self.take.click(look(taken), wish, source, **AT_ONCE)
 
 
 def spoiled(
@@ -76,7 +77,7 @@ def spoiled(
     if damage == NONE:
         return picture, picture, None
     if damage == BRUSH:
-        mask = mask_of(hole_of(picture, [decode(path) for path in painted], "painted", 0))
+        mask = mask_of(hole_of(picture, brushed(painted), "painted", 0))
         return picture, without(picture.pixels, mask), mask
     made = find_card("spoil")(picture, damage=damage, amount=amount, seed=seed).pictures
     return picture, made[0], made[1] if len(made) > 1 else None

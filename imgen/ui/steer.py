@@ -12,10 +12,12 @@ from imgen.exhibits import to_width
 from imgen.image import Frame, decode
 from imgen.pipelines.steer import DIRECTIONS, REACH, SWEEP, steer
 from imgen.sheet import sheet
+from imgen.ui.doors import place_of
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
-from imgen.ui.keep import Kept, keep, paths_of
+from imgen.ui.keep import Kept, keep
 from imgen.ui.language import both, t
-from imgen.ui.picture import PictureInput, save
+from imgen.ui.picture import PictureInput, picked, save
+from imgen.ui.turns import job, look
 from imgen.ui.work import Trouble, gpu
 
 SHOWN = 128  # pixels a side of a picture of the fan
@@ -47,10 +49,10 @@ class Steer:
     def connect(self, result: gr.Gallery, chosen: gr.Number, kept: gr.Gallery) -> None:
         how = {"trigger_mode": "always_last", **WORK, **PRIVATE}
         for event in (self.fold.expand, self.begin.click):
-            event(begin, [result, chosen], [self.start, *self.sliders, self.picture, self.fan], **how)
-        gr.on([slider.input for slider in self.sliders], turn, [self.start, *self.sliders], [self.picture, self.fan], **how)
-        self.fan.select(point, [self.fan, *self.sliders], self.sliders, **AT_ONCE).then(
-            turn, [self.start, *self.sliders], [self.picture, self.fan], **how
+            event(job(begin), [result, chosen], [self.start, *self.sliders, self.picture, self.fan], **how)
+        gr.on([slider.input for slider in self.sliders], job(turn), [self.start, *self.sliders], [self.picture, self.fan], **how)
+        self.fan.select(look(point), [self.fan, *self.sliders], self.sliders, **AT_ONCE).then(
+            job(turn), [self.start, *self.sliders], [self.picture, self.fan], **how
         )
         self.add.click(keep_moved, [self.picture, kept], kept, **AT_ONCE)
 
@@ -59,7 +61,7 @@ class Steer:
 def begin(request: gr.Request, result: Kept, chosen: int) -> list:
     """All sliders in the middle, at the chosen picture."""
     with Trouble(request):
-        start = next(iter(paths_of(result)[int(chosen) :]), None)
+        start = picked(result, chosen)
         middle = [0.0] * DIRECTIONS
         return [start, *middle, *moved(start, middle)]
 
@@ -90,7 +92,7 @@ def point(request: gr.Request, event: gr.SelectData, fan: Path, *amounts: float)
     """Set the slider of the row that was clicked to the amount of the column; event.index counts pixels from left and top."""
     with Trouble(request):
         side = decode(fan).width / len(SWEEP)
-        column, row = (int(pixel / side) for pixel in event.index)
+        column, row = (int(pixel / side) for pixel in place_of(event))
         return [SWEEP[min(column, len(SWEEP) - 1)] if n == row else amount for n, amount in enumerate(amounts)]
 
 

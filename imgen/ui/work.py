@@ -11,11 +11,12 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
-from imgen.controls import UserError
-from imgen.image import Frame, Picture, decode
+from imgen.controls import Reference, UserError
+from imgen.image import Frame, Picture, decode, pixels_of
 from imgen.texts import text
+from imgen.texts.words import WORDS
 from imgen.ui.language import language_of
-from imgen.ui.picture import save, view
+from imgen.ui.picture import brushed, save, view
 
 try:
     from spaces import GPU as gpu  # ZeroGPU lends a GPU for the time of the call
@@ -26,6 +27,9 @@ except ImportError:
 log = logging.getLogger("imgen")
 PAUSE = 0.1  # seconds between two updates of the status line
 LIVE = 0.5  # and between two pictures on the way
+MEASURED = 256 * 256  # pixels of the picture with which a card's time was measured; of style cards four times as many
+QUICK = 4.0  # seconds that a run may take to count as quick, on a machine like that
+LARGE = 4_000_000  # pixels beyond which nothing is quick: decoding alone takes a while
 SQUARES = 64  # pixels a side: before and after of fewer are shown with their pixels as squares
 
 
@@ -46,11 +50,17 @@ class Result:
 
 
 def results(task: str, card_name: str, source: Path | None, values: Mapping[str, object]) -> Iterator[Result]:
-    """Run a card of `task` on a file and say what there is by now, a few times a second.  Raises UserError."""
+    """Run a card of `task` on a file and say what there is by now, a few times a second.  Raises UserError.
+
+    values: of knobs, also of those that the card lacks; None is the card's own default.
+    """
     card = find_card(card_name)
     if card.task != task:
         raise UserError("card_unknown", card=card_name[:40], cards=", ".join(one.name for one in CARDS if one.task == task))
-    knobs = {name: value for name, value in values.items() if name in card.knobs}
+    knobs = {name: value for name, value in values.items() if name in card.knobs and value is not None}
+    for name, knob in card.knobs.items():
+        if isinstance(knob.control, Reference) and knob.control.brush:
+            knobs[name] = brushed(knobs.get(name) or ())
     given = decode(source) if source and card.pictures else None
     before, said, showed, least = None, 0.0, time.monotonic(), SQUARES if given else 0
     frames = card.run(*([given] if given else []), **knobs)
@@ -65,7 +75,7 @@ def results(task: str, card_name: str, source: Path | None, values: Mapping[str,
             if last or live:
                 showed = now
                 before = before or (view(given, "before", least=least) if given else None)
-                names = [_name(card, knobs, n, len(frame.pictures)) for n in range(len(frame.pictures))]
+                names = [_name(card, one, n, len(frame.pictures)) for n, one in enumerate(frame.pictures)]
                 files = [save(picture, name) for picture, name in zip(frame.pictures, names, strict=True)]
                 shown = [view(*one, least) for one in zip(frame.pictures, names, files, strict=True)]
             yield Result(card, frame, given, before, shown, files)
@@ -73,8 +83,24 @@ def results(task: str, card_name: str, source: Path | None, values: Mapping[str,
         frames.close()
 
 
-def _name(card: Card, knobs: Mapping[str, object], number: int, count: int) -> str:
-    seed = f"-seed{int(knobs['seed'])}" if "seed" in knobs else ""
+def lane(card_name: str, source: Path | None, values: Mapping[str, object]) -> str:
+    """Whether a run is "quick" or "long", from what its card was measured to take and how large its picture is."""
+    try:
+        card = find_card(card_name)
+        pixels = pixels_of(source) if source and card.pictures else MEASURED
+    except UserError:
+        return "quick"  # it will be refused at once
+    if card.slow or not card.ready:
+        return "long"
+    bench = card.facts.get("bench", {})
+    seconds = bench.get("seconds_per_picture", bench.get("seconds", 0.0) / 4) * pixels / MEASURED
+    count = values.get("count")
+    return "long" if seconds * (count if isinstance(count, int | float) else 1) > QUICK or pixels > LARGE else "quick"
+
+
+def _name(card: Card, picture: Picture, number: int, count: int) -> str:
+    knobs = picture.record.get("knobs", {})
+    seed = f"-seed{knobs['seed']}" if "seed" in knobs else ""
     return f"{card.name}{seed}" + (f"-{number:02}" if count > 1 else "")
 
 
@@ -92,11 +118,17 @@ class Trouble:
             raise self.error(error) from None
 
     def error(self, error: Exception) -> gr.Error:
-        return gr.Error(self.sentence(error), print_exception=False)
+        failure = gr.Error(self.sentence(error), print_exception=False)
+        failure.ours = not isinstance(error, UserError)
+        return failure
 
     def sentence(self, error: Exception) -> str:
         if isinstance(error, UserError):
-            return escape(text(error.key, self.language, **{**error.facts, **self._named(error.facts)}), quote=False)
+            key = f"{error.key}_visitor"
+            if key in WORDS:  # what only the operator can mend, he reads in the log
+                log.warning("%s", error)
+            words = text(key if key in WORDS else error.key, self.language, **{**error.facts, **self._named(error.facts)})
+            return escape(words, quote=False)
         log.error("unexpected", exc_info=error)
         return text("something_failed", self.language)
 

@@ -11,9 +11,10 @@ from imgen.exhibits import example_files, opening_files
 from imgen.ui import lesson, report
 from imgen.ui.examples import strip
 from imgen.ui.growth import Growth
-from imgen.ui.knobs import all_knobs, widget
+from imgen.ui.knobs import Picker, all_knobs, widget
 from imgen.ui.language import both, t
 from imgen.ui.picture import Download, PictureInput, bundle, peek
+from imgen.ui.stock import staged
 from imgen.ui.work import Result
 
 LISTEN = """
@@ -44,8 +45,9 @@ class Workbench:
         self.task, self.show = task, show
         self.others: list[gr.components.Component] = []
         self.cards = [card for card in CARDS if card.task == task]
-        self.examples = example_files(task)
-        self.given, self.opened = opening_files(task)
+        self.examples = [staged(path) for path in example_files(task)]
+        given, opened = opening_files(task)
+        self.given, self.opened = given and staged(given), [staged(path) for path in opened]
         self.read_opening()
         with gr.Tab(t(f"task_{task}"), id=task), gr.Column(elem_classes=["bench", f"bench-{task}"]):
             gr.HTML(f"<p>{both(f'hint_{task}')}</p>", elem_classes="hint")
@@ -107,7 +109,7 @@ class Workbench:
         gr.HTML(strip(self.card, self.examples, self.opened), elem_classes="examples")
 
     def make_controls(self) -> None:
-        self.picker = gr.Radio(
+        self.picker = Picker(
             report.choices(self.cards), value=self.card.name, label=t("model"), elem_classes="picker", interactive=True
         )
         self.about = gr.HTML(report.about(self.card), elem_classes="about")

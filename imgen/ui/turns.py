@@ -1,0 +1,258 @@
+"""Whose turn it is: lanes of work, a fair turn for every visitor, and an end for work that nobody waits for any more.
+
+Gradio's queue knows no visitors, can be walked around, and leaves the thread of a cancelled job running.  So the limit stands
+here, inside the work: whoever comes, by the page, HTTP or MCP, takes a ticket.  All of this module runs in the server's event
+loop; only the work itself runs in threads, of which there are as many as slots.
+"""
+
+import asyncio
+import itertools
+import logging
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from functools import wraps
+from inspect import isgeneratorfunction
+
+import gradio as gr
+from gradio.context import LocalContext
+
+from imgen import device
+from imgen.cards import Stopped, stopping
+from imgen.controls import UserError
+from imgen.ui import report
+from imgen.ui.language import both
+
+log = logging.getLogger("imgen")
+SLOTS = {"quick": 2, "long": 1, "look": 2}  # that run at a time; `look` opens a picture and runs no model
+WAITING = {"quick": 2, "long": 2, "look": 8}  # tickets of one visitor that may wait beside the one that runs
+OF_ADDRESS = 40  # and of one address, behind which a whole class may sit
+OF_ALL = 64
+TICK = 0.25  # seconds between two looks whether anybody still waits
+longest = 1800.0  # seconds of work after which a job is ended; app.py may set it
+
+
+@dataclass(eq=False)
+class Ticket:
+    """A job that waits, runs, or has run."""
+
+    lane: str
+    address: str
+    visitor: str  # the session, or the address of a caller without one
+    number: int
+    called: asyncio.Event = field(default_factory=asyncio.Event)
+    given_up: bool = False
+    began: float = 0.0
+
+
+class Turns:
+    """The lanes of one server."""
+
+    def __init__(self):
+        self.waiting: list[Ticket] = []
+        self.running: list[Ticket] = []
+        self.served: dict[str, int] = defaultdict(int)  # address or visitor -> the number of its last call
+        self.numbers = itertools.count(1)
+        self.pools = {lane: ThreadPoolExecutor(slots, thread_name_prefix=lane) for lane, slots in SLOTS.items()}
+
+    def ask(self, lane: str, address: str, visitor: str) -> Ticket:
+        """Raises UserError: visitor_busy, server_busy."""
+        here = [ticket for ticket in self.waiting if ticket.lane == lane]
+        if sum(ticket.visitor == visitor for ticket in here) >= WAITING[lane]:
+            raise UserError("visitor_busy", waiting=WAITING[lane])
+        if len(here) >= OF_ALL or sum(ticket.address == address for ticket in here) >= OF_ADDRESS:
+            raise UserError("server_busy")
+        ticket = Ticket(lane, address, visitor, next(self.numbers))
+        self.waiting.append(ticket)
+        self.call()
+        return ticket
+
+    def order(self, lane: str) -> list[Ticket]:
+        """Those who wait, as they would be called: who was served longest ago comes first, an address before its visitors."""
+        def key(ticket: Ticket) -> tuple:
+            before = sum(t.visitor == ticket.visitor and t.number < ticket.number for t in self.waiting if t.lane == lane)
+            runs = sum(t.visitor == ticket.visitor for t in self.running if t.lane == lane)
+            return runs + before, self.served[ticket.address], self.served[ticket.visitor], ticket.number
+
+        return sorted((ticket for ticket in self.waiting if ticket.lane == lane), key=key)
+
+    def call(self) -> None:
+        """Give free slots away; a visitor never has two in one lane."""
+        for lane, slots in SLOTS.items():
+            for ticket in self.order(lane):
+                mine = [one for one in self.running if one.lane == lane]
+                if len(mine) >= slots:
+                    break
+                if any(one.visitor == ticket.visitor for one in mine):
+                    continue
+                self.waiting.remove(ticket)
+                self.running.append(ticket)
+                self.served[ticket.address] = self.served[ticket.visitor] = next(self.numbers)
+                ticket.began = time.monotonic()
+                ticket.called.set()
+        while len(self.served) > 10_000:  # visitors of long ago
+            self.served.pop(next(iter(self.served)))
+
+    def place(self, ticket: Ticket) -> int:
+        """1: is called next."""
+        return self.order(ticket.lane).index(ticket) + 1
+
+    def end(self, ticket: Ticket) -> None:
+        """Of a ticket that waits or whose work has come to its end; a second time does nothing."""
+        for tickets in (self.waiting, self.running):
+            if ticket in tickets:
+                tickets.remove(ticket)
+        self.call()
+
+
+_turns: Turns | None = None
+
+
+def turns() -> Turns:
+    """Of this process."""
+    global _turns
+    if _turns is None:
+        _turns = Turns()
+    return _turns
+
+
+def give_up() -> None:
+    """The server ends: work that runs stops at its next frame."""
+    for ticket in turns().running:
+        ticket.given_up = True
+
+
+def wanted(event: str | None) -> bool:
+    """Whether anybody still waits for an event of Gradio's queue: who hung up or cancelled does not."""
+    blocks = LocalContext.blocks.get(None)
+    if event is None or blocks is None:
+        return True
+    job = blocks._queue.event_ids_to_events.get(event)
+    return job is not None and job.alive
+
+
+class Job:
+    """One run of `work` in the threads of its lane, step by step, under a ticket."""
+
+    def __init__(self, work: Callable, lane: str, request: gr.Request | None):
+        address = getattr(getattr(request, "client", None), "host", None) or ""
+        self.work, self.event = work, LocalContext.event_id.get(None)
+        session = getattr(request, "session_hash", None)
+        session = address if session in (None, self.event) else session  # a caller without one gets his event's name for it
+        self.turns = turns()
+        self.ticket = self.turns.ask(lane, address, session)
+        self.frames: Iterator | None = None
+        self.step: asyncio.Future | None = None
+        self.context = copy_context()
+        self.context.run(stopping.set, self.check)
+
+    def check(self) -> None:
+        """Asked by the work itself at every frame, in its thread."""
+        if self.ticket.given_up:
+            raise Stopped
+
+    def go_on(self) -> None:
+        """Raises Stopped if nobody waits any more, UserError if it has taken too long."""
+        if not wanted(self.event):
+            raise Stopped
+        if self.ticket.began and time.monotonic() - self.ticket.began > longest:
+            raise UserError("took_too_long", minutes=max(1, round(longest / 60)))
+
+    async def turn(self) -> AsyncIterator[int]:
+        """Yields the place in the queue whenever it has changed, until it is this job's turn."""
+        told = 0
+        while not self.ticket.called.is_set():
+            self.go_on()
+            place = self.turns.place(self.ticket)
+            if place != told:
+                told = place
+                yield place
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.ticket.called.wait(), TICK)
+
+    async def run(self, function: Callable, *values: object) -> object:
+        """`function(*values)` in a thread of the lane.  Raises what it raises, Stopped, UserError."""
+        loop = asyncio.get_running_loop()
+        self.step = loop.run_in_executor(self.turns.pools[self.ticket.lane], self.context.run, function, *values)
+        while not self.step.done():
+            await asyncio.wait({self.step}, timeout=TICK)
+            self.go_on()
+        return self.step.result()
+
+    async def results(self, *values: object) -> AsyncIterator[object]:
+        """What the work yields, or the one thing that it returns."""
+        if not isgeneratorfunction(self.work):
+            yield await self.run(self.work, *values)
+            return
+        self.frames = self.work(*values)
+        while (frame := await self.run(next, self.frames, self)) is not self:
+            yield frame
+
+    def end(self) -> None:
+        """The ticket is given back when the thread has ended, not before: who hangs up frees no slot that is still in use."""
+        self.ticket.given_up = True
+        if self.step is not None and not self.step.done():
+            self.step.add_done_callback(lambda step: (step.cancelled() or step.exception(), self.close()))
+        else:
+            self.close()
+
+    def close(self) -> None:
+        if self.frames is None and self.step is None:
+            return self.turns.end(self.ticket)
+        loop = asyncio.get_running_loop()
+        closing = loop.run_in_executor(self.turns.pools[self.ticket.lane], self.context.run, self.tidy)
+        closing.add_done_callback(lambda _: self.turns.end(self.ticket))
+
+    def tidy(self) -> None:
+        with suppress(Exception):
+            if self.frames is not None:
+                self.frames.close()
+        device.release()
+
+
+def job(work: Callable, *, lane: str | Callable[..., str] = "quick", status=None, stop=None, on_the_way=None):
+    """An event handler that does `work(request, *values)`, which returns or yields, when it is the visitor's turn.
+
+    lane: its name, or what tells it from the values.  status, stop: components that say the place in the queue and may end the
+    waiting; on_the_way: what to yield at each frame instead, of `(place)`.  Raises UserError at once if too much waits already.
+    """
+    said = on_the_way or (lambda place: {
+        status: report.status(both("status_waiting", place=place), 0), stop: gr.update(interactive=True),
+    })
+
+    @wraps(work)
+    async def handler(request: gr.Request, *values):
+        name = lane if isinstance(lane, str) else await asyncio.to_thread(lane, *values)
+        now = Job(work, name, request)
+        try:
+            async for place in now.turn():
+                if status is not None or on_the_way is not None:
+                    yield said(place)
+            async for frame in now.results(request, *values):
+                yield frame
+        except Stopped:
+            return
+        finally:
+            now.end()
+
+    return handler
+
+
+def look(work: Callable):
+    """An event handler that opens a picture and is answered at once: it waits for nothing but others of its kind."""
+    @wraps(work)
+    async def handler(*values):
+        request = next((value for value in values if isinstance(value, gr.Request)), LocalContext.request.get(None))
+        now = Job(work, "look", request)
+        try:
+            async for _ in now.turn():
+                pass
+            return await now.run(work, *values)
+        finally:
+            now.end()
+
+    return handler
