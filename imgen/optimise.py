@@ -1,5 +1,6 @@
 """A picture that is itself what learns: its pixels are moved until a loss is small.  Gatys et al. 2016."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import torch
@@ -24,23 +25,53 @@ def optimised(
     unit = first * start.numel()  # its first step moves all values by 1 together: so they are counted in this unit
     waves = Waves(start)
     x = (waves.of(start.detach()) / unit).contiguous().requires_grad_(True)
-    optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0)
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        value = loss(waves.picture(x * unit))
-        value.backward()
-        return value
-
+    known, slope = Curvature(history), None
     while True:
-        before = x.detach().clone()
-        value = optimizer.step(closure).item()
+        value = loss(waves.picture(x * unit))
+        (found,) = torch.autograd.grad(value, x)
         with torch.no_grad():
+            before, last, slope = x.clone(), slope, found.flatten()
+            if last is not None:
+                known.learn(slope - last, way * length)
+            way = known.downhill(slope)
+            length = min(1.0, 1.0 / slope.abs().sum()) if last is None else 1.0
+            if slope.dot(way) < 0:  # down indeed
+                x.add_(way.view_as(x), alpha=length)
             moved = waves.picture(x - before).abs().mean().item() * unit
             if moved > furthest:
                 x.copy_(torch.lerp(before, x, furthest / moved))
-                optimizer.state[x]["t"] *= furthest / moved  # it must know how long the step was
-        yield waves.picture(x.detach() * unit), value
+                length *= furthest / moved  # it must know how long the step was
+        yield waves.picture(x.detach() * unit), value.item()
+
+
+class Curvature:
+    """What the last steps tell of how the slope bends.  L-BFGS: Nocedal 1980, "Updating quasi-Newton matrices with limited storage".
+
+    The numbers are those of `torch.optim.LBFGS`, bit for bit; but whoever builds one of torch's optimizers loads its compiler,
+    which takes over a second and 120 MiB.
+    """
+
+    def __init__(self, most: int):
+        self.steps: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=most)
+        self.scale: Tensor | float = 1.0  # how far along the slope, for want of anything better
+
+    def learn(self, change: Tensor, step: Tensor) -> None:
+        """change (P,) of the slope along `step` (P,)."""
+        along = change.dot(step)
+        if along > 1e-10:  # else it bends the wrong way
+            self.steps.append((change, step, 1.0 / along))
+            self.scale = along / change.dot(change)
+
+    def downhill(self, slope: Tensor) -> Tensor:
+        """slope (P,) -> the step (P,) to where it would be 0, as far as is known."""
+        way, shares = -slope, []
+        for change, step, inverse in reversed(self.steps):
+            shares.append(step.dot(way) * inverse)
+            way.add_(change, alpha=-shares[-1])
+        way = way * self.scale
+        for (change, step, inverse), share in zip(self.steps, reversed(shares), strict=True):
+            way.add_(step, alpha=share - change.dot(way) * inverse)
+        return way
 
 
 class Waves:
