@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
-KEEP = 12  # nets kept loaded: generators side by side, and their judges
+KEEP = 64 << 20  # bytes of nets kept loaded: those that the page opens with, many more, and a large one from the Hub
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,8 @@ def load(card: Card, path: Path | None = None) -> "nn.Module | None":
     with _lock:
         if card.name not in _loaded:
             _loaded[card.name] = _fresh(card, path)
-            while len(_loaded) > KEEP:
-                _loaded.popitem(last=False)
+            while len(_loaded) > 1 and sum(map(device.size, _loaded.values())) > KEEP:
+                _loaded.popitem(last=False)  # whoever works with it holds it, until he is done
         _loaded.move_to_end(card.name)
         return _loaded[card.name]
 
