@@ -26,30 +26,29 @@ def optimised(
     unit = first * start.numel()  # its first step moves all values by 1 together: so they are counted in this unit
     waves = Waves(start)
     x = (waves.of(start.detach()) / unit).contiguous().requires_grad_(True)
-    curvature, slope = Curvature(history, x.detach().flatten()), None
+    curvature, slope, step = Curvature(history, x.detach().flatten()), None, None
     while True:
         value = loss(waves.picture(x * unit))
         (found,) = torch.autograd.grad(value, x)
         with torch.no_grad():
             before, last, slope = x.clone(), slope, found.flatten()
-            if last is not None:
-                curvature.learn(slope - last, way * length)
-            way = curvature.downhill(slope)
+            if step is not None:
+                curvature.learn(slope - last, step)
+            step = curvature.downhill(slope)
             length = min(1.0, 1.0 / slope.abs().sum()) if last is None else 1.0
-            if slope.dot(way) < 0:  # down indeed
-                x.add_(way.view_as(x), alpha=length)
+            if slope.dot(step) < 0:  # down indeed
+                x.add_(step.view_as(x), alpha=length)
             moved = waves.picture(x - before).abs().mean().item() * unit
             if moved > furthest:
                 x.copy_(torch.lerp(before, x, furthest / moved))
-                length *= furthest / moved  # it must know how long the step was
+                length *= furthest / moved
+            step.mul_(length)  # what it was in the end
         yield waves.picture(x.detach() * unit), value.item()
 
 
 class Curvature:
-    """What the last steps tell of how the slope bends.  L-BFGS: Nocedal 1980, "Updating quasi-Newton matrices with limited storage".
-
-    The numbers are those of `torch.optim.LBFGS`, bit for bit; but whoever builds one of torch's optimizers loads its compiler,
-    which takes over a second and 120 MiB.
+    """What the last steps tell of how the slope bends: L-BFGS, Nocedal 1980, "Updating quasi-Newton matrices with limited
+    storage", in the numbers of `torch.optim.LBFGS`.  Whoever builds one of torch's optimizers loads its compiler: 120 MiB.
     """
 
     def __init__(self, most: int, like: Tensor):
