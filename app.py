@@ -5,6 +5,7 @@ from contextlib import suppress
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported: then the server contacts nobody
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: visitors share the cores
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # by torch on Linux: tensors in huge pages, up to a fifth faster
 if os.environ.get("HF_ENDPOINT"):
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # Xet would bypass the mirror
 
