@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from imgen.resample import reach
 
-BAND = 5 << 17  # pixels of a result that are made at once where no gradient is wanted
+BAND = 1 << 17  # pixels of a result that are made at once where no gradient is wanted: they stay near the processor,
+LEAST = 8  # but at least so many times what is made twice, in two bands
 
 
 def condition(label: Tensor, classes: int, like: Tensor) -> Tensor:
@@ -41,8 +42,8 @@ def in_bands(work: Callable[[Tensor], Tensor], x: Tensor, near: int, scale: int 
     near: rows of x to each side that a result depends on; each band is given so many more, and there is no seam.
     """
     height, width = x.shape[2:]
-    count = 1 if torch.is_grad_enabled() else math.ceil(height * width * scale**2 / BAND)
-    rows = math.ceil(height / count)
+    most = height if torch.is_grad_enabled() else max(1, 2 * near * LEAST, BAND // (width * scale**2))
+    rows = math.ceil(height / math.ceil(height / most))
     parts = []
     for top in range(0, height, rows):
         above = min(near, top)
