@@ -13,6 +13,7 @@ os.environ |= {  # read likewise: it would draw up a table of all calls after ea
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9), "GRADIO_ANALYTICS_MAX_EVENTS": "100",
 }
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is imported: visitors share the cores
+os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # by torch on Linux: tensors in huge pages, up to a fifth faster
 if os.environ.get("HF_ENDPOINT"):
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # Xet would bypass the mirror
 if os.environ.get("SPACE_ID"):

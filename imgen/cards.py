@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 stopping: ContextVar[Callable[[], None] | None] = ContextVar("stopping", default=None)  # asked at every frame; may raise Stopped
-KEEP = 12  # nets kept loaded: generators side by side, and their judges
+KEEP = 64 << 20  # bytes of nets kept loaded: those that the page opens with, many more, and a large one from the Hub
 
 
 class Stopped(BaseException):
@@ -215,8 +215,8 @@ def load(card: Card, path: Path | None = None) -> "nn.Module | None":
     with _lock:
         if card.name not in _loaded:
             _loaded[card.name] = _fresh(card, path)
-            while len(_loaded) > KEEP:
-                _loaded.popitem(last=False)
+            while len(_loaded) > 1 and sum(map(device.size, _loaded.values())) > KEEP:
+                _loaded.popitem(last=False)  # whoever works with it holds it, until he is done
         _loaded.move_to_end(card.name)
         return _loaded[card.name]
 

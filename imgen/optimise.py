@@ -1,5 +1,7 @@
 """A picture that is itself what learns: its pixels are moved until a loss is small.  Gatys et al. 2016."""
 
+import math
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import torch
@@ -24,23 +26,59 @@ def optimised(
     unit = first * start.numel()  # its first step moves all values by 1 together: so they are counted in this unit
     waves = Waves(start)
     x = (waves.of(start.detach()) / unit).contiguous().requires_grad_(True)
-    optimizer = torch.optim.LBFGS([x], max_iter=1, history_size=history, tolerance_grad=0, tolerance_change=0)
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        value = loss(waves.picture(x * unit))
-        value.backward()
-        return value
-
+    curvature, slope, step = Curvature(history, x.detach().flatten()), None, None
     while True:
-        before = x.detach().clone()
-        value = optimizer.step(closure).item()
+        value = loss(waves.picture(x * unit))
+        (found,) = torch.autograd.grad(value, x)
         with torch.no_grad():
+            before, last, slope = x.clone(), slope, found.flatten()
+            if step is not None:
+                curvature.learn(slope - last, step)
+            step = curvature.downhill(slope)
+            length = min(1.0, 1.0 / slope.abs().sum()) if last is None else 1.0
+            if slope.dot(step) < 0:  # down indeed
+                x.add_(step.view_as(x), alpha=length)
             moved = waves.picture(x - before).abs().mean().item() * unit
             if moved > furthest:
                 x.copy_(torch.lerp(before, x, furthest / moved))
-                optimizer.state[x]["t"] *= furthest / moved  # it must know how long the step was
-        yield waves.picture(x.detach() * unit), value
+                length *= furthest / moved
+            step.mul_(length)  # what it was in the end
+        yield waves.picture(x.detach() * unit), value.item()
+
+
+class Curvature:
+    """What the last steps tell of how the slope bends: L-BFGS, Nocedal 1980, "Updating quasi-Newton matrices with limited
+    storage", in the numbers of `torch.optim.LBFGS`.  Whoever builds one of torch's optimizers loads its compiler: 120 MiB.
+    """
+
+    def __init__(self, most: int, like: Tensor):
+        """most: steps that it remembers; like: one of them, (P,)."""
+        aligned = math.ceil(len(like) / 16) * 16  # elsewhere sums would be rounded otherwise
+        # One large block: many small ones would lie among what each step takes and leaves, and hold the space between.
+        self.room = like.new_empty(2, most, aligned)[..., : len(like)]
+        self.known: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=most)  # change of the slope, step, 1 / their product
+        self.seen = 0
+        self.scale: Tensor | float = 1.0  # how far along the slope, for want of anything better
+
+    def learn(self, change: Tensor, step: Tensor) -> None:
+        """change (P,) of the slope along `step` (P,)."""
+        along = change.dot(step)
+        if along > 1e-10:  # else it bends the wrong way
+            here = self.room[:, self.seen % self.room.shape[1]]  # where the oldest was
+            self.known.append((here[0].copy_(change), here[1].copy_(step), 1.0 / along))
+            self.scale = along / change.dot(change)
+            self.seen += 1
+
+    def downhill(self, slope: Tensor) -> Tensor:
+        """slope (P,) -> the step (P,) to where it would be 0, as far as is known."""
+        way, shares = -slope, []
+        for change, step, inverse in reversed(self.known):
+            shares.append(step.dot(way) * inverse)
+            way.add_(change, alpha=-shares[-1])
+        way = way * self.scale
+        for (change, step, inverse), share in zip(self.known, reversed(shares), strict=True):
+            way.add_(step, alpha=share - change.dot(way) * inverse)
+        return way
 
 
 class Waves:

@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from imgen.models import layers
 from imgen.models.rrdbnet import RRDBNet, convert
 
 
@@ -10,6 +12,16 @@ def tiny() -> RRDBNet:
 
 def test_it_enlarges_four_times():
     assert tiny()(torch.rand(2, 3, 5, 7)).shape == (2, 3, 20, 28)
+
+
+@pytest.mark.parametrize("rows", [1, 4])
+def test_bands_leave_no_seam(rows, monkeypatch):
+    net, lr = tiny(), torch.rand(1, 3, 15, 9)
+    whole = net(lr)  # where gradients are wanted there are no bands
+    monkeypatch.setattr(layers, "LEAST", 0)
+    monkeypatch.setattr(layers, "BAND", rows * 9 * 16)
+    with torch.inference_mode():
+        torch.testing.assert_close(net(lr), whole, rtol=0, atol=1e-5)
 
 
 def test_gradient_reaches_every_parameter():

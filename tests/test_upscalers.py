@@ -11,6 +11,7 @@ from torch import nn
 from imgen import drawings
 from imgen.losses import gram, texture_loss
 from imgen.metrics import luma
+from imgen.models import edge_directed, layers
 from imgen.models.critic import PatchCritic
 from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
@@ -72,6 +73,36 @@ def test_a_result_depends_on_no_pixel_beyond_the_field(make):
     net(x)[..., middle, middle].sum().backward()
     reached = x.grad.abs().sum((0, 1)).nonzero()
     assert (reached - (net.field + 2)).abs().max() <= net.field
+
+
+BANDED = ("srcnn_x3", "vdsr_x4", "srresnet_x4", "enhancenet_x4")
+
+
+@pytest.mark.parametrize("name", BANDED)
+@pytest.mark.parametrize("rows", [1, 5, 16])
+def test_bands_leave_no_seam_and_nothing_of_the_whole_size_comes_in_between(name, rows, monkeypatch):
+    torch.manual_seed(0)
+    net, x = livelier(NETS[name]()).double(), torch.rand(1, NETS[name]().channels, 33, 21, dtype=torch.float64)
+    whole, sizes = net(x), []  # where gradients are wanted there are no bands
+    for conv in (one for one in net.modules() if isinstance(one, nn.Conv2d)):
+        conv.register_forward_hook(lambda _, given, made: sizes.append(made.shape[1] * made.shape[2] * made.shape[3]))
+    net(x)
+    largest = max(sizes)
+    sizes.clear()
+    monkeypatch.setattr(layers, "LEAST", 0)
+    monkeypatch.setattr(layers, "BAND", rows * 21 * net.scale**2)
+    with torch.inference_mode():
+        torch.testing.assert_close(net(x), whole, rtol=0, atol=1e-9)
+    assert max(sizes) <= largest * (rows + 2 * 8) / 33  # none looks further than 8 rows
+
+
+@pytest.mark.parametrize("pixels", [1, 60, 200])
+def test_edges_are_followed_in_bands_without_a_seam(pixels, monkeypatch):
+    torch.manual_seed(0)
+    x = F.avg_pool2d(torch.rand(1, 3, 26, 33, dtype=torch.float64), 3, stride=1)
+    whole = edge_directed.EdgeDirected()(x)
+    monkeypatch.setattr(edge_directed, "BAND", pixels)
+    torch.testing.assert_close(edge_directed.EdgeDirected()(x), whole, rtol=0, atol=1e-6)
 
 
 @EACH

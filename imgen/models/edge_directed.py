@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 CLEAR = 1.15  # how much steeper one direction must be
+BAND = 1 << 16  # pixels
 CUBIC = (-1 / 16, 9 / 16, 9 / 16, -1 / 16)
 
 
@@ -31,33 +32,40 @@ class EdgeDirected(nn.Module):
 
 
 def doubled(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C, 2H, 2W): old pixels at even places, the rest found."""
+    """(N, C, H, W) -> (N, C, 2H, 2W): old pixels at even places, the rest found, band by band of rows."""
     height, width = x.shape[2:]
-    wide = F.pad(x, (1, 2, 1, 2), mode="replicate")
-
-    def old(dy: int, dx: int) -> Tensor:
-        return wide[..., 1 + dy : 1 + dy + height, 1 + dx : 1 + dx + width]
-
-    down = [old(d, d) for d in (-1, 0, 1, 2)]
-    up = [old(1 - d, d) for d in (-1, 0, 1, 2)]
-    steep_down = sum((old(y + 1, x + 1) - old(y, x)).abs() for y in (-1, 0, 1) for x in (-1, 0, 1))
-    steep_up = sum((old(y + 1, x) - old(y, x + 1)).abs() for y in (-1, 0, 1) for x in (-1, 0, 1))
     y = x.new_zeros(*x.shape[:2], 2 * height, 2 * width)
-    y[..., ::2, ::2], y[..., 1::2, 1::2] = x, chosen(down, up, steep_down, steep_up)
+    y[..., ::2, ::2] = x
+    wide = F.pad(x, (1, 2, 1, 2), mode="replicate")
+    for top, bottom in bands(height, width):
+        def old(dy: int, dx: int, top: int = top, bottom: int = bottom) -> Tensor:
+            return wide[..., 1 + dy + top : 1 + dy + bottom, 1 + dx : 1 + dx + width]
+
+        down = [old(d, d) for d in (-1, 0, 1, 2)]
+        up = [old(1 - d, d) for d in (-1, 0, 1, 2)]
+        steep_down = sum((old(y + 1, x + 1) - old(y, x)).abs() for y in (-1, 0, 1) for x in (-1, 0, 1))
+        steep_up = sum((old(y + 1, x) - old(y, x + 1)).abs() for y in (-1, 0, 1) for x in (-1, 0, 1))
+        y[..., 2 * top + 1 : 2 * bottom : 2, 1::2] = chosen(down, up, steep_down, steep_up)
 
     around = F.pad(y, (4, 4, 4, 4), mode="reflect")  # reflection keeps old pixels at even places
-
-    def near(dy: int, dx: int) -> Tensor:
-        return around[..., 4 + dy : 4 + dy + 2 * height, 4 + dx : 4 + dx + 2 * width]
-
-    across, along = [near(0, d) for d in (-3, -1, 1, 3)], [near(d, 0) for d in (-3, -1, 1, 3)]
     places = [(0, 0), (1, 1), (1, -1), (-1, 1), (-1, -1), (0, 2), (0, -2), (2, 0), (-2, 0)]
-    steep_across = sum((near(dy, dx + 1) - near(dy, dx - 1)).abs() for dy, dx in places)
-    steep_along = sum((near(dy + 1, dx) - near(dy - 1, dx)).abs() for dy, dx in places)
-    found = chosen(across, along, steep_across, steep_along)
-    for row, column in ((0, 1), (1, 0)):
-        y[..., row::2, column::2] = found[..., row::2, column::2]
+    for top, bottom in bands(height, width):
+        def near(dy: int, dx: int, first: int = 2 * top, end: int = 2 * bottom) -> Tensor:
+            return around[..., 4 + dy + first : 4 + dy + end, 4 + dx : 4 + dx + 2 * width]
+
+        across, along = [near(0, d) for d in (-3, -1, 1, 3)], [near(d, 0) for d in (-3, -1, 1, 3)]
+        steep_across = sum((near(dy, dx + 1) - near(dy, dx - 1)).abs() for dy, dx in places)
+        steep_along = sum((near(dy + 1, dx) - near(dy - 1, dx)).abs() for dy, dx in places)
+        found = chosen(across, along, steep_across, steep_along)
+        for row, column in ((0, 1), (1, 0)):
+            y[..., 2 * top + row : 2 * bottom : 2, column::2] = found[..., row::2, column::2]
     return y
+
+
+def bands(height: int, width: int) -> list[tuple[int, int]]:
+    """Rows that are worked on together: all of a large picture would take ten times its memory."""
+    rows = max(1, BAND // width)
+    return [(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
 def chosen(one: list[Tensor], other: list[Tensor], steep_one: Tensor, steep_other: Tensor) -> Tensor:

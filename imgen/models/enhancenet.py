@@ -5,7 +5,7 @@ Trained by squared error it is the paper's ENet-E; by features, textures and a d
 
 from torch import Tensor, nn
 
-from imgen.models.layers import Residual, reach_of
+from imgen.models.layers import Residual, in_bands, reach_of
 from imgen.resample import enlarged
 
 
@@ -32,4 +32,6 @@ class EnhanceNet(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, 3, H, W) in [0, 1] -> SR (N, 3, 4H, 4W), not clamped."""
-        return enlarged(lr, "bicubic", self.scale) + self.detail(lr.to(self.detail[0].weight.dtype))
+        found, up = self.detail[:-9], self.detail[-9:]  # at LR size, and at twice and four times that
+        x = found(lr.to(self.detail[0].weight.dtype))
+        return enlarged(lr, "bicubic", self.scale) + in_bands(up, x, 2, self.scale)

@@ -1,12 +1,16 @@
 """Blocks that several architectures share."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imgen.resample import reach
+
+BAND = 1 << 17  # pixels of a result that are made at once where no gradient is wanted: they stay near the processor,
+LEAST = 8  # but at least so many times what is made twice, in two bands
 
 
 def condition(label: Tensor, classes: int, like: Tensor) -> Tensor:
@@ -30,6 +34,22 @@ class Residual(nn.Module):
 def reach_of(pixels: int, scale: int, kernel: str = "bicubic") -> int:
     """How many LR pixels to each side a result depends on, if it depends on `pixels` of a picture enlarged by `kernel`."""
     return math.ceil(pixels / scale) + reach(kernel)
+
+
+def in_bands(work: Callable[[Tensor], Tensor], x: Tensor, near: int, scale: int = 1) -> Tensor:
+    """work(x): (N, C, H, W) -> (N, C', sH, sW), band by band of rows: what comes in between is never there as a whole.
+
+    near: rows of x to each side that a result depends on; each band is given so many more, and there is no seam.
+    """
+    height, width = x.shape[2:]
+    most = height if torch.is_grad_enabled() else max(1, 2 * near * LEAST, BAND // (width * scale**2))
+    rows = math.ceil(height / math.ceil(height / most))
+    parts = []
+    for top in range(0, height, rows):
+        above = min(near, top)
+        y = work(x[:, :, top - above : top + rows + near])
+        parts.append(y[:, :, above * scale : (above + rows) * scale])
+    return parts[0] if len(parts) == 1 else torch.cat(parts, 2)
 
 
 class ConvAfterShuffle(nn.Conv2d):

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imgen.models.layers import in_bands
+
 SHARE = 0.2  # of what a block finds is added to what came in: deeper than that, training was unstable
 
 
@@ -63,7 +65,10 @@ class RRDBNet(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, 3, H, W) in [0, 1] -> SR (N, 3, 4H, 4W), float32, not clamped."""
         x = self.conv_first(lr.to(self.conv_first.weight.dtype))
-        x = x + self.conv_body(self.body(x))
+        return in_bands(self.up, x + self.conv_body(self.body(x)), 2, self.scale)
+
+    def up(self, x: Tensor) -> Tensor:
+        """Features (N, width, H, W) -> (N, 3, 4H, 4W)."""
         for layer in (self.conv_up1, self.conv_up2):
             x = leaky(layer(F.interpolate(x, scale_factor=2, mode="nearest")))
         x, last = leaky(self.conv_hr(x)).float(), self.conv_last  # in bfloat16 the result would have half the grey levels

@@ -6,7 +6,7 @@ the network finds is added to an interpolated picture.
 
 from torch import Tensor, nn
 
-from imgen.models.layers import ConvAfterShuffle, Residual, reach_of
+from imgen.models.layers import ConvAfterShuffle, Residual, in_bands, reach_of
 from imgen.resample import enlarged
 
 
@@ -29,4 +29,4 @@ class SRResNet(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, 3, H, W) in [0, 1] -> SR (N, 3, 4H, 4W), not clamped."""
         x = self.head(lr.to(self.body[-1].weight.dtype))
-        return enlarged(lr, "bicubic", self.scale) + self.up(x + self.body(x))
+        return enlarged(lr, "bicubic", self.scale) + in_bands(self.up, x + self.body(x), 3, self.scale)

@@ -6,7 +6,7 @@ of clipped gradients.
 
 from torch import Tensor, nn
 
-from imgen.models.layers import chain, reach_of
+from imgen.models.layers import chain, in_bands, reach_of
 from imgen.resample import enlarged
 
 
@@ -17,10 +17,10 @@ class VDSR(nn.Module):
 
     def __init__(self, scale: int, depth: int = 20, width: int = 64):
         super().__init__()
-        self.scale, self.field = scale, reach_of(depth, scale)
+        self.scale, self.depth, self.field = scale, depth, reach_of(depth, scale)
         self.detail = chain(1, depth, width)
 
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, 1, H, W) in [0, 1] -> SR (N, 1, sH, sW), not clamped."""
         x = enlarged(lr, "bicubic", self.scale)
-        return x + self.detail(x.to(self.detail[0].weight.dtype))
+        return x + in_bands(self.detail, x.to(self.detail[0].weight.dtype), self.depth)
