@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from imgen import cards, device
-from imgen.cards import Card, Net, Paper
+from imgen.cards import Card, Complete, Paper
 from imgen.image import Frame, Picture
 
 MEGA = 1 << 20
 GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
 
 
-class Heavy(Net):
+class Heavy(Complete):
     """A net of so many MiB, half of it in a buffer."""
 
     def build(self) -> nn.Module:

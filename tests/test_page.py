@@ -108,7 +108,7 @@ def visit(browser, address):
         context = browser.new_context(locale=locale, viewport={"width": width, "height": 900}, reduced_motion="reduce")
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(60_000)
         page.on("request", lambda request: request.url.startswith((address, "data:", "blob:")) or left.append(request.url))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(address)
@@ -139,7 +139,7 @@ def shown(bench) -> str:
 
 def new_result(page, bench, before: str) -> str:
     """Wait for the end of a run: another picture is shown, and the status line, which may show some on the way, says so."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 90
     while shown(bench) == before:
         assert time.monotonic() < deadline, "no new picture"
         page.wait_for_timeout(50)
