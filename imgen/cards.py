@@ -159,6 +159,7 @@ class Card:
             if frame.done < frame.total:
                 yield replace(frame, pictures=results)  # whoever stops may keep them
         facts = {"seconds": round(time.perf_counter() - began, 4), "device": device.name("cpu" if net is None else device.best())}
+        device.make_room()  # for the files that are written next
         yield replace(frame, done=frame.total, pictures=results, facts={**frame.facts, **facts, **made})
 
     def __call__(self, *pictures: Picture, **knobs: object) -> Frame:

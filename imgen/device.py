@@ -82,14 +82,19 @@ def release() -> None:
     between a tenth and a half of its time, so up to ROOM it is left to the next run, until none has ended for QUIET seconds.
     """
     global _later
-    if resident() > ROOM:
-        _trim()(0)
+    make_room()
     with _timing:
         if _later:
             _later.cancel()
         _later = threading.Timer(QUIET, give_back)
         _later.daemon = True
         _later.start()
+
+
+def make_room() -> None:
+    """What was freed goes back to the system, if this process has more than ROOM."""
+    if resident() > ROOM:
+        _trim()(0)
 
 
 def give_back() -> None:

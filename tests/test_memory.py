@@ -80,6 +80,12 @@ def test_a_net_at_work_survives_until_the_work_is_done(monkeypatch):
     assert net() is None
 
 
+def test_room_is_made_before_a_result_is_handed_on_and_once_a_run(monkeypatch):
+    calls = []
+    monkeypatch.setattr(device, "make_room", lambda: calls.append(1))
+    assert [len(calls) for _ in card("a").run()] == [0, 1]
+
+
 def test_the_cards_that_the_page_opens_with_all_stay():
     from imgen.catalog import CARDS, TASKS
 
