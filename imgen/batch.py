@@ -79,7 +79,8 @@ def write(path: Path, result: Picture | list[Picture]) -> None:
 def digest(path: Path) -> str:
     """By which the same file is known again, whatever its name."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
     except OSError:
         raise UserError("picture_missing", name=path.name) from None
 

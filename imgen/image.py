@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
 MAX_PIXELS = 64_000_000  # asked of the header, before a bomb unfolds
+MANY = 2000  # parts of a file, beside one for each kilobyte
 MAX_BYTES = 2**30  # of a file: uncompressed pixels of the largest picture, and room for what else a file may hold
 Image.MAX_IMAGE_PIXELS = None  # our own limit names the size, which Pillow's does not; nothing here decodes without it
 FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "PPM")  # no others: Pillow would run Ghostscript for an EPS
@@ -136,15 +137,21 @@ def decode_film(source: Path | str | bytes, most: int) -> list[Picture]:
     """The first `most` pictures of an animated file, in RGB of 8 bit; of any other its one.  Raises as `decode`."""
     data = source if isinstance(source, bytes) else _read(Path(source))
     first = decode(data)
-    with Image.open(io.BytesIO(data), formats=FORMATS) as film:
-        if getattr(film, "n_frames", 1) == 1:
-            return [first]
-        pictures = []
-        for number in range(min(most, film.n_frames)):
-            film.seek(number)
-            small_enough(film, MAX_PIXELS)  # a page of a TIFF has a size of its own
-            pictures.append(Picture(np.asarray(film.convert("RGB"))))
-        return pictures
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as film:
+            count = min(most, getattr(film, "n_frames", 1))
+            if count == 1:
+                return [first]
+            pictures = []
+            for number in range(count):
+                film.seek(number)
+                small_enough(film, MAX_PIXELS // count)  # a page of a TIFF has a size of its own; all of them lie in memory
+                pictures.append(Picture(np.asarray(film.convert("RGB"))))
+            return pictures
+    except UserError:
+        raise
+    except Exception:  # damaged behind its first picture
+        raise UserError("picture_unreadable") from None
 
 
 def _read(path: Path) -> bytes:
@@ -161,6 +168,26 @@ def _read(path: Path) -> bytes:
         raise UserError("picture_missing", name=path.name) from None
 
 
+def _bounded(data: bytes) -> None:
+    """Refuses a file of so many small parts that walking them would take minutes: Pillow does so one by one, in Python.
+
+    PNG specification, section 5.3; JPEG (ITU-T T.81), annex B; GIF89a, section 15.
+    """
+    at, parts, most = 0, 0, MANY + len(data) // 1024
+    if data.startswith(b"\x89PNG"):
+        at = 8
+        while at + 8 <= len(data) and parts <= most:
+            at, parts = at + 12 + int.from_bytes(data[at : at + 4], "big"), parts + 1
+    elif data.startswith(b"\xff\xd8"):
+        at = 2
+        while at + 4 <= len(data) and parts <= most and data[at] == 0xFF and data[at + 1] != 0xDA:
+            at, parts = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big"), parts + 1
+    elif data.startswith(b"GIF8"):
+        parts = data.count(b"\x21\xfe")  # comments, which are put together piece by piece
+    if parts > most:
+        raise UserError("picture_unreadable")
+
+
 def small_enough(image: Image.Image, max_pixels: int) -> None:
     """Asked before its pixels are unpacked.  Raises UserError."""
     width, height = image.size
@@ -169,8 +196,10 @@ def small_enough(image: Image.Image, max_pixels: int) -> None:
 
 
 def _decode(data: bytes, max_pixels: int) -> Picture:
+    _bounded(data)
     image = Image.open(io.BytesIO(data), formats=FORMATS)
-    small_enough(image, max_pixels)
+    deep = image.format == "PNG" and data[24] == 16 or image.format == "TIFF" and 16 in image.tag_v2.get(BITS, (8,))
+    small_enough(image, max_pixels // 2 if deep and image.mode not in ("I;16", "L") else max_pixels)  # twice the bytes
     if min(image.size) < 1:
         raise ValueError("a picture without pixels")
     image.load()  # all of it, so that what is cut off is found before OpenCV, which pads it, sees it
@@ -310,8 +339,10 @@ def encode(picture: Picture, level: int = 1) -> bytes:
 
 def pixels_of(path: Path) -> int:
     """How many pixels a picture file has, by its header.  Raises UserError."""
+    data = _read(path)
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        _bounded(data)
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             return image.width * image.height
     except Exception:  # see `decode`
         raise UserError("picture_unreadable") from None

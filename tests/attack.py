@@ -163,6 +163,9 @@ class Attacker:
                     return ""
         return said
 
+    def close(self) -> None:
+        self.client.close()
+
     def run(self, calls: int) -> Report:
         report = Report()
         for _ in range(calls):

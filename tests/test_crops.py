@@ -155,7 +155,7 @@ def test_after_a_stop_what_is_done_can_be_had_and_the_rest_follows(photo, tmp_pa
     while "1 of 2" not in next(running)[0]:
         pass
     running.close()
-    _, download, _ = stopped(None, files, "nearest", {"scale": 3})
+    _, download, _ = stopped(None)
     assert decode(Path(download["value"])).width == 3 * 96
     done = []
     monkeypatch.setattr(many, "batch", lambda *a, **k: (done.append(f.facts) or f for f in batch(*a, **k)))
@@ -173,7 +173,11 @@ def test_after_a_stop_nothing_of_another_model_is_offered(photo):
     *_, (_, whole, _) = enlarge_all(None, [str(photo)], "nearest", {"scale": 3})
     assert decode(Path(whole["value"])).width == 3 * 96
     for card, knobs in (("bicubic", {"scale": 3}), ("nearest", {"scale": 2})):
-        _, download, _ = stopped(None, [str(photo)], card, knobs)
+        running = enlarge_all(None, [str(photo)], card, knobs)
+        for _ in range(2):  # it has begun, and made nothing yet
+            next(running)
+        running.close()
+        _, download, _ = stopped(None)
         assert download["value"] is None and download["visible"] is False
 
 

@@ -21,7 +21,7 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 API = "gradio_api/"
 TAKE_FILES = ("image", "gallery", "file", "downloadbutton", "uploadbutton", "imageeditor")
-READ = ("Only files", "not here any more")  # how a file that was not given is refused
+READ = ("Only files", "too large")  # how a file that was not given is refused
 
 
 def free_port() -> int:
@@ -147,7 +147,7 @@ def test_no_public_endpoint_reads_a_file_that_nobody_gave(server, canary, meta):
         ):
             said = server.call(task, **wish)
             assert "event: error" in said and str(canary.parent) not in said and str(ROOT) not in said, (path, said)
-            assert any(words in said for words in (*READ, "too large")), (path, said)
+            assert any(words in said for words in READ), (path, said)
     assert served(server.files, canary) == []
 
 
@@ -166,7 +166,7 @@ def test_no_private_function_hands_out_a_file_that_nobody_gave(server, canary):
             said = server.join(function, data, {"index": [1, 1], "wish": ""})
             body = {"data": data, "fn_index": function["id"], "session_hash": "x"}
             said += httpx.post(server.url + API + "run/predict", json=body, timeout=60).text
-            assert any(words in said for words in (*READ, "too large")), (function["api_name"], file, said)
+            assert any(words in said for words in READ), (function["api_name"], file, said)
             assert str(canary.parent) not in said and str(ROOT) not in said
             asked += 1
     assert asked > 40
@@ -193,14 +193,8 @@ def test_the_guard_lets_pass_what_was_given_and_nothing_else(tmp_path, monkeypat
     for number in range(1000):
         tail = "/".join(random.choice(parts, random.integers(1, 3)))
         name = [f"{home}/{tail}", f"/{tail}", tail, f"{home}/a/{tail}"][number % 4]
-        try:
-            opened = os.open(Path(name), os.O_RDONLY)
-        except OSError:
-            real, right = None, False
-        else:
-            real = Path(os.readlink(f"/proc/self/fd/{opened}"))
-            right = real.is_file() and os.path.commonpath([real, home.resolve()]) == str(home.resolve())
-            os.close(opened)
+        real = Path(os.path.realpath(name))
+        right = real.is_file() and os.path.commonpath([real, home.resolve()]) == str(home.resolve())
         try:
             found = doors.admitted([{"image": {"path": name}}])[0]["image"]["path"]
         except UserError:
@@ -210,14 +204,20 @@ def test_the_guard_lets_pass_what_was_given_and_nothing_else(tmp_path, monkeypat
     assert passed > 30
 
 
-def test_no_component_of_gradio_opens_a_picture_itself():
-    from imgen.ui.page import build
+OPENERS = """
+from imgen.ui.page import build
+opens = ("Image.", "ImageEditor.", "Gallery.", "ImageSlider.", "File.", "UploadButton.", "DownloadButton.")
+for function in build().fns.values():
+    for component in function.inputs:
+        if type(component).preprocess.__qualname__.startswith(opens):
+            print(function.api_name, type(component).preprocess.__qualname__)
+"""
 
-    for function in build().fns.values():
-        for component in function.inputs:
-            how = type(component).preprocess.__qualname__
-            opens = ("Image.", "ImageEditor.", "Gallery.", "ImageSlider.", "File.", "UploadButton.", "DownloadButton.")
-            assert not how.startswith(opens), f"{function.api_name}: {how}"
+
+def test_no_component_of_gradio_opens_a_picture_itself():
+    """In a process of its own: Gradio leaves an event loop behind."""
+    done = subprocess.run([sys.executable, "-c", OPENERS], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout == "", done.stdout + done.stderr
 
 
 def test_a_mask_beyond_the_limit_is_refused_before_it_unfolds(server):
@@ -330,6 +330,7 @@ def test_hostile_calls_of_any_kind_find_nothing(server, canary):
     """A sample; `python tests/attack.py URL` makes thousands."""
     attacker = Attacker(server.url, [canary], seed=7)
     report = attacker.run(120)
+    attacker.close()
     assert report.faults == []
     assert served(server.files, canary) == []
 
@@ -479,10 +480,11 @@ def test_what_is_painted_is_kept_once_and_no_place_is_made_for_more(tmp_path, mo
     """Gradio's own keeps background and composite in memory for good, and makes room for a layer of any number."""
     from gradio.components.image_editor import AcceptBlobs
 
+    from imgen.controls import UserError
     from imgen.ui import knobs, stock
 
     monkeypatch.setattr(stock, "folder", lambda: tmp_path)
-    monkeypatch.setattr(knobs.MaskKnob, "layers_sent", type(knobs.MaskKnob.layers_sent)())
+    monkeypatch.setattr(knobs.MaskKnob, "layers_sent", {})
     mask = knobs.MaskKnob(render=False)
     blobs = (("a", "layer", "0"), ("a", "background", "null"), ("b", "layer", str(10**12)), ("c" * 99, "layer", "0"))
     for name, kind, number in blobs:
@@ -492,10 +494,15 @@ def test_what_is_painted_is_kept_once_and_no_place_is_made_for_more(tmp_path, mo
     painted = mask.data_model(id="a")
     assert [path.read_bytes() for path in mask.preprocess(painted)] == [png()]
     assert mask.preprocess(mask.data_model(id="b")) == [] and mask.preprocess(None) == []
+    with pytest.raises(UserError, match="file_gone"):
+        mask.preprocess(mask.data_model(id="never sent"))
+    monkeypatch.setattr(knobs, "visitor_address", lambda: "10.0.0.2")
+    with pytest.raises(UserError, match="file_gone"):  # another's
+        mask.preprocess(mask.data_model(id="a"))
     for n in range(knobs.SENT + 5):
         data = {"type": "layer", "index": "0", "id": f"n{n}", "file": b""}
         mask.accept_blobs(AcceptBlobs.model_construct(data=data, files=[("x.png", b"x")]))
-    assert len(mask.layers_sent) == knobs.SENT
+    assert len(mask.layers_sent["10.0.0.2"]) == knobs.SENT
 
 
 def test_who_sends_slowly_is_sent_away(monkeypatch):
@@ -518,5 +525,101 @@ def test_who_sends_slowly_is_sent_away(monkeypatch):
         said.append(message)
 
     scope = {"type": "http", "path": doors.UPLOAD, "headers": [(b"host", b"127.0.0.1")], "client": ("10.0.0.1", 1)}
-    asyncio.run(asyncio.wait_for(doors.Doors(reads, ())(scope, never, hear), 5))
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(asyncio.wait_for(doors.Doors(reads, ())(scope, never, hear), 5))
+    finally:
+        loop.close()
     assert said[0]["status"] == 413
+
+
+def parted(kind: str) -> bytes:
+    """A small picture that carries a megabyte of parts without content, by the specifications of PNG and JPEG."""
+    if kind == "png":
+        whole, part = png(), struct.pack(">I", 0) + b"prVt" + struct.pack(">I", zlib.crc32(b"prVt"))
+        return whole[:33] + part * 80_000 + whole[33:]
+    file = io.BytesIO()
+    Image.open(io.BytesIO(png())).save(file, "JPEG")
+    return file.getvalue()[:2] + b"\xff\xed\x00\x02" * 250_000 + file.getvalue()[2:]
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_a_file_of_endless_small_parts_is_refused_at_once(kind, tmp_path):
+    """60 MB of empty chunks kept a thread busy for a minute."""
+    from imgen.controls import UserError
+    from imgen.image import decode, pixels_of
+
+    data, began = parted(kind), time.process_time()
+    (tmp_path / "a").write_bytes(data)
+    for read in (decode, pixels_of):
+        with pytest.raises(UserError, match="picture_unreadable"):
+            read(tmp_path / "a")
+    assert time.process_time() - began < 0.5
+
+
+def test_a_film_that_is_cut_off_is_a_sentence(tmp_path):
+    from imgen.controls import UserError
+    from imgen.image import decode_film
+
+    frames = [Image.fromarray(np.full((40, 40, 3), shade, np.uint8)) for shade in (0, 99, 200)]
+    file = io.BytesIO()
+    frames[0].save(file, "PNG", save_all=True, append_images=frames[1:])
+    whole = file.getvalue()
+    assert len(decode_film(whole, 3)) == 3
+    for share in np.linspace(0.3, 0.95, 12):
+        try:
+            assert decode_film(whole[: int(share * len(whole))], 3)
+        except UserError as error:
+            assert error.key == "picture_unreadable"
+
+
+@pytest.mark.parametrize("knobs", [
+    {}, {"damage": [1]}, {"damage": {}}, {"damage": "scratches", "amount": 10**400, "seed": 1},
+    {"damage": "scratches", "amount": 10**9, "seed": 1}, {"damage": "words", "amount": 5, "seed": float("inf")}, [1], "x",
+])
+def test_a_record_that_somebody_else_has_written_is_none(knobs):
+    from imgen.image import Picture
+    from imgen.pipelines.spoil import hole_known
+
+    assert hole_known(Picture(np.zeros((16, 16, 3), np.uint8), {"card": "spoil", "knobs": knobs})) is None
+
+
+def test_whose_address_is_whose_name_is_not(server):
+    """A session that calls itself by another's address takes nothing of his share."""
+    from imgen.ui.turns import Turns
+
+    turns = Turns()
+    for _ in range(3):
+        turns.ask("long", "10.0.0.5", "10.0.0.5 10.0.0.1")
+    assert turns.place(turns.ask("long", "10.0.0.1", "10.0.0.1 ")) == 1
+    body = {"data": [], "fn_index": 0, "session_hash": "x" * 100_000}
+    for route in ("queue/join", "run/predict"):
+        assert httpx.post(server.url + API + route, json=body, timeout=60).status_code == 400
+    answer = server.get("monitoring", headers={"referer": "http://[::1"})  # no address at all
+    assert answer.status_code == 404
+
+
+def test_a_full_queue_makes_room_for_another_address():
+    from imgen.ui.turns import OF_ADDRESS, OF_ALL, Turns
+
+    turns = Turns()
+    tickets = [turns.ask("long", f"10.0.0.{n // OF_ADDRESS}", f"session {n}") for n in range(OF_ALL + 1)]
+    late = turns.ask("long", "10.0.0.9", "somebody else")
+    assert [ticket.dropped for ticket in tickets].count(True) == 1 and tickets[OF_ADDRESS - 1].dropped
+    assert turns.place(late) == 2  # one of the other address has not been served either, and came before
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(server):
+    """The head of an upload and some megabytes, then the line is cut."""
+    before = {path for path in server.files.rglob("*") if path.is_file()}
+    host, port = "127.0.0.1", int(server.url.rsplit(":")[-1].strip("/"))
+    for route in ("upload", "component_server/"):
+        with socket.create_connection((host, port)) as line:
+            part = b'--b\r\ncontent-disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+            head = f"POST /{API}{route} HTTP/1.1\r\nhost: {host}\r\ncontent-type: multipart/form-data; boundary=b\r\n"
+            line.sendall(head.encode() + b"content-length: 50000000\r\n\r\n" + part + bytes(2_000_000))
+            time.sleep(0.5)
+    deadline = time.monotonic() + 20
+    while {path for path in server.files.rglob("*") if path.is_file()} - before:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

@@ -81,7 +81,7 @@ def place(net: "nn.Module", picture: Picture) -> Place:
             knobs, n = record["knobs"], int(record["number"])
             z = noise(int(knobs["seed"]), min(n, MOST) + 1, net.latent)[-1] * float(knobs["truncation"])
             shares = F.one_hot(torch.tensor(record["class"]), net.classes).float()
-    except (KeyError, TypeError, ValueError, RuntimeError):  # no record of ours, or somebody's own
+    except (KeyError, TypeError, ValueError, RuntimeError, OverflowError):  # no record of ours, or somebody's own
         raise UserError("picture_without_place") from None
     if z.shape != (net.latent,) or shares.shape != (net.classes,) or not torch.cat([z, shares]).isfinite().all():
         raise UserError("picture_without_place")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 
-from imgen.controls import Choice, Seed, Slider
+from imgen.controls import Choice, Seed, Slider, UserError, checked, knobs_of
 from imgen.damage import CHANGES, HOLES, NEUTRAL
 from imgen.image import Frame, Picture
 
@@ -52,9 +52,10 @@ def without(pixels: np.ndarray, mask: Picture, level: int = NEUTRAL) -> Picture:
 def hole_known(picture: Picture) -> Picture | None:
     """The mask of a picture whose record says that `spoil` made its holes: it follows from size and seed."""
     knobs = picture.record.get("knobs")
-    if picture.record.get("card") != "spoil" or not isinstance(knobs, dict) or knobs.get("damage") not in HOLES:
+    if picture.record.get("card") != "spoil" or not isinstance(knobs, dict):
         return None
     try:
-        return hole_made(picture.pixels.shape[:2], knobs["damage"], float(knobs["amount"]), int(knobs["seed"]))
-    except (KeyError, TypeError, ValueError):  # a record that somebody else has written
+        wish = checked(knobs_of(spoil, {}), knobs)
+    except UserError:  # a record that somebody else has written
         return None
+    return hole_made(picture.pixels.shape[:2], **wish) if wish["damage"] in HOLES else None

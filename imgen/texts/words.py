@@ -87,6 +87,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "host_unknown": ("This server is not called {host}. Its operator can allow that name with IMGEN_HOSTS.", "这台服务器不叫 {host}。管理员可以用 IMGEN_HOSTS 允许这个名称。"),
     "route_closed": ("There is nothing here.", "这里没有内容。"),
     "disk_full": ("There is no room left to store the result. Please try again later, or with a smaller picture.", "没有空间保存结果了。请稍后再试，或换小一些的图片。"),
+    "many_most": ("At most {most} files go at a time, and {came} came. Please bring them in parts, or use the command line.", "一次最多处理 {most} 个文件，现在有 {came} 个。请分批上传，或使用命令行。"),
     "example_unknown": ("There is no example number {number} here. Please choose one of those shown.", "这里没有编号为 {number} 的示例，请选择显示的示例。"),
     "weights_missing_visitor": ("This model’s weights are not on this server. Please choose another model.", "这台服务器上没有这个模型的权重，请换一个模型。"),
     "weights_do_not_fit_visitor": ("This model’s weights do not fit its network. Please choose another model.", "这个模型的权重与网络不匹配，请换一个模型。"),

@@ -13,8 +13,8 @@ import socket
 import stat
 import time
 from collections.abc import Collection
-from contextlib import nullcontext
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from imgen.controls import UserError
 from imgen.texts import text
@@ -28,11 +28,14 @@ UPLOAD, PAINTED = API + "upload", API + "component_server"  # what is painted ov
 MOST_UPLOADED = 8 * MAX_FILE  # bytes of one upload, which may hold several files
 MOST_SAID = 1_000_000  # bytes of any other request: pictures come as uploads, so what is left is short
 AT_A_TIME = 8  # uploads of one address
-SLOWEST = 600  # seconds that sending a request may take
+SLOWEST, SILENT = 600, 30  # seconds that sending a request may take, and that may pass without a byte of it
+ADDRESS = 2000  # letters after the question mark
 DEEPEST = 12  # levels of lists and objects in a value
+MOST_VALUES, MOST_FILES = 20_000, 500  # in one event
 LONGEST_NAME = 255  # letters
 CLOSED = (  # what Gradio offers and this page never uses
-    "/monitoring", API + "deep_link", API + "process_recording", API + "proxy=", API + "stream/", API + "vibe", API + "runs",
+    "/monitoring", "/login", "/openapi.json", "/docs", "/redoc",
+    API + "deep_link", API + "process_recording", API + "proxy=", API + "stream/", API + "vibe", API + "runs",
     API + "run-history", API + "dev/", API + "custom_component", API + "profiling", API + "file=http", API + "queue/status",
 )
 HEADERS = (
@@ -47,23 +50,36 @@ class TooMuch(Exception):
     """More bytes than a request may have, or more time."""
 
 
-def admitted(value: object, level: int = 0) -> object:
+def admitted(value: object) -> object:
     """A value of an event, with every file in it checked (see `file_given`).  Raises UserError."""
-    if level > DEEPEST:
-        raise UserError("call_unreadable")
-    if isinstance(value, dict):
-        given = value
-        if "path" in value or value.get("meta") == FILE:
-            given = {**value, **file_given(value.get("path"), value.get("orig_name"))}
-        return {key: one if given is not value and key == "meta" else admitted(one, level + 1) for key, one in given.items()}
-    if isinstance(value, list | tuple):
-        return [admitted(one, level + 1) for one in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise UserError("call_unreadable")
-    return value
+    return Guard().admit(value)
 
 
-def file_given(path: object, name: object) -> dict[str, object]:
+class Guard:
+    """One event: how much it has said so far."""
+
+    def __init__(self):
+        self.home, self.values, self.files = stock.folder(), 0, 0
+
+    def admit(self, value: object, level: int = 0) -> object:
+        self.values += 1
+        if level > DEEPEST or self.values > MOST_VALUES or self.files > MOST_FILES:
+            raise UserError("call_unreadable")
+        if isinstance(value, dict):
+            given = {}
+            if "path" in value or value.get("meta") == FILE:
+                self.files += 1
+                given = file_given(value.get("path"), value.get("orig_name"), self.home)
+            rest = {key: self.admit(one, level + 1) for key, one in value.items() if key not in given}
+            return {**rest, **given}
+        if isinstance(value, list | tuple):
+            return [self.admit(one, level + 1) for one in value]
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UserError("call_unreadable")
+        return value
+
+
+def file_given(path: object, name: object, home: Path) -> dict[str, object]:
     """What Gradio's components take for a file: one that was uploaded to this app, or that it made or showed itself.
 
     Links are followed before the check.  An address elsewhere is none: the server fetches nothing for a visitor.
@@ -73,11 +89,16 @@ def file_given(path: object, name: object) -> dict[str, object]:
     if not isinstance(path, str) or not path or len(path) > 4096 or "\0" in path:
         raise UserError("file_not_given")
     try:
-        real = Path(path).resolve(strict=True)
-        facts = real.stat()
+        real = Path(path).resolve()
     except (OSError, RuntimeError, ValueError):  # ValueError: a lone surrogate
+        raise UserError("file_not_given") from None
+    if not real.is_relative_to(home):  # first of all: whether it is there is nobody's business
+        raise UserError("file_not_given")
+    try:
+        facts = real.stat()
+    except (OSError, ValueError):
         raise UserError("file_gone") from None
-    if not real.is_relative_to(stock.folder()) or not stat.S_ISREG(facts.st_mode):
+    if not stat.S_ISREG(facts.st_mode):
         raise UserError("file_not_given")
     if facts.st_size > MAX_FILE:
         raise UserError("file_too_large", limit=MAX_FILE // 2**20)
@@ -131,7 +152,7 @@ class Doors:
 
     def __init__(self, app, names: Collection[str]):
         self.app, self.names = app, names
-        self.rooms: dict[str, asyncio.Semaphore] = {}
+        self.rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # while an upload holds one
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
@@ -143,9 +164,13 @@ class Doors:
             return await answer(scope, send, 421, "host_unknown", host=asked[:80])
         if any(path.startswith(route) for route in CLOSED):
             return await answer(scope, send, 404, "route_closed")
+        if len(scope.get("query_string", b"")) > ADDRESS:
+            return await answer(scope, send, 414, "call_too_long", limit=1)
         visit = Visit({**scope, "headers": kept}, receive, send)
         try:
-            async with self.room(scope) if visit.heavy else nullcontext():
+            if visit.heavy:
+                await self.upload(visit)
+            else:
                 await self.app(visit.scope, visit.receive, visit.send)
         except TooMuch:
             await visit.fail(413, "call_too_long", limit=visit.most // 2**20 or 1)
@@ -157,11 +182,18 @@ class Doors:
             await visit.fail(400, "call_unreadable")
 
 
-    def room(self, scope) -> asyncio.Semaphore:
-        """For what one address sends at a time: what it holds open costs memory and disk."""
-        if len(self.rooms) > 1000:  # those of addresses that send nothing just now
-            self.rooms = {address: room for address, room in self.rooms.items() if room.locked()}
-        return self.rooms.setdefault(address_of(scope), asyncio.Semaphore(AT_A_TIME))
+    async def upload(self, visit: "Visit") -> None:
+        """A few of one address at a time: what is held open costs memory and disk."""
+        address = address_of(visit.scope)
+        room = self.rooms.setdefault(address, asyncio.Semaphore(AT_A_TIME))
+        try:
+            await asyncio.wait_for(room.acquire(), SILENT)
+        except TimeoutError:
+            return await visit.fail(503, "server_busy")
+        try:
+            await self.app(visit.scope, visit.receive, visit.send)
+        finally:
+            room.release()
 
 
 class Visit:
@@ -180,7 +212,7 @@ class Visit:
         if self.whole:  # what follows is at most that the visitor hangs up
             return await self._receive()
         try:
-            message = await asyncio.wait_for(self._receive(), self.until - time.monotonic())
+            message = await asyncio.wait_for(self._receive(), min(SILENT, self.until - time.monotonic()))
         except TimeoutError:
             raise TooMuch from None
         self.whole = not message.get("more_body")

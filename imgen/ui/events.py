@@ -143,6 +143,8 @@ def stoppable(
                 yield frame
 
     def stopped(request: gr.Request, *values) -> tuple:
+        if len(halted) > 1000:
+            halted.clear()
         halted.add(request.session_hash)
         time.sleep(GRACE)
         return said(request, *values)

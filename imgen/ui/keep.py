@@ -11,7 +11,7 @@ from imgen.image import Frame, animate, decode
 from imgen.pipelines.explore import combine, morph
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
 from imgen.ui.language import t
-from imgen.ui.picture import Pictures, paths_of, picked, save
+from imgen.ui.picture import OURS, Pictures, paths_of, picked, save
 from imgen.ui.stock import put
 from imgen.ui.turns import job
 from imgen.ui.work import Trouble, gpu
@@ -66,7 +66,7 @@ def add_up(request: gr.Request, kept: Kept) -> dict:
 
 
 def explored(pipeline: Callable[..., Iterator[Frame]], kept: Kept) -> tuple[Card, Frame]:
-    pictures = [decode(path) for path in paths_of(kept)[-MOST:]]
+    pictures = [decode(path, OURS) for path in paths_of(kept)[-MOST:]]
     card = find_maker(pictures)
     *_, last = card.do(pipeline, *pictures)
     return card, last

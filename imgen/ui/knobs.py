@@ -12,9 +12,9 @@ from imgen.cards import Card
 from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words
 from imgen.texts.words import WORDS
 from imgen.ui.language import t
-from imgen.ui.stock import put
+from imgen.ui.stock import put, visitor_address
 
-SENT = 256  # painted layers that wait to be named by an event
+SENT, ADDRESSES = 256, 1000  # painted layers of one address that wait to be named by an event, and so many addresses
 PILLS = 120  # letters: options that need more go into a list that drops down
 
 
@@ -75,23 +75,31 @@ class MaskKnob(gr.ImageEditor):
     """A picture to paint a mask over.  Gives the path of the painted layer, unopened: its alpha is the mask (see `brushed`)."""
 
     is_template = True
-    layers_sent: OrderedDict[str, Path] = OrderedDict()  # by the random name that the browser gave what it painted
+    layers_sent: dict[str, OrderedDict[str, Path | None]] = {}  # of each address, by the random names that its browsers gave them
 
     def preprocess(self, payload) -> list[Path]:
         if payload is None:
             return []
         if payload.id is not None:
-            return [self.layers_sent[payload.id]] if payload.id in self.layers_sent else []
+            layers = self.layers_sent.get(visitor_address(), {})
+            if payload.id not in layers:
+                raise UserError("file_gone")
+            return [path for path in [layers[payload.id]] if path]
         return [Path(layer.path) for layer in payload.layers[:1]]
 
     @server
     def accept_blobs(self, data: AcceptBlobs) -> None:
         """The browser sends background, layers and composite one by one: only the layer is kept, in a file of its own."""
         kind, number, name = (str(data.data[part]) for part in ("type", "index", "id"))
-        if kind == "layer" and number == "0" and len(name) <= 64:
-            self.layers_sent[name] = Path(put(data.files[0][1], "mask.png"))
-            while len(self.layers_sent) > SENT:
-                self.layers_sent.popitem(last=False)
+        layers = self.layers_sent.setdefault(visitor_address(), OrderedDict())
+        if len(name) <= 64 and kind == "layer" and number == "0":
+            layers[name] = Path(put(data.files[0][1], "mask.png"))
+        elif len(name) <= 64:
+            layers.setdefault(name, None)  # nothing was painted
+        while len(layers) > SENT:
+            layers.popitem(last=False)
+        while len(self.layers_sent) > ADDRESSES:
+            self.layers_sent.pop(next(iter(self.layers_sent)))
 
 
 def all_knobs(cards: Iterable[Card]) -> dict[str, list[Knob]]:

@@ -47,7 +47,11 @@ def language_of(request) -> str:
 
 
 def language_of_headers(headers: Mapping[str, str]) -> str:
-    return choose(urlsplit(headers.get("referer", "")).query, headers.get("cookie", ""), headers.get("accept-language", ""))
+    try:
+        query = urlsplit(headers.get("referer", "")).query
+    except ValueError:  # no address at all
+        query = ""
+    return choose(query, headers.get("cookie", ""), headers.get("accept-language", ""))
 
 
 def choose(query: str, cookie: str, accept: str) -> str:

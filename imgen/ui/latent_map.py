@@ -12,7 +12,7 @@ from imgen.sheet import sheet
 from imgen.ui.doors import place_of
 from imgen.ui.events import PRIVATE, WORK
 from imgen.ui.language import t
-from imgen.ui.picture import PictureInput, save
+from imgen.ui.picture import OURS, PictureInput, save
 from imgen.ui.turns import job
 from imgen.ui.work import Trouble, gpu
 
@@ -59,7 +59,7 @@ def draw_map(request: gr.Request, label: str) -> tuple[str, str]:
 def pick(request: gr.Request, event: gr.SelectData, label: str, drawn: Path) -> str:
     """The picture of the spot that was clicked: event.index counts the map's pixels from its left and its top."""
     with Trouble(request):
-        card, side = mapped()[0], decode(drawn).width
+        card, side = mapped()[0], decode(drawn, OURS).width
         x, y = (min(1.0, max(0.0, pixel / side)) for pixel in place_of(event))
         *_, last = card.do(point, label=label, x=x, y=y)
         return save(last.pictures[0], f"{card.name}-{label}")

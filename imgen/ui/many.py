@@ -19,6 +19,10 @@ from imgen.ui.picture import Download, Files, bundle
 from imgen.ui.stock import folder
 from imgen.ui.work import Trouble, gpu
 
+MOST = 200  # files at a time
+REMEMBERED = 200  # visitors whose work can be stopped
+begun: dict[str, tuple[Card, list[tuple[Path, Path]]]] = {}  # by session: what it does, or did last
+
 
 class Many:
     """A folded part of the tab; model and knobs are those of the tab."""
@@ -42,13 +46,10 @@ class Many:
         def work(request: gr.Request, files: list[str] | None, card_name: str, *values) -> Iterator[tuple]:
             yield from enlarge_all(request, files, card_name, dict(zip(names, values, strict=True)))
 
-        def halt(request: gr.Request, files: list[str] | None, card_name: str, *values) -> tuple:
-            return stopped(request, files, card_name, dict(zip(names, values, strict=True)))
-
         asked = [self.files, picker, *widgets.values()]
-        run, said = stoppable(work, halt, self.status, self.stop)
+        run, said = stoppable(work, stopped, self.status, self.stop)
         running = self.run.click(run, asked, outputs, **WORK, **PRIVATE)
-        self.stop.click(said, asked, outputs, cancels=[running], **AT_ONCE)
+        self.stop.click(said, None, outputs, cancels=[running], **AT_ONCE)
 
 
 def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, values: Mapping[str, object]) -> Iterator[tuple]:
@@ -57,6 +58,9 @@ def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, va
     trouble, failed, kept = Trouble(request), [], 0
     try:
         card, pairs, knobs = chosen(request, card_name, files, values)
+        begun[whose(request)] = card, pairs
+        while len(begun) > REMEMBERED:
+            begun.pop(next(iter(begun)))
         with closing(batch(card, pairs, knobs)) as frames:
             for frame in frames:
                 kept += "kept" in frame.facts
@@ -78,11 +82,16 @@ def chosen(
     """
     if not files:
         raise UserError("picture_first")
+    if len(files) > MOST:
+        raise UserError("many_most", most=MOST, came=len(files))
     card, paths = find_card(card_name), [Path(file) for file in files]
     knobs = checked(card.knobs, {name: value for name, value in values.items() if name in card.knobs})
-    visitor = getattr(request, "session_hash", None)
-    known = hashlib.sha256(repr((visitor, card.name, knobs, [digest(path) for path in paths])).encode()).hexdigest()
+    known = hashlib.sha256(repr((whose(request), card.name, knobs, [digest(path) for path in paths])).encode()).hexdigest()
     return card, targets(paths, folder() / f"many-{known[:32]}"), knobs
+
+
+def whose(request: gr.Request | None) -> str:
+    return getattr(request, "session_hash", None) or ""
 
 
 def said(total: int, failed: list[tuple[str, str]], kept: int) -> str:
@@ -97,7 +106,7 @@ def offered(card: Card, pairs: list[tuple[Path, Path]]) -> dict:
     return gr.update(value=bundle(there, card.name) if there else None, visible=bool(there))
 
 
-def stopped(request: gr.Request, files: list[str] | None, card_name: str, values: Mapping[str, object]) -> tuple:
-    with Trouble(request):
-        card, pairs, _ = chosen(request, card_name, files, values)
-        return report.status(both("many_stopped"), kind="stopped"), offered(card, pairs), gr.update(interactive=False)
+def stopped(request: gr.Request) -> tuple:
+    """What was made by then can be downloaded."""
+    made = offered(*begun[whose(request)]) if whose(request) in begun else gr.skip()
+    return report.status(both("many_stopped"), kind="stopped"), made, gr.update(interactive=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 from anyio import to_thread
+from gradio.context import LocalContext
 from starlette.middleware import Middleware
 
 from imgen.controls import UserError
@@ -18,7 +19,7 @@ from imgen.ui.events import connect, connect_send
 from imgen.ui.generate import generate_tab
 from imgen.ui.language import LanguageMiddleware, both, i18n
 from imgen.ui.restore import restore_tab
-from imgen.ui.sessions import Sessions, forget_finished
+from imgen.ui.sessions import Messages, Sessions, forget_finished
 from imgen.ui.stock import MAX_FILE
 from imgen.ui.turns import OF_ALL, SLOTS
 from imgen.ui.work import Trouble
@@ -57,6 +58,7 @@ class Page(gr.Blocks):
         """settings: see `settings`; the thread must not be held, for what follows is done once the server is there."""
         served = super().launch(*args, prevent_thread_lock=True, **settings)
         self.app.state_holder = Sessions(self)
+        self._queue.pending_messages_per_session = Messages(self._queue)
         return served
 
     async def preprocess_data(self, block_fn, inputs, state, explicit_call=False):
@@ -76,6 +78,7 @@ class Page(gr.Blocks):
             forget_finished(self._queue)
             if not block_fn.fn:  # of the browser alone
                 raise UserError("call_unreadable")
+            LocalContext.request.set(request)  # whose it is, for those components that keep what a visitor sent
             if event_data is not None and points(block_fn.fn):
                 event_data._data = pointed(event_data._data)
             return await super().process_api(block_fn, inputs, state, request, event_data=event_data, **rest)

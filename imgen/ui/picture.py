@@ -15,6 +15,7 @@ from imgen.ui.stock import put, write
 
 BROWSERS_SHOW = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif"}
 MAX_VIEW = 4096  # pixels a side: a browser shows no more; the download is whole
+OURS = 4_000_000  # pixels of a picture that a generator made, or of a sheet of them, at most
 SQUARED = 512  # and about so many where each of few pixels is shown as a square
 
 

@@ -4,11 +4,13 @@ Gradio copies the description of the whole page for each session, which takes 80
 for every call of a program, too.  The copy serves State components, `gr.render` and deep links, of which this page has none.
 """
 
+from collections import OrderedDict
 from copy import copy
 
 from gradio.state_holder import SessionState, StateHolder
 
 MOST = 1000  # sessions remembered
+LONGEST = 64  # letters of a session's name: a browser's has eleven
 
 
 class Session(SessionState):
@@ -37,8 +39,25 @@ class Sessions(StateHolder):
 
     def __getitem__(self, session: str) -> Session:
         if session not in self.session_data:
+            if len(session) > LONGEST:
+                raise ValueError("no browser names its session so")
             self.session_data[session] = Session(self.blocks)
         return super().__getitem__(session)
+
+
+class Messages(OrderedDict):
+    """session -> what it has not fetched yet.  Beyond so many those go first whose events have ended."""
+
+    def __init__(self, queue):
+        super().__init__()
+        self.queue = queue
+
+    def __setitem__(self, session: str, messages: object) -> None:
+        super().__setitem__(session, messages)
+        if len(self) > 2 * MOST:
+            alive = {event.session_hash for event in self.queue.event_ids_to_events.values()}
+            for old in [old for old in self if old not in alive and old != session][: len(self) - MOST]:
+                del self[old]
 
 
 def forget_finished(queue) -> None:

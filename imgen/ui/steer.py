@@ -16,7 +16,7 @@ from imgen.ui.doors import place_of
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
 from imgen.ui.keep import Kept, keep
 from imgen.ui.language import both, t
-from imgen.ui.picture import PictureInput, picked, save
+from imgen.ui.picture import OURS, PictureInput, picked, save
 from imgen.ui.turns import job, look
 from imgen.ui.work import Trouble, gpu
 
@@ -82,7 +82,7 @@ def moved(start: Path | str | None, amounts: list[float]) -> tuple[str, str]:
 
 
 def steered(start: str | Path, amounts: list[float]) -> tuple[Card, Frame]:
-    picture = decode(Path(start))
+    picture = decode(start, OURS)
     card = find_maker([picture])
     *_, last = card.do(steer(card.facts.get("directions"), amounts), picture)
     return card, last
@@ -91,7 +91,7 @@ def steered(start: str | Path, amounts: list[float]) -> tuple[Card, Frame]:
 def point(request: gr.Request, event: gr.SelectData, fan: Path, *amounts: float) -> list[float]:
     """Set the slider of the row that was clicked to the amount of the column; event.index counts pixels from left and top."""
     with Trouble(request):
-        side = decode(fan).width / len(SWEEP)
+        side = decode(fan, OURS).width / len(SWEEP)
         column, row = (int(pixel / side) for pixel in place_of(event))
         return [SWEEP[min(column, len(SWEEP) - 1)] if n == row else amount for n, amount in enumerate(amounts)]
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+from gradio import route_utils, routes
 from gradio.context import LocalContext
 from gradio.utils import get_upload_folder
 
@@ -32,6 +33,22 @@ _lock = threading.Lock()
 def folder() -> Path:
     """Where Gradio serves files from."""
     return Path(get_upload_folder()).resolve()
+
+
+class Parser(route_utils.GradioMultiPartParser):
+    """Gradio's own leaves behind what it had written where a visitor hangs up in the middle."""
+
+    async def parse(self):
+        try:
+            return await super().parse()
+        except BaseException:
+            for file in self._files_to_close_on_error:
+                file.close()
+                Path(file.name).unlink(missing_ok=True)
+            raise
+
+
+route_utils.GradioMultiPartParser = routes.GradioMultiPartParser = Parser
 
 
 def put(data: bytes, name: str) -> str:

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -32,6 +32,8 @@ SLOTS = {"quick": 2, "long": 1, "look": 2}  # that run at a time; `look` opens a
 WAITING = {"quick": 2, "long": 2, "look": 8}  # tickets of one visitor that may wait beside the one that runs
 OF_ADDRESS = 40  # and of one address, behind which a whole class may sit
 OF_ALL = 64
+OVERDUE = 4.0  # seconds after which a job holds its slot for long
+UNHEARD = 60  # messages of a job that nobody has fetched: then nobody listens
 TICK = 0.25  # seconds between two looks whether anybody still waits
 longest = 1800.0  # seconds of work after which a job is ended; app.py may set it
 
@@ -42,10 +44,11 @@ class Ticket:
 
     lane: str
     address: str
-    visitor: str  # the session, or the address of a caller without one
+    visitor: str  # the address and the session, which a program may lack
     number: int
     called: asyncio.Event = field(default_factory=asyncio.Event)
     given_up: bool = False
+    dropped: bool = False  # its place was needed for another address
     began: float = 0.0
 
 
@@ -64,21 +67,42 @@ class Turns:
         here = [ticket for ticket in self.waiting if ticket.lane == lane]
         if sum(ticket.visitor == visitor for ticket in here) >= WAITING[lane]:
             raise UserError("visitor_busy", waiting=WAITING[lane])
-        if len(here) >= OF_ALL or sum(ticket.address == address for ticket in here) >= OF_ADDRESS:
+        crowd = Counter(ticket.address for ticket in here)
+        if crowd[address] >= OF_ADDRESS or (len(here) >= OF_ALL and not self.make_room(here, crowd, address)):
             raise UserError("server_busy")
         ticket = Ticket(lane, address, visitor, next(self.numbers))
         self.waiting.append(ticket)
         self.call()
         return ticket
 
-    def order(self, lane: str) -> list[Ticket]:
-        """Those who wait, as they would be called: who was served longest ago comes first, an address before its visitors."""
-        def key(ticket: Ticket) -> tuple:
-            before = sum(t.visitor == ticket.visitor and t.number < ticket.number for t in self.waiting if t.lane == lane)
-            runs = sum(t.visitor == ticket.visitor for t in self.running if t.lane == lane)
-            return runs + before, self.served[ticket.address], self.served[ticket.visitor], ticket.number
+    def make_room(self, here: list[Ticket], crowd: Counter, address: str) -> bool:
+        """Where all places are taken, the newest of the address with most makes room, if that is more than ours would have."""
+        greedy, most = crowd.most_common(1)[0]
+        if most <= crowd[address] + 1:
+            return False
+        newest = max((ticket for ticket in here if ticket.address == greedy), key=lambda ticket: ticket.number)
+        newest.dropped = True
+        self.waiting.remove(newest)
+        return True
 
-        return sorted((ticket for ticket in self.waiting if ticket.lane == lane), key=key)
+    def order(self, lane: str) -> list[Ticket]:
+        """Those who wait, as they would be called: addresses in turn, and the visitors of an address in turn; who was served
+        longest ago comes first.
+        """
+        running, waiting = ([ticket for ticket in tickets if ticket.lane == lane] for tickets in (self.running, self.waiting))
+        visitors, addresses = Counter(one.visitor for one in running), Counter(one.address for one in running)
+
+        def rounds(tickets: list[Ticket], name: str, before: Counter) -> list[tuple[int, int, Ticket]]:
+            """Each with the round in which it would be called."""
+            found = []
+            for ticket in tickets:
+                key = getattr(ticket, name)
+                found.append((before[key], self.served[key], ticket))
+                before[key] += 1
+            return sorted(found, key=lambda one: one[:2])  # keeps the order of those alike
+
+        fair = [ticket for *_, ticket in rounds(waiting, "visitor", visitors)]
+        return [ticket for *_, ticket in rounds(fair, "address", addresses)]
 
     def call(self) -> None:
         """Give free slots away; a visitor never has two in one lane."""
@@ -87,8 +111,10 @@ class Turns:
                 mine = [one for one in self.running if one.lane == lane]
                 if len(mine) >= slots:
                     break
-                if any(one.visitor == ticket.visitor for one in mine):
-                    continue
+                others = [one for one in mine if one.address == ticket.address]
+                late = any(time.monotonic() - one.began > OVERDUE for one in others)
+                if any(one.visitor == ticket.visitor for one in mine) or (late and len(mine) == slots - 1):
+                    continue  # the last slot is not for an address that holds another for long
                 self.waiting.remove(ticket)
                 self.running.append(ticket)
                 self.served[ticket.address] = self.served[ticket.visitor] = next(self.numbers)
@@ -132,7 +158,10 @@ def wanted(event: str | None) -> bool:
     if event is None or blocks is None:
         return True
     job = blocks._queue.event_ids_to_events.get(event)
-    return job is not None and job.alive
+    if job is None or not job.alive:
+        return False
+    unheard = blocks._queue.pending_messages_per_session.get(job.session_hash)
+    return unheard is None or unheard.qsize() < UNHEARD
 
 
 class Job:
@@ -142,9 +171,10 @@ class Job:
         address = getattr(getattr(request, "client", None), "host", None) or ""
         self.work, self.event = work, LocalContext.event_id.get(None)
         session = getattr(request, "session_hash", None)
-        session = address if session in (None, self.event) else session  # a caller without one gets his event's name for it
+        session = "" if session in (None, self.event) else session  # a caller without one gets his event's name for it
+        self.request = getattr(request, "request", None)
         self.turns = turns()
-        self.ticket = self.turns.ask(lane, address, session)
+        self.ticket = self.turns.ask(lane, address, f"{address} {session}")
         self.frames: Iterator | None = None
         self.step: asyncio.Future | None = None
         self.context = copy_context()
@@ -155,9 +185,11 @@ class Job:
         if self.ticket.given_up:
             raise Stopped
 
-    def go_on(self) -> None:
-        """Raises Stopped if nobody waits any more, UserError if it has taken too long."""
-        if not wanted(self.event):
+    async def go_on(self) -> None:
+        """Raises Stopped if nobody waits any more, UserError if it has taken too long or had to make room."""
+        if self.ticket.dropped:
+            raise UserError("server_busy")
+        if not wanted(self.event) or (self.event is None and self.request and await self.request.is_disconnected()):
             raise Stopped
         if self.ticket.began and time.monotonic() - self.ticket.began > longest:
             raise UserError("took_too_long", minutes=max(1, round(longest / 60)))
@@ -166,7 +198,7 @@ class Job:
         """Yields the place in the queue whenever it has changed, until it is this job's turn."""
         told = 0
         while not self.ticket.called.is_set():
-            self.go_on()
+            await self.go_on()
             place = self.turns.place(self.ticket)
             if place != told:
                 told = place
@@ -180,7 +212,8 @@ class Job:
         self.step = loop.run_in_executor(self.turns.pools[self.ticket.lane], self.context.run, function, *values)
         while not self.step.done():
             await asyncio.wait({self.step}, timeout=TICK)
-            self.go_on()
+            if not self.step.done():
+                await self.go_on()
         return self.step.result()
 
     async def results(self, *values: object) -> AsyncIterator[object]:
@@ -191,6 +224,7 @@ class Job:
         self.frames = self.work(*values)
         while (frame := await self.run(next, self.frames, self)) is not self:
             yield frame
+            await self.go_on()
 
     def end(self) -> None:
         """The ticket is given back when the thread has ended, not before: who hangs up frees no slot that is still in use."""
@@ -226,7 +260,7 @@ def job(work: Callable, *, lane: str | Callable[..., str] = "quick", status=None
 
     @wraps(work)
     async def handler(request: gr.Request, *values):
-        name = lane if isinstance(lane, str) else await asyncio.to_thread(lane, *values)
+        name = lane if isinstance(lane, str) else await look(lane)(*values, request=request)
         now = Job(work, name, request)
         try:
             async for place in now.turn():
@@ -245,13 +279,15 @@ def job(work: Callable, *, lane: str | Callable[..., str] = "quick", status=None
 def look(work: Callable):
     """An event handler that opens a picture and is answered at once: it waits for nothing but others of its kind."""
     @wraps(work)
-    async def handler(*values):
-        request = next((value for value in values if isinstance(value, gr.Request)), LocalContext.request.get(None))
-        now = Job(work, "look", request)
+    async def handler(*values, request=None):
+        visitor = next((value for value in values if isinstance(value, gr.Request)), request or LocalContext.request.get(None))
+        now = Job(work, "look", visitor)
         try:
             async for _ in now.turn():
                 pass
             return await now.run(work, *values)
+        except Stopped:
+            raise UserError("call_unreadable") from None  # nobody hears it
         finally:
             now.end()
 

@@ -11,7 +11,7 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
-from imgen.controls import Reference, UserError
+from imgen.controls import Reference, UserError, checked
 from imgen.image import Frame, Picture, decode, pixels_of
 from imgen.texts import text
 from imgen.texts.words import WORDS
@@ -84,18 +84,20 @@ def results(task: str, card_name: str, source: Path | None, values: Mapping[str,
 
 
 def lane(card_name: str, source: Path | None, values: Mapping[str, object]) -> str:
-    """Whether a run is "quick" or "long", from what its card was measured to take and how large its picture is."""
+    """Whether a run is "quick" or "long", from what its card was measured to take and how large its pictures are."""
     try:
         card = find_card(card_name)
+        wish = checked(card.knobs, {name: value for name, value in values.items() if name in card.knobs and value is not None})
+        given = [path for value in wish.values() if isinstance(value, tuple) for path in value]
         pixels = pixels_of(source) if source and card.pictures else MEASURED
+        beside = sum(map(pixels_of, given))
     except UserError:
         return "quick"  # it will be refused at once
-    if card.slow or not card.ready:
+    if card.slow or not card.ready or pixels + beside > LARGE or wish.get("count", 1) * wish.get("size", 1) ** 2 > LARGE:
         return "long"
     bench = card.facts.get("bench", {})
     seconds = bench.get("seconds_per_picture", bench.get("seconds", 0.0) / 4) * pixels / MEASURED
-    count = values.get("count")
-    return "long" if seconds * (count if isinstance(count, int | float) else 1) > QUICK or pixels > LARGE else "quick"
+    return "long" if seconds * wish.get("count", 1) * wish.get("views", 1) > QUICK else "quick"
 
 
 def _name(card: Card, picture: Picture, number: int, count: int) -> str:
