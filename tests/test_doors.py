@@ -211,7 +211,7 @@ def test_the_guard_lets_pass_what_was_given_and_nothing_else(tmp_path, monkeypat
 
 
 def test_no_component_of_gradio_opens_a_picture_itself():
-    from imgen.ui.page import build
+    from imgen.page import build
 
     for function in build().fns.values():
         for component in function.inputs:

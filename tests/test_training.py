@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from imgen import drawings
 from imgen.controls import UserError
-from imgen.losses import StyleObjective
+from imgen.drawing import scenes
+from imgen.functional.losses import StyleObjective
 from imgen.models import mlp_gan, tiny_gan
 from imgen.models.arbitrary import ArbitraryNet
 from imgen.models.conv_vae import ConvAE, ConvVAE
@@ -277,7 +277,7 @@ def test_every_tenth_picture_is_kept_out_of_training(tmp_path):
 
 def test_shrinking_is_that_of_the_papers():
     """MATLAB's imresize: cubic with a = −0.5, stretched by the scale, normalised; here written out as a sum."""
-    hr = drawings.city(48, seed=2).pixels
+    hr = scenes.city(48, seed=2).pixels
     _, lr = shrink(hr, 3)
     centre = (5 + 0.5) * 3 - 0.5
     at = np.arange(48)
@@ -289,7 +289,7 @@ def test_shrinking_is_that_of_the_papers():
 
 
 def test_patches_are_pairs(tmp_path):
-    Image.fromarray(drawings.city(256, seed=1).pixels).save(tmp_path / "photo.png")
+    Image.fromarray(scenes.city(256, seed=1).pixels).save(tmp_path / "photo.png")
     lr, hr = data.patches(tmp_path, scale=2, side=16, shrinks=(1,))
     assert lr.shape[1:] == (3, 16, 16) and hr.shape[1:] == (3, 32, 32) and len(lr) == len(hr) > 10
     small = torch.nn.functional.avg_pool2d(hr.float(), 2)

@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from imgen import drawings
-from imgen.losses import gram, texture_loss
-from imgen.metrics import luma
+from imgen.drawing import scenes
+from imgen.functional.losses import gram, texture_loss
+from imgen.functional.metrics import luma
+from imgen.functional.resample import enlarged
+from imgen.functional.tiles import tiled
 from imgen.models import edge_directed, layers
 from imgen.models.critic import PatchCritic
 from imgen.models.enhancenet import EnhanceNet
@@ -23,8 +25,6 @@ from imgen.models.srdensenet import SRDenseNet
 from imgen.models.srresnet import SRResNet
 from imgen.models.tiny_gan import consistent
 from imgen.models.vdsr import VDSR
-from imgen.resample import enlarged
-from imgen.tiles import tiled
 from imgen.training import recipes
 from imgen.training.degrade import as_from_a_phone, jpeg, phones
 from imgen.training.expand import contracted, expand
@@ -268,7 +268,7 @@ def test_a_discriminator_looks_at_places():
 def test_sharpening_moves_towards_features_and_textures():
     """Without the pixels' loss and the judge, features alone bring the picture nearer in features."""
     torch.manual_seed(0)
-    city = torch.from_numpy(drawings.city(64, seed=1).pixels.copy()).permute(2, 0, 1)
+    city = torch.from_numpy(scenes.city(64, seed=1).pixels.copy()).permute(2, 0, 1)
     hr = torch.stack([city[:, y : y + 32, x : x + 32] for y in (0, 32) for x in (0, 32)])
     lr = F.avg_pool2d(hr.float(), 2).byte()
     shares = {"pixels": 0.0, "features": 1.0, "textures": 1.0, "adversarial": 0.0}

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from imgen.drawings import landscape
-from imgen.image import to_tensor
-from imgen.losses import (
+from imgen.drawing.scenes import landscape
+from imgen.functional.losses import (
     LayerStyle,
     colour_distance,
     elbo_terms,
@@ -19,7 +18,8 @@ from imgen.losses import (
     relativistic,
     texture_loss,
 )
-from imgen.metrics import luma
+from imgen.functional.metrics import luma
+from imgen.image import to_tensor
 from imgen.training.augment import augment
 from imgen.training.expand import contracted, expand
 from imgen.training.muon import Muon

@@ -14,8 +14,8 @@ from torch.nn.utils import parametrize
 from imgen.cards import WEIGHTS, read_weights
 from imgen.catalog import find_card
 from imgen.controls import UserError
+from imgen.functional.losses import StyleObjective
 from imgen.image import Frame
-from imgen.losses import StyleObjective
 from imgen.models import mlp_gan, resgan
 from imgen.models import tiny_gan as tiny
 from imgen.models.arbitrary import ArbitraryNet

@@ -17,10 +17,11 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from imgen import damage, drawings
 from imgen.cards import Card
 from imgen.catalog import CARDS, TASKS, find_card
 from imgen.controls import UserError
+from imgen.drawing import scenes
+from imgen.functional import degradations
 from imgen.image import Picture, encode
 from imgen.pipelines.fill import look
 from imgen.pipelines.repaint import LAYERS
@@ -28,7 +29,7 @@ from imgen.pipelines.spoil import hole_known, mask_of, without
 from imgen.texts import LANGUAGES, text
 from imgen.texts.words import WORDS
 
-ASSETS = Path(__file__).parent / "assets"
+ASSETS = Path(__file__).parent.parent / "assets"
 SEED = 1  # of the flowers that the page opens with: chosen by eye among nine
 PAPER = (255, 255, 255)
 GAP, LINE = 6, 24  # pixels between pictures; height of a line of words
@@ -54,19 +55,19 @@ class Exhibit:
 
 EXAMPLES: dict[str, dict[str, Callable[[], Picture]]] = {  # of each task; a tab opens with its first
     "upscale": {
-        "city": lambda: drawings.city(192, 3),
-        "chart": lambda: drawings.chart(256),
-        "still_life": lambda: drawings.still_life(192),
+        "city": lambda: scenes.city(192, 3),
+        "chart": lambda: scenes.chart(256),
+        "still_life": lambda: scenes.still_life(192),
     },
     "stylize": {
-        "landscape": lambda: drawings.landscape((640, 448)),
-        "still_life": lambda: drawings.still_life((640, 512), 1),
-        "portrait": lambda: drawings.portrait(512, 1),
+        "landscape": lambda: scenes.landscape((640, 448)),
+        "still_life": lambda: scenes.still_life((640, 512), 1),
+        "portrait": lambda: scenes.portrait(512, 1),
     },
     "restore": {
-        "noisy": lambda: spoiled(drawings.still_life((512, 400), 2), damage="noise", amount=30),
-        "squeezed": lambda: spoiled(drawings.city((512, 400), 3), damage="jpeg", amount=8),
-        "scribbled": lambda: spoiled(drawings.landscape((512, 400), 3), damage="words", amount=25),
+        "noisy": lambda: spoiled(scenes.still_life((512, 400), 2), damage="noise", amount=30),
+        "squeezed": lambda: spoiled(scenes.city((512, 400), 3), damage="jpeg", amount=8),
+        "scribbled": lambda: spoiled(scenes.landscape((512, 400), 3), damage="words", amount=25),
     },
 }
 DRAWN_STYLES = tuple(f"draw_{rule}" for rule in ("lines", "splines", "triangles", "voronoi", "noise", "mesh"))
@@ -103,7 +104,7 @@ def drawn_style(name: str) -> Picture:
 def style_pictures() -> dict[str, Picture]:
     """name -> a square: what the rules draw, and a still life as each trained painting would have it."""
     made = {name: drawn_style(name) for name in DRAWN_STYLES}
-    card, photo = trained("transfer_paintings"), drawings.still_life(288, 1)
+    card, photo = trained("transfer_paintings"), scenes.still_life(288, 1)
     for style in card.knobs["style"].options[:-1]:
         made[style] = card(photo, style=style).pictures[0]
     return made
@@ -254,7 +255,7 @@ def words() -> Exhibit:
 
 def restored(*names: str) -> Exhibit:
     """A drawing shrunk to a quarter and enlarged again by each of the cards, beside the drawing."""
-    truth = drawings.city(384, 3)
+    truth = scenes.city(384, 3)
     small = to_width(truth, 96, Image.Resampling.BICUBIC)
     shown = [trained(name)(small).pictures[0] for name in names]
     details = [enlarged(cropped(picture, 112, 140, 136), 2) for picture in (*shown, truth)]
@@ -265,7 +266,7 @@ def clean_and_phone() -> Exhibit:
     """What two trainings of one network make of a clean small picture, above, and of one as from a phone."""
     from imgen.training.degrade import as_from_a_phone
 
-    truth = drawings.still_life(512)
+    truth = scenes.still_life(512)
     clean = to_width(truth, 128, Image.Resampling.BICUBIC)
     phone = Picture(as_from_a_phone(truth.pixels, 4, np.random.default_rng(3), clean=0.0))
     rows = []
@@ -279,7 +280,7 @@ def clean_and_phone() -> Exhibit:
 def interpolation() -> Exhibit:
     """Each kernel on a detail, and below what it makes of an edge from dark to bright."""
     kernels = ("nearest", "bilinear", "gaussian", "bicubic", "lanczos")
-    small = cropped(to_width(drawings.chart(512), 128, Image.Resampling.BICUBIC), 0, 4, 29)
+    small = cropped(to_width(scenes.chart(512), 128, Image.Resampling.BICUBIC), 0, 4, 29)
     edge = np.full((8, 12, 1), 64, np.uint8)
     edge[:, 6:] = 191
     details = [enlarged(trained(name)(small, scale=4).pictures[0], 2) for name in kernels]
@@ -290,7 +291,7 @@ def interpolation() -> Exhibit:
 
 def realesrgan() -> Exhibit:
     """How a clean picture is spoiled for training: each step works on the result of the one before."""
-    steps = degraded(drawings.still_life(448), np.random.default_rng(7))
+    steps = degraded(scenes.still_life(448), np.random.default_rng(7))
     details = [cropped(p, *(round(share * p.width) for share in (0.05, 0.2, 0.5))) for p in steps.values()]
     shown = [to_width(p, 224, Image.Resampling.NEAREST) for p in details]
     return sheet([shown], above=[f"lesson_word_{name}" for name in steps])
@@ -315,7 +316,7 @@ def fastgan() -> Exhibit:
     from imgen.models.fastgan import REACH
 
     sides, wide = [4 * 2**n for n in range(8)], 138
-    small = [to_width(drawings.city(512, 3), side, Image.Resampling.BOX) for side in sides]
+    small = [to_width(scenes.city(512, 3), side, Image.Resampling.BOX) for side in sides]
     row = sheet([[to_width(one, wide, Image.Resampling.NEAREST) for one in small]], above=[str(side) for side in sides])
     image = Image.new("RGB", (2 * row.picture.width, 140), PAPER)  # drawn twice as large: smooth lines
     for start in range(2, len(sides) - REACH):
@@ -399,9 +400,9 @@ def guesses(each: int = 5) -> Exhibit:
 
 def cleaned() -> Exhibit:
     """Noise and JPEG's traces, and what the light network leaves of them."""
-    card, photo, rng = trained("light_restore"), drawings.still_life(384, 4), np.random.default_rng(2)
+    card, photo, rng = trained("light_restore"), scenes.still_life(384, 4), np.random.default_rng(2)
     rows = []
-    for worse in (damage.noise(photo.pixels, 35, rng), damage.jpeg(photo.pixels, 8)):
+    for worse in (degradations.noise(photo.pixels, 35, rng), degradations.jpeg(photo.pixels, 8)):
         shown = (Picture(worse), card(Picture(worse)).pictures[0], photo)
         rows.append([enlarged(cropped(one, 130, 110, 150), 2) for one in shown])
     above = [f"lesson_word_{word}" for word in ("given", "cleaned", "original")]
@@ -410,8 +411,8 @@ def cleaned() -> Exhibit:
 
 def noise_found() -> Exhibit:
     """A noisy picture, what DnCNN takes for noise (grey: nothing), and the rest."""
-    card, photo = trained("dncnn_color"), drawings.city(320, 5)
-    worse = damage.noise(photo.pixels, 30, np.random.default_rng(3))
+    card, photo = trained("dncnn_color"), scenes.city(320, 5)
+    worse = degradations.noise(photo.pixels, 30, np.random.default_rng(3))
     clean = card(Picture(worse)).pictures[0]
     found = np.clip(128 + worse.astype(int) - clean.pixels, 0, 255).astype(np.uint8)
     shown = (Picture(worse), Picture(found), clean, photo)
@@ -421,11 +422,11 @@ def noise_found() -> Exhibit:
 
 def put_together() -> Exhibit:
     """Noise, words and scratches, and what the autoencoder makes of them."""
-    card, photo, rng = trained("conv_ae_restore"), drawings.portrait(256, 2), np.random.default_rng(5)
-    cells = [Picture(damage.noise(photo.pixels, 30, rng))]
+    card, photo, rng = trained("conv_ae_restore"), scenes.portrait(256, 2), np.random.default_rng(5)
+    cells = [Picture(degradations.noise(photo.pixels, 30, rng))]
     results = [card(cells[0]).pictures[0]]
     for kind, amount in (("words", 5), ("scratches", 6)):
-        mask = mask_of(damage.HOLES[kind](photo.pixels.shape[:2], amount, rng))
+        mask = mask_of(degradations.HOLES[kind](photo.pixels.shape[:2], amount, rng))
         cells.append(without(photo.pixels, mask, 255))
         results.append(card(cells[-1], mask=[mask]).pictures[0])
     return sheet([cells, results], above=["option_noise", "option_words", "option_scratches"])
@@ -433,8 +434,8 @@ def put_together() -> Exhibit:
 
 def step_by_step() -> Exhibit:
     """One noisy picture after some steps; and several of them, as many as steps."""
-    card, photo, rng = trained("recurrent_restore"), drawings.still_life(320, 6), np.random.default_rng(8)
-    shots = [Picture(damage.noise(photo.pixels, 45, rng)) for _ in range(6)]
+    card, photo, rng = trained("recurrent_restore"), scenes.still_life(320, 6), np.random.default_rng(8)
+    shots = [Picture(degradations.noise(photo.pixels, 45, rng)) for _ in range(6)]
     again = card(shots[0], steps=6).pictures[1:]
     more = [card(shots[0], steps=n, frames=shots[1:n]).pictures[0] for n in (2, 4, 6)]
     rows = [[shots[0], *(again[n - 1] for n in (2, 4, 6))], [shots[0], *more]]
@@ -445,7 +446,7 @@ def step_by_step() -> Exhibit:
 
 def looked_up() -> Exhibit:
     """Holes in what repeats, filled by the autoencoder and by attention, and where one place looked."""
-    photo = drawings.city(256, 3)
+    photo = scenes.city(256, 3)
     hole = np.zeros((256, 256), bool)
     hole[110:126, 40:200] = hole[160:200, 120:136] = True
     mask = mask_of(hole)
@@ -458,9 +459,9 @@ def looked_up() -> Exhibit:
 
 def filtered() -> Exhibit:
     """Two kinds of noise, and what the filters that learned nothing make of them."""
-    photo, rng = drawings.still_life(320, 7), np.random.default_rng(4)
+    photo, rng = scenes.still_life(320, 7), np.random.default_rng(4)
     rows = []
-    for worse in (damage.noise(photo.pixels, 30, rng), damage.salt_and_pepper(photo.pixels, 12, rng)):
+    for worse in (degradations.noise(photo.pixels, 30, rng), degradations.salt_and_pepper(photo.pixels, 12, rng)):
         names = ("gaussian_filter", "median_filter", "non_local_means")
         shown = [Picture(worse), *(find_card(name)(Picture(worse)).pictures[0] for name in names)]
         rows.append([enlarged(cropped(one, 110, 90, 115), 2) for one in shown])

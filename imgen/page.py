@@ -11,13 +11,13 @@ from anyio import to_thread
 from starlette.middleware import Middleware
 
 from imgen.controls import UserError
-from imgen.ui.compare import stylize_tab, upscale_tab
+from imgen.tabs.compare import stylize_tab, upscale_tab
+from imgen.tabs.generate import generate_tab
+from imgen.tabs.restore import restore_tab
 from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
 from imgen.ui.endpoint import publish
 from imgen.ui.events import connect, connect_send
-from imgen.ui.generate import generate_tab
 from imgen.ui.language import LanguageMiddleware, both, i18n
-from imgen.ui.restore import restore_tab
 from imgen.ui.sessions import Sessions, forget_finished
 from imgen.ui.stock import MAX_FILE
 from imgen.ui.turns import OF_ALL, SLOTS
@@ -25,7 +25,7 @@ from imgen.ui.work import Trouble
 
 log = logging.getLogger("imgen")
 THREADS = 2 * OF_ALL * len(SLOTS)  # events that Gradio keeps open at a time: those that wait for their turn are among them
-CSS = Path(__file__).parent / "page.css"
+CSS = Path(__file__).parent / "ui" / "page.css"
 LATIN = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial"]
 CHINESE = ["PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC"]
 HEADER = """

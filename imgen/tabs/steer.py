@@ -8,13 +8,13 @@ from PIL import Image
 from imgen.cards import Card
 from imgen.catalog import find_maker
 from imgen.controls import UserError
-from imgen.exhibits import to_width
+from imgen.exhibits.files import to_width
+from imgen.functional.contact_sheet import sheet
 from imgen.image import Frame, decode
 from imgen.pipelines.steer import DIRECTIONS, REACH, SWEEP, steer
-from imgen.sheet import sheet
+from imgen.tabs.keep import Kept, keep
 from imgen.ui.doors import place_of
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
-from imgen.ui.keep import Kept, keep
 from imgen.ui.language import both, t
 from imgen.ui.picture import PictureInput, picked, save
 from imgen.ui.turns import job, look

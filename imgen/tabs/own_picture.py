@@ -13,11 +13,11 @@ from imgen.catalog import find_card
 from imgen.controls import UserError, knobs_of
 from imgen.image import Frame, decode
 from imgen.pipelines.rebuild import rebuild
+from imgen.tabs.keep import Kept, keep
 from imgen.texts import LANGUAGES, text
 from imgen.texts.words import WORDS
 from imgen.ui import report
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK, admit, stoppable
-from imgen.ui.keep import Kept, keep
 from imgen.ui.knobs import updates, widget
 from imgen.ui.language import both, language_of, spans, t
 from imgen.ui.picture import PictureInput, Pictures, save

@@ -11,10 +11,10 @@ from PIL import Image
 from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import UserError
-from imgen.exhibits import to_width
+from imgen.exhibits.files import to_width
+from imgen.exhibits.readme import data_name
 from imgen.image import Frame, Picture, encode
 from imgen.pipelines.judge import opinion, rank
-from imgen.readme import data_name
 from imgen.texts import text
 from imgen.ui import report
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK, halt, stoppable

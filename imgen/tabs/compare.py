@@ -7,13 +7,13 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import find_card
-from imgen.exhibits import style_files
-from imgen.ui.crops import Crops
+from imgen.exhibits.files import style_files
+from imgen.tabs.comparison import Crops
+from imgen.tabs.many import Many
 from imgen.ui.events import AT_ONCE, press_run
 from imgen.ui.examples import thumb
 from imgen.ui.growth import curves
 from imgen.ui.language import both, t
-from imgen.ui.many import Many
 from imgen.ui.stock import staged
 from imgen.ui.work import Result, Trouble
 from imgen.ui.workbench import Workbench

@@ -9,9 +9,9 @@ from PIL import Image
 from imgen.cards import Card
 from imgen.catalog import FAILURES, find_card
 from imgen.controls import SEEDS
-from imgen.exhibits import to_width
-from imgen.readme import figures
-from imgen.sheet import sheet
+from imgen.exhibits.files import to_width
+from imgen.exhibits.readme import figures
+from imgen.functional.contact_sheet import sheet
 from imgen.texts import LANGUAGES
 from imgen.ui.events import PRIVATE, WORK
 from imgen.ui.language import both, spans, t

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from imgen.controls import Choice, Slider
-from imgen.curves import b_spline, bezier
-from imgen.drawings import finish, inside, paint, ramp, rgb, unit
+from imgen.drawing.curves import b_spline, bezier
+from imgen.drawing.scenes import finish, inside, paint, ramp, rgb, unit
+from imgen.drawing.solids import BODIES, turned
 from imgen.image import Picture
-from imgen.solids import BODIES, turned
 
 PALETTES = (  # a ground and five colours that go with it
     ("#f4ecd8", "#1d3557", "#457b9d", "#e63946", "#f4a261", "#2a9d8f"),

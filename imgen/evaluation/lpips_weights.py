@@ -11,9 +11,9 @@ from PIL import Image, ImageFilter
 
 from imgen.cards import load
 from imgen.catalog import find_card
+from imgen.evaluation.generation import EYE
+from imgen.functional.metrics import unit
 from imgen.image import Picture, to_tensor
-from imgen.likeness import EYE
-from imgen.metrics import unit
 from imgen.training import data
 from imgen.training.degrade import as_from_a_phone, jpeg, shrink
 from imgen.training.teachers import lpips

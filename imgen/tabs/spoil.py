@@ -11,8 +11,8 @@ from imgen.controls import UserError
 from imgen.image import Picture, decode
 from imgen.pipelines.fill import hole_of
 from imgen.pipelines.spoil import UNITS, mask_of, without
+from imgen.tabs.comparison import DOT, FOLLOW, as_truth, figure, go, grid, limited, near
 from imgen.ui import report
-from imgen.ui.crops import DOT, FOLLOW, as_truth, figure, go, grid, limited, near
 from imgen.ui.events import AT_ONCE, PRIVATE, THROW, WORK, halt, stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import brushed, save
@@ -110,7 +110,7 @@ def compare(
 
 def entry(request: gr.Request, card: Card, worse: Picture, mask: Picture | None, truth: Picture | None) -> str:
     """What one of them makes of it, how long that takes, and how near the truth it is."""
-    from imgen.evaluate import error_map
+    from imgen.evaluation.scores import error_map
 
     title = both(f"title_{card.name}")
     try:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgen import drawings
 from imgen.cards import Card, load
 from imgen.controls import UserError
-from imgen.damage import HOLES, brushed, jpeg
+from imgen.drawing import scenes
+from imgen.drawing.rules import lines, mesh, triangles
+from imgen.functional.degradations import HOLES, brushed, jpeg
 from imgen.image import Picture, to_pixels, to_tensor
 from imgen.pipelines.fill import unmasked
 from imgen.pipelines.spoil import mask_of, without
-from imgen.procedural import lines, mesh, triangles
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -103,7 +103,7 @@ def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | Non
 
 
 def decoding(mend: "Callable[[Tensor], Tensor]", pictures: list[np.ndarray], quality: int) -> Scores:
-    from imgen.metrics import psnr
+    from imgen.functional.metrics import psnr
 
     spoiled = [jpeg(x, quality) for x in pictures]
     before, after = (
@@ -176,12 +176,12 @@ def filled(card: Card, spoiled: Picture, mask: Picture) -> np.ndarray:
 def repeated(side: int = 256) -> list[np.ndarray]:
     """Drawings in which much comes again."""
     rules = [rule(side, np.random.default_rng(seed)).rgb() for rule in (triangles, lines, mesh) for seed in (1, 2)]
-    return [one.pixels for one in (*(drawings.city(side, seed) for seed in (3, 4)), *rules)]
+    return [one.pixels for one in (*(scenes.city(side, seed) for seed in (3, 4)), *rules)]
 
 
 def repairing_sample(card: Card) -> float:
     """PSNR (dB) of a drawn city with noise, or with holes if the card only fills them, or spoiled if that is what it does."""
-    pixels = drawings.city(192, seed=1).pixels
+    pixels = scenes.city(192, seed=1).pixels
     mend = mender(card)
     if "damage" in card.knobs:
         mended = to_tensor(card(Picture(pixels)).pictures[0].pixels)

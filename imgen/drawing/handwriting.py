@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from imgen.controls import Choice, Slider
-from imgen.curves import bezier, through
-from imgen.drawings import finish, paint, rgb
+from imgen.drawing.curves import bezier, through
+from imgen.drawing.rules import contrast, finer, fractal, over, palette, plane, shrunk
+from imgen.drawing.scenes import finish, paint, rgb
 from imgen.image import Picture
-from imgen.procedural import contrast, finer, fractal, over, palette, plane, shrunk
 
 Points = tuple[tuple[float, float], ...]
 

@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgen import drawings
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
+from imgen.drawing import scenes
 from imgen.image import Picture, animate, encode
 from imgen.pipelines.explore import morph
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from imgen.losses import Aim, LayerStyle, StyleObjective
+    from imgen.functional.losses import Aim, LayerStyle, StyleObjective
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 EMPTY_PAGE = """
 import os
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -110,7 +110,7 @@ def noisy(side: int) -> Picture:
 
 MEMORY = """
 import re
-from imgen.bench import noisy
+from imgen.evaluation.speed import noisy
 from imgen.catalog import find_card
 def peak():  # KiB; getrusage would tell the peak of the process that this one was forked from
     return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
@@ -158,7 +158,7 @@ def page(rounds: int = 5) -> dict[str, float]:
     """
     with TemporaryDirectory() as folder:
         photo = Path(folder) / "photo.png"
-        photo.write_bytes(encode(drawings.landscape(256, seed=1)))
+        photo.write_bytes(encode(scenes.landscape(256, seed=1)))
         clicks = {"generate": {}, "upscale": {"picture": photo}, "stylize": {"picture": photo}}
         ours, empty, first, warm = [], [], defaultdict(list), defaultdict(list)
         for task, inputs in (list(clicks.items()) * rounds)[: max(rounds, len(clicks))]:
@@ -352,12 +352,12 @@ def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations
     import torch
 
     from imgen import device
+    from imgen.functional.optimise import optimised
     from imgen.image import resized, to_pixels, to_tensor
-    from imgen.optimise import optimised
     from imgen.pipelines.repaint import LAYERS, built, eye, manner, pyramid
 
     features = (features or random_vgg()).eval().requires_grad_(False)
-    photo, painting = drawings.landscape(side, seed=1), drawings.still_life(side, 1)
+    photo, painting = scenes.landscape(side, seed=1), scenes.still_life(side, 1)
     layers, weights = LAYERS[: len(features.widths)], {"content": 1.0, "style": 10.0, "smoothness": 0.0}
 
     def aim(net: "nn.Module", small: Picture) -> "Aim":
@@ -387,8 +387,8 @@ def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations
 
 def usual_gatys(goal: "Aim", photo: Picture, evaluations: int) -> tuple[float, float]:
     """Float32, at full size from the photograph, Gram matrices as scripts have them -> seconds, the least loss."""
+    from imgen.functional.losses import content_loss, gram_distance
     from imgen.image import to_tensor
-    from imgen.losses import content_loss, gram_distance
 
     (only,) = goal.manners
 

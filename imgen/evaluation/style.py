@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from imgen.bench import gatys, usual_gatys
 from imgen.cards import Card, load
 from imgen.controls import UserError
+from imgen.evaluation.speed import gatys, usual_gatys
 from imgen.image import Picture, decode, to_tensor
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def painting(card: Card, folder: Path, teachers: Path | None, photographs: int =
     """
     import torch
 
-    from imgen.losses import StyleObjective
+    from imgen.functional.losses import StyleObjective
     from imgen.training.runs import PAINTINGS, STYLE_SIDE, STYLE_WEIGHT, UNSEEN
     from imgen.training.runs import painting as read_painting
     from imgen.training.teachers import pruned_vgg
@@ -65,7 +65,7 @@ def seeing(card: Card, folder: Path, teachers: Path | None) -> Scores:
     """
     import torch
 
-    from imgen.optimise import optimised
+    from imgen.functional.optimise import optimised
     from imgen.pipelines.repaint import built, eye, manner
     from imgen.training.runs import PAINTINGS, STYLE_WEIGHT
     from imgen.training.teachers import TRUE_VGG, true_vgg, wide_features

@@ -4,7 +4,7 @@ from math import pi
 
 import numpy as np
 
-from imgen.drawings import unit
+from imgen.drawing.scenes import unit
 
 Solid = tuple[np.ndarray, np.ndarray]  # corners (N, 3); faces (M, 3), numbers of corners
 

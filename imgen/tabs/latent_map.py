@@ -6,9 +6,9 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import CARDS
+from imgen.functional.contact_sheet import sheet
 from imgen.image import decode
 from imgen.pipelines.explore import chart, point
-from imgen.sheet import sheet
 from imgen.ui.doors import place_of
 from imgen.ui.events import PRIVATE, WORK
 from imgen.ui.language import t

@@ -7,7 +7,7 @@ from pathlib import Path
 from imgen.texts import text
 from imgen.texts.words import WORDS
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "imgen" / "texts" / "zh" / "README.md"}
 NONE = "–"
 BEGIN, END = "<!-- models -->", "<!-- /models -->"

@@ -14,16 +14,16 @@ from imgen.image import Picture, decode, record_of
 from imgen.pipelines.fill import look as look_into
 from imgen.pipelines.spoil import hole_known, mask_of
 from imgen.pipelines.stylize import mask as levels
-from imgen.ui.compare import before_and_after_slider
+from imgen.tabs.compare import before_and_after_slider
+from imgen.tabs.many import Many
+from imgen.tabs.spoil import SpoilAndRepair
 from imgen.ui.doors import place_of
 from imgen.ui.events import AT_ONCE, PRIVATE, WORK
 from imgen.ui.examples import name, thumb
 from imgen.ui.growth import curves
 from imgen.ui.knobs import widget
 from imgen.ui.language import both, t
-from imgen.ui.many import Many
 from imgen.ui.picture import Download, PictureInput, Upload, brushed, save
-from imgen.ui.spoil import SpoilAndRepair
 from imgen.ui.turns import job, look
 from imgen.ui.work import Result, Trouble, gpu
 from imgen.ui.workbench import Workbench

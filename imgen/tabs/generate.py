@@ -1,13 +1,13 @@
 """The tab that makes pictures from noise."""
 
-from imgen.ui.failures import Failures
-from imgen.ui.keep import Keep
+from imgen.tabs.failures import Failures
+from imgen.tabs.keep import Keep
+from imgen.tabs.latent_map import LatentMap, mapped
+from imgen.tabs.own_picture import OwnPicture
+from imgen.tabs.side_by_side import SideBySide
+from imgen.tabs.steer import Steer
 from imgen.ui.language import t
-from imgen.ui.latent_map import LatentMap, mapped
-from imgen.ui.own_picture import OwnPicture
 from imgen.ui.picture import Pictures
-from imgen.ui.side_by_side import SideBySide
-from imgen.ui.steer import Steer
 from imgen.ui.workbench import Workbench
 
 

@@ -10,16 +10,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgen import drawings
 from imgen.cards import Card, roles
 from imgen.catalog import find_card
 from imgen.controls import UserError
+from imgen.drawing import scenes
+from imgen.evaluation.generation import (
+    EYE,
+    SAMPLES,
+    Scores,
+    by_eye,
+    by_inception,
+    closeness,
+    evenly,
+    kernel,
+    likeness,
+    look,
+    real,
+)
+from imgen.evaluation.restoration import repairing, repairing_sample
+from imgen.evaluation.style import PHOTOGRAPHS, painting, seeing
+from imgen.functional.contact_sheet import sheet
 from imgen.image import Picture, to_tensor
-from imgen.likeness import EYE, SAMPLES, Scores, by_eye, by_inception, closeness, evenly, kernel, likeness, look, real
-from imgen.painted import PHOTOGRAPHS, painting, seeing
 from imgen.pipelines.guess import guess
-from imgen.repaired import repairing, repairing_sample
-from imgen.sheet import sheet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -81,7 +93,7 @@ def exact_psnr(card: Card, folder: Path) -> Scores:
     """PSNR (dB) of an upscaler that runs in float32: what its faster precision costs."""
     import torch
 
-    from imgen.metrics import psnr
+    from imgen.functional.metrics import psnr
     from imgen.training.data import files, rgb
 
     net, scale, values = _net(card), int(card.knobs["scale"].default), []
@@ -106,8 +118,8 @@ def resemblance(sr: Picture, truth: Picture, scale: int) -> dict[str, float]:
     """How near `sr` comes to the truth, both RGB of 8 bit: PSNR (dB) and SSIM as papers on super-resolution have them; the eye's
     distance.
     """
-    from imgen.likeness import eye_distance
-    from imgen.metrics import psnr, ssim
+    from imgen.evaluation.generation import eye_distance
+    from imgen.functional.metrics import psnr, ssim
 
     x, true = to_tensor(sr.pixels), to_tensor(truth.pixels)
     return {"psnr": psnr(x, true, scale), "ssim": ssim(x, true, scale), "eye_distance": eye_distance(x, true)}
@@ -167,8 +179,8 @@ def peer(card: Card, weights: Path, folder: Path, teachers: Path | None) -> Scor
 
 def neighbours(card: Card, folder: Path, count: int = 10) -> Picture:
     """A sheet: samples, and below each the training picture that is nearest to it in the eye's features."""
+    from imgen.functional.metrics import nearest
     from imgen.image import to_pixels
-    from imgen.metrics import nearest
 
     made = drawn(card, count, folder)
     *_, seen = real(folder, made.shape[2])
@@ -212,7 +224,7 @@ def coding(net: "nn.Module", pictures: "Tensor", labels: "Tensor") -> Scores:
     """
     import torch
 
-    from imgen.losses import elbo_terms
+    from imgen.functional.losses import elbo_terms
 
     generator = torch.Generator().manual_seed(0)
     with torch.inference_mode():
@@ -266,28 +278,28 @@ def sample_figure(card: Card) -> float:
     mean grey level: of 16 generated pictures, or of a painted landscape.
     """
     if card is EYE:
-        return round(look((to_tensor(drawings.landscape(192, seed=1).pixels) * 255).byte()).mean().item(), 3)
+        return round(look((to_tensor(scenes.landscape(192, seed=1).pixels) * 255).byte()).mean().item(), 3)
     if card.pipeline is guess:
-        return round(float(card(drawings.city(192, seed=1)).pictures[0].pixels.std()), 1)
+        return round(float(card(scenes.city(192, seed=1)).pictures[0].pixels.std()), 1)
     if card.task == "upscale":
-        from imgen.metrics import psnr
+        from imgen.functional.metrics import psnr
 
         scale = int(card.knobs["scale"].default)
-        hr, lr = small(drawings.city(192, seed=1).pixels, scale)
+        hr, lr = small(scenes.city(192, seed=1).pixels, scale)
         return round(psnr(to_tensor(card(Picture(lr)).pictures[0].pixels), to_tensor(hr), scale), 2)
     if card.file:  # a feature network, which several cards share
         import torch
 
         net = _net(card)
         with torch.inference_mode():
-            return round(net(to_tensor(drawings.landscape(192, seed=1).pixels))["relu3_1"].abs().mean().item(), 3)
+            return round(net(to_tensor(scenes.landscape(192, seed=1).pixels))["relu3_1"].abs().mean().item(), 3)
     if card.task == "restore":
         return repairing_sample(card)
     if card.task == "generate":
         pictures = card(count=16).pictures
     else:
-        paintings = {"paintings": [drawings.still_life(128, seed=1)]} if "paintings" in card.knobs else {}
-        pictures = card(*[drawings.landscape(192, seed=1)] * card.pictures, **paintings).pictures
+        paintings = {"paintings": [scenes.still_life(128, seed=1)]} if "paintings" in card.knobs else {}
+        pictures = card(*[scenes.landscape(192, seed=1)] * card.pictures, **paintings).pictures
     return round(float(np.mean([picture.pixels for picture in pictures])), 1)
 
 

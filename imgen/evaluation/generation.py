@@ -63,7 +63,7 @@ def eye_distance(x: "Tensor", truth: "Tensor") -> float:
     """
     import torch
 
-    from imgen.metrics import perceptual_distance
+    from imgen.functional.metrics import perceptual_distance
 
     eye = load(EYE)
     here = eye.mean.device
@@ -82,7 +82,7 @@ def by_eye(folder: Path, side: int) -> "tuple[Tensor, Tensor]":
 @cache
 def novelty(folder: Path, side: int) -> float:
     """How far held-out pictures are from the nearest training picture, in the eye's features: the median."""
-    from imgen.metrics import nearest
+    from imgen.functional.metrics import nearest
 
     return nearest(*by_eye(folder, side))[0].median().item()
 
@@ -101,7 +101,7 @@ def kernel(fake: "Tensor", folder: Path, teachers: Path) -> Scores:
 
     `floor`: the same between training pictures and held-out ones.
     """
-    from imgen.metrics import kernel_distance
+    from imgen.functional.metrics import kernel_distance
     from imgen.training.teachers import pooled, squeezenet
 
     net = squeezenet(teachers)
@@ -114,7 +114,7 @@ def kernel(fake: "Tensor", folder: Path, teachers: Path) -> Scores:
 
 def by_inception(fake: "Tensor", folder: Path) -> Scores:
     """Fréchet distance as others measure it, in the features of a network from the Hub."""
-    from imgen.metrics import frechet_distance
+    from imgen.functional.metrics import frechet_distance
     from imgen.training.teachers import inception, pooled
 
     net = inception()
@@ -131,7 +131,7 @@ def likeness(fake: "Tensor", folder: Path) -> Scores:
     fake (N, C, H, W) uint8.  copy_ratio: the median distance to the nearest training picture, as a share of what it is
     for held-out pictures: 1 for new pictures, 0 for copies.
     """
-    from imgen.metrics import frechet_distance, kernel_distance, nearest, precision_and_recall
+    from imgen.functional.metrics import frechet_distance, kernel_distance, nearest, precision_and_recall
 
     held, seen = by_eye(folder, fake.shape[2])
     made, some = look(fake), evenly(seen, SAMPLES)
