@@ -375,7 +375,7 @@ def publish(repository: Annotated[str, typer.Argument(help="OWNER/NAME on the Hu
 @app.command()
 def exhibits() -> None:
     """Make the pictures that the page opens with, its examples and those of the lessons anew."""
-    from imgen.exhibits.files import write as write_exhibits
+    from imgen.exhibits.openings import write as write_exhibits
 
     left_out = write_exhibits()
     if left_out:

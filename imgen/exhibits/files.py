@@ -1,38 +1,21 @@
-"""The pictures that the page shows before anyone clicks, made by the program itself: lessons, openings, examples.
+"""What the page looks up: the pictures that it shows before anyone clicks, and the words in them.
 
-`write` makes them all, once, after training; the page only looks up the files, without torch and without drawing.
+The program made them itself (see `openings.write`); here they are only found, without torch and without drawing.
 """
 
 import importlib.util
-import io
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFilter, ImageFont
-from PIL.PngImagePlugin import PngInfo
+from PIL import Image
 
-from imgen.cards import Card
-from imgen.catalog import CARDS, TASKS, find_card
-from imgen.controls import UserError
-from imgen.drawing import scenes
-from imgen.functional import degradations
-from imgen.image import Picture, encode
-from imgen.pipelines.fill import look
-from imgen.pipelines.repaint import LAYERS
-from imgen.pipelines.spoil import hole_known, mask_of, without
-from imgen.texts import LANGUAGES, text
+from imgen.texts import text
 from imgen.texts.words import WORDS
 
 ASSETS = Path(__file__).parent.parent / "assets"
-SEED = 1  # of the flowers that the page opens with: chosen by eye among nine
-PAPER = (255, 255, 255)
-GAP, LINE = 6, 24  # pixels between pictures; height of a line of words
 
 
 class Word(NamedTuple):
@@ -45,30 +28,10 @@ class Word(NamedTuple):
     width: int
 
 
-@dataclass(frozen=True)
-class Exhibit:
-    """A picture of a lesson, and its words."""
-
-    picture: Picture
-    words: tuple[Word, ...] = ()
-
-
-EXAMPLES: dict[str, dict[str, Callable[[], Picture]]] = {  # of each task; a tab opens with its first
-    "upscale": {
-        "city": lambda: scenes.city(192, 3),
-        "chart": lambda: scenes.chart(256),
-        "still_life": lambda: scenes.still_life(192),
-    },
-    "stylize": {
-        "landscape": lambda: scenes.landscape((640, 448)),
-        "still_life": lambda: scenes.still_life((640, 512), 1),
-        "portrait": lambda: scenes.portrait(512, 1),
-    },
-    "restore": {
-        "noisy": lambda: spoiled(scenes.still_life((512, 400), 2), damage="noise", amount=30),
-        "squeezed": lambda: spoiled(scenes.city((512, 400), 3), damage="jpeg", amount=8),
-        "scribbled": lambda: spoiled(scenes.landscape((512, 400), 3), damage="words", amount=25),
-    },
+EXAMPLES = {  # of each task, drawn by `examples.DRAWINGS`; a tab opens with its first
+    "upscale": ("city", "chart", "still_life"),
+    "stylize": ("landscape", "still_life", "portrait"),
+    "restore": ("noisy", "squeezed", "scribbled"),
 }
 DRAWN_STYLES = tuple(f"draw_{rule}" for rule in ("lines", "splines", "triangles", "voronoi", "noise", "mesh"))
 BUNDLED = {  # pictures that come with Gradio: read where it is installed, never copied
@@ -86,28 +49,11 @@ def example_files(task: str) -> list[Path]:
     return [path for path in (*drawn, *(folder / name for name in BUNDLED.get(task, ()))) if path.exists()]
 
 
-def spoiled(photo: Picture, **wish: object) -> Picture:
-    return find_card("spoil")(photo, **wish).pictures[0]
-
-
 def style_files() -> list[Path]:
     """Pictures whose style can be taken: drawn by rules, then what our network made of the paintings that it learned."""
     folder = ASSETS / "styles"
     drawn = [folder / f"{name}.webp" for name in DRAWN_STYLES]
     return [path for path in (*drawn, *sorted(set(folder.glob("*.webp")) - set(drawn))) if path.exists()]
-
-
-def drawn_style(name: str) -> Picture:
-    return find_card(name)(count=1, seed=3, size=256).pictures[0]
-
-
-def style_pictures() -> dict[str, Picture]:
-    """name -> a square: what the rules draw, and a still life as each trained painting would have it."""
-    made = {name: drawn_style(name) for name in DRAWN_STYLES}
-    card, photo = trained("transfer_paintings"), scenes.still_life(288, 1)
-    for style in card.knobs["style"].options[:-1]:
-        made[style] = card(photo, style=style).pictures[0]
-    return made
 
 
 def opening_files(task: str) -> tuple[Path | None, list[Path]]:
@@ -116,50 +62,6 @@ def opening_files(task: str) -> tuple[Path | None, list[Path]]:
     given = folder / f"{task}_input.png"
     results = [path for path in folder.glob(f"{task}_*.png") if path != given]
     return given if given.exists() else None, sorted(results, key=lambda path: int(path.stem.rpartition("_")[2]))
-
-
-def write(folder: Path = ASSETS) -> list[str]:
-    """Make every file; returns what had to be left out because its card has no weights yet."""
-    made, opened = lesson_pictures(), openings()
-    for task, drawn in examples().items():
-        for name, picture in drawn.items():
-            save(folder / "examples" / f"{task}_{name}.png", encode(picture, level=9))
-    for task, pictures in opened.items():
-        for old in (folder / "openings").glob(f"{task}_*.png"):
-            old.unlink()
-        if task in EXAMPLES:
-            save(folder / "openings" / f"{task}_input.png", encode(first_example(task), level=9))
-        for n, picture in enumerate(pictures):
-            save(folder / "openings" / f"{task}_{n}.png", encode(picture, level=9))
-    for name, picture in made.items():
-        save(folder / "lessons" / f"{name}.png", palette_png(picture))
-    for name, picture in style_pictures().items():
-        save(folder / "styles" / f"{name}.webp", webp(picture))
-    if len(opened) == len(TASKS):
-        save(folder / "readme.png", palette_png(journey()))
-    missing = [f"lessons/{name}" for name in LESSONS if name not in made]
-    return missing + [f"openings/{task}" for task in TASKS if task not in opened]
-
-
-def save(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-
-
-def webp(picture: Picture) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(picture.rgb().pixels).save(file, "WEBP", quality=88)
-    return file.getvalue()
-
-
-def palette_png(exhibit: Exhibit, colours: int = 256) -> bytes:
-    """A PNG of few colours, dithered: a third of the bytes, for pictures that only illustrate; the words go along as text."""
-    file, image, info = io.BytesIO(), Image.fromarray(exhibit.picture.pixels), PngInfo()
-    if exhibit.words:
-        info.add_itxt("words", json.dumps(exhibit.words))
-    few = image.quantize(palette=image.quantize(colours), dither=Image.Dither.FLOYDSTEINBERG)
-    few.save(file, "PNG", optimize=True, pnginfo=info)
-    return file.getvalue()
 
 
 @cache
@@ -173,385 +75,3 @@ def said(word: str, language: str) -> str:
     """A word as a reader sees it, in its short form: without the painter, the factor, or what stands in brackets."""
     key, _, n = word.partition(" ")
     return re.split(r" ×| ?· | \(|（", text(key, language, n=n))[0] if key in WORDS else word
-
-
-def examples() -> dict[str, dict[str, Picture]]:
-    """The drawn examples of each task, by name."""
-    return {task: {name: draw() for name, draw in drawn.items()} for task, drawn in EXAMPLES.items()}
-
-
-def first_example(task: str) -> Picture:
-    return next(iter(EXAMPLES[task].values()))()
-
-
-def openings() -> dict[str, list[Picture]]:
-    """What each tab's first card makes of the tab's first example, for the tasks whose card has its weights."""
-    results = {}
-    for task in TASKS:
-        card = next(card for card in CARDS if card.task == task)
-        if has_weights(card):
-            knobs = {"seed": SEED} if "seed" in card.knobs else {}
-            results[task] = card(*([first_example(task)] if card.pictures else []), **knobs).pictures
-    return results
-
-
-def lesson_pictures() -> dict[str, Exhibit]:
-    """The picture of each lesson, for those whose cards have their weights."""
-    pictures = {}
-    for name, make in LESSONS.items():
-        try:
-            pictures[name] = make()
-        except UserError as error:
-            if error.key != "weights_missing":
-                raise
-    return pictures
-
-
-def journey(seed: int = SEED, wide: int = 1334) -> Exhibit:
-    """For the README: what a generator made, what rules drew, one landscape in the manner of several painters, two repairs."""
-    flowers = [enlarged(flower, 2) for flower in trained("resgan_flowers64")(count=10, seed=seed).pictures]
-    rules = [card for card in CARDS if card.net is None and card.task == "generate"]
-    drawn_ones = [card(count=5, seed=9, size=128).pictures[n % 5] for n, card in enumerate([*rules, *rules[:2]], 1)]
-    card, photo = trained("transfer_paintings"), first_example("stylize")
-    painted = [photo, *(card(photo, style=style).pictures[0] for style in card.knobs["style"].options[:4])]
-    side = (wide + GAP) // len(painted) - GAP
-    cells = [to_width(picture, side, Image.Resampling.LANCZOS) for picture in painted]
-    noisy, scribbled = (EXAMPLES["restore"][name]() for name in ("noisy", "scribbled"))
-    whole = trained("attention_inpaint")(scribbled, mask=[hole_known(scribbled)]).pictures[0]
-    repaired = [noisy, trained("light_restore")(noisy).pictures[0], scribbled, whole]
-    mended = [to_width(picture, (wide + GAP) // 4 - GAP, Image.Resampling.LANCZOS) for picture in repaired]
-    return stacked([sheet([flowers, drawn_ones]), sheet([cells]), sheet([mended])])
-
-
-def has_weights(card: Card) -> bool:
-    """Trained, or nothing to train: a net that was only just built would draw nonsense."""
-    if card.net is None:
-        return True
-    return card.ready and (card.weights is not None or not any(True for _ in card.net.build().parameters()))
-
-
-def trained(name: str) -> Card:
-    card = find_card(name)
-    if not has_weights(card):
-        raise UserError("weights_missing", card=name)
-    return card
-
-
-def classes(name: str, count: int = 12, times: int = 2) -> Exhibit:
-    """One row a class, the same noise in a column."""
-    card = trained(name)
-    names = card.facts["classes"]
-    rows = [[enlarged(picture, times) for picture in card(label=one, count=count, seed=7).pictures] for one in names]
-    return sheet(rows, beside=[f"option_{one}" for one in names])
-
-
-def words() -> Exhibit:
-    """One row for each wish."""
-    card = trained("word_gan_emoji64")
-    wishes = ("smiling face", "red heart", "cat face", "clock", "dark skin hand", "large circle")
-    rows = [card(words=wish, count=9, seed=7).pictures for wish in wishes]
-    return sheet(rows, beside=[f"lesson_word_{wish.replace(' ', '_')}" for wish in wishes])
-
-
-def restored(*names: str) -> Exhibit:
-    """A drawing shrunk to a quarter and enlarged again by each of the cards, beside the drawing."""
-    truth = scenes.city(384, 3)
-    small = to_width(truth, 96, Image.Resampling.BICUBIC)
-    shown = [trained(name)(small).pictures[0] for name in names]
-    details = [enlarged(cropped(picture, 112, 140, 136), 2) for picture in (*shown, truth)]
-    return sheet([details], above=[*(f"title_{name}" for name in names), "lesson_word_original"])
-
-
-def clean_and_phone() -> Exhibit:
-    """What two trainings of one network make of a clean small picture, above, and of one as from a phone."""
-    from imgen.training.degrade import as_from_a_phone
-
-    truth = scenes.still_life(512)
-    clean = to_width(truth, 128, Image.Resampling.BICUBIC)
-    phone = Picture(as_from_a_phone(truth.pixels, 4, np.random.default_rng(3), clean=0.0))
-    rows = []
-    for small in (clean, phone):
-        shown = [trained(name)(small).pictures[0] for name in ("nearest", "light_x4", "light_real_x4")]
-        rows.append([enlarged(cropped(picture, 150, 150, 130), 2) for picture in (*shown, truth)])
-    above = [f"lesson_word_{word}" for word in ("given", "light", "light_real", "original")]
-    return sheet(rows, above=above, beside=["lesson_word_clean", "lesson_word_phone"])
-
-
-def interpolation() -> Exhibit:
-    """Each kernel on a detail, and below what it makes of an edge from dark to bright."""
-    kernels = ("nearest", "bilinear", "gaussian", "bicubic", "lanczos")
-    small = cropped(to_width(scenes.chart(512), 128, Image.Resampling.BICUBIC), 0, 4, 29)
-    edge = np.full((8, 12, 1), 64, np.uint8)
-    edge[:, 6:] = 191
-    details = [enlarged(trained(name)(small, scale=4).pictures[0], 2) for name in kernels]
-    steps = [trained(name)(Picture(edge), scale=4).pictures[0].pixels[16, :, 0] for name in kernels]
-    plots = [plot(values, details[0].width, 130) for values in steps]
-    return sheet([details, plots], above=[f"title_{name}" for name in kernels])
-
-
-def realesrgan() -> Exhibit:
-    """How a clean picture is spoiled for training: each step works on the result of the one before."""
-    steps = degraded(scenes.still_life(448), np.random.default_rng(7))
-    details = [cropped(p, *(round(share * p.width) for share in (0.05, 0.2, 0.5))) for p in steps.values()]
-    shown = [to_width(p, 224, Image.Resampling.NEAREST) for p in details]
-    return sheet([shown], above=[f"lesson_word_{name}" for name in steps])
-
-
-def degraded(
-    clean: Picture, rng: np.random.Generator, scale: int = 4, sigma: float = 14, quality: int = 30
-) -> dict[str, Picture]:
-    """(y ⊛ k)↓ + n, then JPEG: once through the chain of Real-ESRGAN, each step by its name."""
-    image = Image.fromarray(clean.pixels)
-    blurred = image.filter(ImageFilter.GaussianBlur(2.5))
-    small = blurred.resize((image.width // scale, image.height // scale), Image.Resampling.BICUBIC)
-    noisy = np.rint(np.clip(np.asarray(small) + rng.normal(0, sigma, (small.height, small.width, 3)), 0, 255)).astype(np.uint8)
-    file = io.BytesIO()
-    Image.fromarray(noisy).save(file, "JPEG", quality=quality)
-    steps = {"clean": image, "then_blur": blurred, "then_shrink": small, "then_noise": noisy, "then_jpeg": Image.open(file)}
-    return {name: Picture(np.asarray(step)) for name, step in steps.items()}
-
-
-def fastgan() -> Exhibit:
-    """A drawing in as many pixels as each map of the generator has, and under it the way from each gate to where it acts."""
-    from imgen.models.fastgan import REACH
-
-    sides, wide = [4 * 2**n for n in range(8)], 138
-    small = [to_width(scenes.city(512, 3), side, Image.Resampling.BOX) for side in sides]
-    row = sheet([[to_width(one, wide, Image.Resampling.NEAREST) for one in small]], above=[str(side) for side in sides])
-    image = Image.new("RGB", (2 * row.picture.width, 140), PAPER)  # drawn twice as large: smooth lines
-    for start in range(2, len(sides) - REACH):
-        left, right = (2 * (n * (wide + GAP) + wide // 2) for n in (start, start + REACH))
-        ImageDraw.Draw(image).arc([left, -116, right, 116], 0, 180, fill=(61, 120, 200), width=5)
-        ImageDraw.Draw(image).ellipse([right - 9, -4, right + 9, 14], fill=(216, 68, 60))
-    return stacked([row, Exhibit(Picture(np.asarray(image.reduce(2))))])
-
-
-def transfer() -> Exhibit:
-    """One landscape, and how some of the painters might have seen it."""
-    card, photo = trained("transfer_paintings"), first_example("stylize")
-    styles = card.knobs["style"].options[:7]
-    painted = [photo, *(card(photo, style=name).pictures[0] for name in styles)]
-    cells = [to_width(p, 230, Image.Resampling.LANCZOS) for p in painted]
-    names = ["lesson_word_original", *(f"option_{style}" for style in styles)]
-    return stacked([sheet([cells[:4]], above=names[:4]), sheet([cells[4:]], above=names[4:])])
-
-
-def patched() -> Exhibit:
-    """One landscape in the manner of all that a judge of patches taught."""
-    card, photo = trained("transfer_gan"), first_example("stylize")
-    styles = card.knobs["style"].options[:-1]
-    cells = [to_width(card(photo, style=style).pictures[0], 230, Image.Resampling.LANCZOS) for style in styles]
-    return sheet([cells], above=[f"option_{style}" for style in styles])
-
-
-def arbitrary() -> Exhibit:
-    """Drawn pictures, and under each the landscape in its manner."""
-    card, photo = trained("arbitrary_style"), first_example("stylize")
-    shown = [drawn_style(name) for name in DRAWN_STYLES[:5]]
-    painted = [card(photo, paintings=[one]).pictures[0] for one in shown]
-    rows = [[to_width(one, 180, Image.Resampling.LANCZOS) for one in row] for row in (shown, painted)]
-    return stacked([sheet([row]) for row in rows])
-
-
-def optimised_one() -> Exhibit:
-    """A photograph, a painting, and the first of the two after some steps."""
-    card, photo, glass = trained("gatys"), first_example("stylize"), drawn_style("draw_voronoi")
-    frames = list(card.run(photo, paintings=[glass], side=384, steps=80))
-    after = [frames[n].pictures[0] for n in (4, 19, len(frames) - 1)]
-    cells = [to_width(one, 230, Image.Resampling.LANCZOS) for one in (photo, *after)]
-    return sheet([cells], above=["lesson_word_start", *(f"lesson_word_steps {n}" for n in (5, 20, len(frames)))])
-
-
-def textures() -> Exhibit:
-    """What a painting was, and what grew out of noise by its Gram matrices: of all layers, and of the first alone."""
-    card, rows = trained("texture"), []
-    for name in ("draw_voronoi", "draw_noise"):
-        painting = drawn_style(name)
-        wishes = ({"style_layers": layers, "steps": 40} for layers in ("relu1_1", ",".join(LAYERS)))
-        grown = [card(paintings=[painting], **wish).pictures[0] for wish in wishes]
-        rows.append([to_width(one, 230, Image.Resampling.LANCZOS) for one in (painting, *grown)])
-    return sheet(rows, above=["lesson_word_painting", "relu1_1", "lesson_word_all_layers"])
-
-
-def kept_by_layers() -> Exhibit:
-    card, photo = trained("reconstruct"), first_example("stylize")
-    kept = [card(photo, layer=layer, side=256).pictures[0] for layer in LAYERS]
-    return sheet([[to_width(one, 230, Image.Resampling.LANCZOS) for one in kept]], above=list(LAYERS))
-
-
-def drawn() -> Exhibit:
-    """One picture of each rule."""
-    cards = [card for card in CARDS if card.net is None and card.task == "generate"]
-    names = [f"title_{card.name}" for card in cards]
-    cells = [card(count=9, seed=9, size=224).pictures[n] for n, card in enumerate(cards, 1)]  # no two in the same colours
-    return stacked([sheet([cells[n : n + 4]], above=names[n : n + 4]) for n in (0, 4)])
-
-
-def guesses(each: int = 5) -> Exhibit:
-    """Drawn clothes, the sixteen pixels left of each, and guesses at what they were."""
-    card, rows = trained("tiny_gan_x7"), []
-    for cloth in trained("dcgan_fashion28")(count=10, seed=7).pictures[::3]:
-        pixels = np.asarray(Image.fromarray(cloth.pixels[..., 0]).resize((4, 4), Image.Resampling.BOX))[..., None]
-        made = [card(cloth, seed=seed).pictures[0] for seed in range(1, each + 1)]
-        rows.append([enlarged(cloth, 4), enlarged(Picture(pixels), 28), *(enlarged(guess, 4) for guess in made)])
-    guessed = [f"lesson_word_guess {n}" for n in range(1, each + 1)]
-    return sheet(rows, above=["lesson_word_original", "lesson_word_given", *guessed])
-
-
-def cleaned() -> Exhibit:
-    """Noise and JPEG's traces, and what the light network leaves of them."""
-    card, photo, rng = trained("light_restore"), scenes.still_life(384, 4), np.random.default_rng(2)
-    rows = []
-    for worse in (degradations.noise(photo.pixels, 35, rng), degradations.jpeg(photo.pixels, 8)):
-        shown = (Picture(worse), card(Picture(worse)).pictures[0], photo)
-        rows.append([enlarged(cropped(one, 130, 110, 150), 2) for one in shown])
-    above = [f"lesson_word_{word}" for word in ("given", "cleaned", "original")]
-    return sheet(rows, above=above, beside=["option_noise", "option_jpeg"])
-
-
-def noise_found() -> Exhibit:
-    """A noisy picture, what DnCNN takes for noise (grey: nothing), and the rest."""
-    card, photo = trained("dncnn_color"), scenes.city(320, 5)
-    worse = degradations.noise(photo.pixels, 30, np.random.default_rng(3))
-    clean = card(Picture(worse)).pictures[0]
-    found = np.clip(128 + worse.astype(int) - clean.pixels, 0, 255).astype(np.uint8)
-    shown = (Picture(worse), Picture(found), clean, photo)
-    above = [f"lesson_word_{word}" for word in ("given", "noise_found", "rest", "original")]
-    return sheet([[enlarged(cropped(one, 100, 80, 120), 2) for one in shown]], above=above)
-
-
-def put_together() -> Exhibit:
-    """Noise, words and scratches, and what the autoencoder makes of them."""
-    card, photo, rng = trained("conv_ae_restore"), scenes.portrait(256, 2), np.random.default_rng(5)
-    cells = [Picture(degradations.noise(photo.pixels, 30, rng))]
-    results = [card(cells[0]).pictures[0]]
-    for kind, amount in (("words", 5), ("scratches", 6)):
-        mask = mask_of(degradations.HOLES[kind](photo.pixels.shape[:2], amount, rng))
-        cells.append(without(photo.pixels, mask, 255))
-        results.append(card(cells[-1], mask=[mask]).pictures[0])
-    return sheet([cells, results], above=["option_noise", "option_words", "option_scratches"])
-
-
-def step_by_step() -> Exhibit:
-    """One noisy picture after some steps; and several of them, as many as steps."""
-    card, photo, rng = trained("recurrent_restore"), scenes.still_life(320, 6), np.random.default_rng(8)
-    shots = [Picture(degradations.noise(photo.pixels, 45, rng)) for _ in range(6)]
-    again = card(shots[0], steps=6).pictures[1:]
-    more = [card(shots[0], steps=n, frames=shots[1:n]).pictures[0] for n in (2, 4, 6)]
-    rows = [[shots[0], *(again[n - 1] for n in (2, 4, 6))], [shots[0], *more]]
-    cells = [[enlarged(cropped(one, 110, 90, 115), 2) for one in row] for row in rows]
-    above = ["lesson_word_given", *(f"lesson_word_steps {n}" for n in (2, 4, 6))]
-    return sheet(cells, above=above, beside=["lesson_word_one_picture", "lesson_word_one_each_step"])
-
-
-def looked_up() -> Exhibit:
-    """Holes in what repeats, filled by the autoencoder and by attention, and where one place looked."""
-    photo = scenes.city(256, 3)
-    hole = np.zeros((256, 256), bool)
-    hole[110:126, 40:200] = hole[160:200, 120:136] = True
-    mask = mask_of(hole)
-    worse = without(photo.pixels, mask)
-    shown = [worse, *(trained(name)(worse, mask=[mask]).pictures[0] for name in ("conv_ae_restore", "attention_inpaint"))]
-    *_, last = trained("attention_inpaint").do(look, worse, mask=[mask], row=118, column=130)
-    above = [f"lesson_word_{word}" for word in ("holes", "autoencoder", "attention", "where_it_looked")]
-    return sheet([[*shown, last.pictures[0]]], above=above)
-
-
-def filtered() -> Exhibit:
-    """Two kinds of noise, and what the filters that learned nothing make of them."""
-    photo, rng = scenes.still_life(320, 7), np.random.default_rng(4)
-    rows = []
-    for worse in (degradations.noise(photo.pixels, 30, rng), degradations.salt_and_pepper(photo.pixels, 12, rng)):
-        names = ("gaussian_filter", "median_filter", "non_local_means")
-        shown = [Picture(worse), *(find_card(name)(Picture(worse)).pictures[0] for name in names)]
-        rows.append([enlarged(cropped(one, 110, 90, 115), 2) for one in shown])
-    above = ["lesson_word_given", *(f"title_{name}" for name in names)]
-    return sheet(rows, above=above, beside=["option_noise", "option_salt_and_pepper"])
-
-
-LESSONS: dict[str, Callable[[], Exhibit]] = {
-    "dcgan": partial(classes, "dcgan_flowers64", count=9, times=1), "gan": partial(classes, "mlp_gan_fashion28"),
-    "vae": partial(classes, "mlp_vae_fashion28"), "resgan": partial(classes, "resgan_flowers64", count=9, times=1),
-    "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),
-    "autoencoder": partial(classes, "conv_ae_fashion28"),
-    "words": words, "drawn": drawn, "espcn": partial(restored, "nearest", "bicubic", "espcn_x4"),
-    "srcnn": partial(restored, "nearest", "bicubic", "srcnn_x4"), "vdsr": partial(restored, "bicubic", "srcnn_x4", "vdsr_x4"),
-    "srdensenet": partial(restored, "bicubic", "vdsr_x4", "srdensenet_x4"),
-    "srgan": partial(restored, "bicubic", "srresnet_x4", "srgan_x4"),
-    "enhancenet": partial(restored, "bicubic", "enhancenet_x4", "enhancenet_pat_x4"), "tiny_gan": guesses,
-    "light": clean_and_phone, "interpolation": interpolation, "realesrgan": realesrgan,
-    "transfer": transfer, "transfer_gan": patched, "arbitrary": arbitrary, "gatys": optimised_one, "texture": textures,
-    "reconstruct": kept_by_layers, "fastgan": fastgan, "nafnet": cleaned, "dncnn": noise_found, "rednet": put_together,
-    "recurrent": step_by_step, "attention": looked_up, "filters": filtered,
-}
-
-
-def cropped(picture: Picture, top: int, left: int, side: int) -> Picture:
-    return Picture(picture.pixels[top : top + side, left : left + side])
-
-
-def enlarged(picture: Picture, times: int) -> Picture:
-    """Every pixel as a square, so that one sees them."""
-    return Picture(picture.pixels.repeat(times, 0).repeat(times, 1))
-
-
-def to_width(picture: Picture, width: int, how: Image.Resampling) -> Picture:
-    height = round(picture.height * width / picture.width)
-    return Picture(np.asarray(Image.fromarray(picture.pixels).resize((width, height), how)))
-
-
-def plot(values: np.ndarray, width: int, height: int) -> Picture:
-    """Grey levels from left to right as a line over dots; the pale lines are the edge's dark and bright."""
-    image = Image.new("RGB", (width * 2, height * 2), (246, 246, 249))
-    draw = ImageDraw.Draw(image)
-    points = [((n + 0.5) * image.width / len(values), image.height * (1 - v / 255)) for n, v in enumerate(values.astype(float))]
-    for level in (values[0], values[-1]):
-        y = image.height * (1 - float(level) / 255)
-        draw.line([(0, y), (image.width, y)], fill=(205, 205, 214), width=2)
-    draw.line(points, fill=(61, 120, 200), width=4, joint="curve")
-    for x, y in points:
-        draw.ellipse([x - 5, y - 5, x + 5, y + 5], fill=(216, 68, 60))
-    return Picture(np.asarray(image.reduce(2)))
-
-
-def sheet(rows: list[list[Picture]], above: Sequence[str] = (), beside: Sequence[str] = ()) -> Exhibit:
-    """Pictures in rows, with room for words above the columns or beside the rows.
-
-    All pictures are as wide as the first, a row as high as its first.
-    """
-    step = rows[0][0].width + GAP
-    cells = sum(p.width + GAP for p in rows[0]) - GAP
-    left = room(beside, cells) + 2 * GAP if beside else 0
-    height = (LINE if above else 0) + sum(row[0].height + GAP for row in rows) - GAP
-    image, top = Image.new("RGB", (left + cells, height), PAPER), LINE if above else 0
-    words = [Word(word, "above", left + n * step + 2, LINE // 2, step - GAP - 2) for n, word in enumerate(above)]
-    for number, row in enumerate(rows):
-        if beside:
-            words.append(Word(beside[number], "beside", 0, top + row[0].height // 2, left - 2 * GAP))
-        for n, picture in enumerate(row):
-            image.paste(Image.fromarray(picture.rgb().pixels), (left + n * step, top))
-        top += row[0].height + GAP
-    return Exhibit(Picture(np.asarray(image)), tuple(words))
-
-
-def room(words: Sequence[str], cells: int) -> int:
-    """Pixels for words beside `cells` pixels of pictures: for letters of 15, and one word a line for 9 on a phone, 330 wide."""
-    font = ImageFont.load_default(size=15)  # knows no Chinese, whose characters are square and may break anywhere
-
-    def length(line: str) -> float:  # a fifth more, as a reader's own letters may be wider
-        return 1.2 * sum(15 if c > "\u2e80" else font.getlength(c) for c in line)
-
-    whole = max(length(said(word, language)) for word in words for language in LANGUAGES)
-    share = max(length(part) for word in words for part in said(word, "en").split()) * 9 / 15 / 330
-    return round(max(whole, cells * share / (1 - share)))
-
-
-def stacked(exhibits: list[Exhibit]) -> Exhibit:
-    """One above the other, all of one width."""
-    parts, words, top = [], [], 0
-    for one in exhibits:
-        space = np.full((GAP, one.picture.width, 3), 255, np.uint8)
-        parts += [one.picture.pixels, space]
-        words += [word._replace(middle=word.middle + top) for word in one.words]
-        top += one.picture.height + GAP
-    return Exhibit(Picture(np.concatenate(parts[:-1])), tuple(words))

@@ -9,7 +9,7 @@ from PIL import Image
 from imgen.cards import Card
 from imgen.catalog import FAILURES, find_card
 from imgen.controls import SEEDS
-from imgen.exhibits.files import to_width
+from imgen.exhibits.layout import to_width
 from imgen.exhibits.readme import figures
 from imgen.functional.contact_sheet import sheet
 from imgen.texts import LANGUAGES

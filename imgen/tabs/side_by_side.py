@@ -11,7 +11,7 @@ from PIL import Image
 from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import UserError
-from imgen.exhibits.files import to_width
+from imgen.exhibits.layout import to_width
 from imgen.exhibits.readme import data_name
 from imgen.image import Frame, Picture, encode
 from imgen.pipelines.judge import opinion, rank

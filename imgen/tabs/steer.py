@@ -8,7 +8,7 @@ from PIL import Image
 from imgen.cards import Card
 from imgen.catalog import find_maker
 from imgen.controls import UserError
-from imgen.exhibits.files import to_width
+from imgen.exhibits.layout import to_width
 from imgen.functional.contact_sheet import sheet
 from imgen.image import Frame, decode
 from imgen.pipelines.steer import DIRECTIONS, REACH, SWEEP, steer
