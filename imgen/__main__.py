@@ -325,6 +325,7 @@ def evaluate(
 ) -> None:
     """Measure a card: PSNR and SSIM, distances to real pictures, or the style objective."""
     from imgen.evaluation import scores as evaluation
+    from imgen.evaluation.upscaling import exact_psnr
 
     card = evaluation.find(name)
     if (peer or neighbours or inception) and card.task != "generate":
@@ -333,7 +334,7 @@ def evaluate(
     if peer:
         scores[data.stem] |= evaluation.peer(card, peer, data, teachers)
     if exact and card.task == "upscale":
-        scores[data.stem] = scores.get(data.stem, {}) | evaluation.exact_psnr(card, data)
+        scores[data.stem] = scores.get(data.stem, {}) | exact_psnr(card, data)
     if neighbours:
         keep(neighbours, evaluation.neighbours(card, data))
     if store:

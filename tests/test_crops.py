@@ -15,7 +15,7 @@ from imgen.batch import batch
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
-from imgen.evaluation import scores
+from imgen.evaluation.upscaling import error_map
 from imgen.image import Picture, decode, encode
 from imgen.tabs import comparison, many
 from imgen.tabs.comparison import LEAST, SCALE, SIDE, compare, prepared, rivals
@@ -74,7 +74,7 @@ def test_errors_are_black_where_there_are_none_and_bright_where_they_are_large()
     truth = np.full((8, 8, 3), 100, np.uint8)
     wrong = truth.copy()
     wrong[0, 0], wrong[0, 1] = 116, 160
-    seen = scores.error_map(Picture(wrong), Picture(truth)).pixels
+    seen = error_map(Picture(wrong), Picture(truth)).pixels
     assert seen[1:].max() == 0 and seen[0, 0].tolist() == [255, 0, 0] and seen[0, 1].tolist() == [255, 255, 255]
 
 

@@ -17,7 +17,7 @@ from imgen import cards, hub
 from imgen.catalog import CARDS, find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
-from imgen.evaluation import generation, scores
+from imgen.evaluation import generation, scores, upscaling
 from imgen.functional import metrics
 from imgen.functional.losses import bernoulli, gaussian
 from imgen.image import Picture
@@ -184,7 +184,7 @@ def test_what_is_not_measured_anew_stays(tmp_path, monkeypatch):
 
 def test_the_eyes_distance_comes_near_to_lpips():
     """The stored weights, on what was measured in both: figures of one size, and in nearly one order."""
-    measured = [scores for card in CARDS for found in card.facts.get("scores", {}).values() if isinstance(scores, dict)]
+    measured = [found for card in CARDS for found in card.facts.get("scores", {}).values() if isinstance(found, dict)]
     pairs = [(one["lpips"], one["eye_distance"]) for one in measured if "lpips" in one]
     theirs, ours = zip(*pairs, strict=True)
     assert len(pairs) > 10 and spearmanr(theirs, ours).statistic > 0.8
@@ -194,7 +194,7 @@ def test_the_eyes_distance_comes_near_to_lpips():
 def test_ranks_agree_with_scipy():
     ours, theirs = [3.0, 9.0, 4.0, 1.5, 1.0], [20.0, 70.0, 5.0, 40.0, 30.0]
     found = [{"kid_x1000": a, "eye_kid_x1000": b} for a, b in zip(theirs, ours, strict=True)]
-    found = generation.ranking([*scores, 72.0, {"kid_x1000": 3.0}], "kid_x1000", "eye_kid_x1000")
+    found = generation.ranking([*found, 72.0, {"kid_x1000": 3.0}], "kid_x1000", "eye_kid_x1000")
     assert found == {"rank_correlation": pytest.approx(spearmanr(ours, theirs).statistic, abs=1e-3), "cards": 5}
 
 
@@ -284,7 +284,7 @@ def test_pictures_as_from_a_phone_are_harder_and_the_same_every_time(hr):
 def test_equal_pictures_are_at_no_distance_and_blur_is_at_some():
     picture = scenes.city(96, 1)
     blurred = Picture(np.asarray(Image.fromarray(picture.pixels).filter(ImageFilter.GaussianBlur(2))))
-    same, other = (scores.resemblance(p, picture, 4) for p in (picture, blurred))
+    same, other = (upscaling.resemblance(p, picture, 4) for p in (picture, blurred))
     assert same["psnr"] == math.inf and same["ssim"] == pytest.approx(1) and same["eye_distance"] == 0
     assert other["eye_distance"] > 0.05
 

@@ -187,3 +187,12 @@ def ranking(scores: list[object], *names: str) -> Scores:
     both = [[one[name] for name in names] for one in scores if isinstance(one, dict) and one.keys() >= set(names)]
     places = torch.tensor(both).double().argsort(0).argsort(0).double()
     return {"rank_correlation": round(correlation(places[:, :1], places[:, 1:]), 3), "cards": len(both)}
+
+
+def _net(card: Card) -> "nn.Module":
+    """A copy of the card's net on the CPU, to be measured in float32."""
+    import copy
+
+    from imgen.cards import load
+
+    return copy.deepcopy(load(card)).cpu().float()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from imgen.cards import Card, load
 from imgen.controls import UserError
-from imgen.evaluation.speed import gatys, usual_gatys
+from imgen.evaluation.peers import gatys, usual_gatys
 from imgen.image import Picture, decode, to_tensor
 
 if TYPE_CHECKING:

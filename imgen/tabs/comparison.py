@@ -124,7 +124,7 @@ def go(on: bool) -> dict:
 
 def prepared(picture: Picture, truth: str) -> tuple[Picture, Picture | None]:
     """What is enlarged, and what it was before it was made small, if it was; RGB of 8 bit, of at most SIDE pixels."""
-    from imgen.evaluation.scores import small
+    from imgen.evaluation.upscaling import small
 
     if truth not in TRUTHS:
         raise UserError("knob_not_an_option", knob="truth", value=str(truth)[:40], options=", ".join(TRUTHS))
@@ -151,7 +151,7 @@ def as_truth(picture: Picture) -> Picture:
 
 def near(picture: Picture, truth: Picture | None, border: int = 0) -> list[str]:
     """PSNR, SSIM and perceptual distance, if there is a truth."""
-    from imgen.evaluation.scores import resemblance
+    from imgen.evaluation.upscaling import resemblance
 
     if truth is None:
         return []
@@ -163,7 +163,7 @@ def near(picture: Picture, truth: Picture | None, border: int = 0) -> list[str]:
 
 def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None) -> str:
     """The result of one of them, with what it cost, and how near the truth it is."""
-    from imgen.evaluation.scores import error_map
+    from imgen.evaluation.upscaling import error_map
 
     title = both(f"title_{card.name}")
     try:

@@ -110,7 +110,7 @@ def compare(
 
 def entry(request: gr.Request, card: Card, worse: Picture, mask: Picture | None, truth: Picture | None) -> str:
     """What one of them makes of it, how long that takes, and how near the truth it is."""
-    from imgen.evaluation.scores import error_map
+    from imgen.evaluation.upscaling import error_map
 
     title = both(f"title_{card.name}")
     try:
