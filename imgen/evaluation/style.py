@@ -30,8 +30,8 @@ def painting(card: Card, folder: Path, teachers: Path | None, photographs: int =
     import torch
 
     from imgen.functional.losses import StyleObjective
-    from imgen.training.runs import PAINTINGS, STYLE_SIDE, STYLE_WEIGHT, UNSEEN
-    from imgen.training.runs import painting as read_painting
+    from imgen.training.makers import PAINTINGS, STYLE_SIDE, STYLE_WEIGHT, UNSEEN
+    from imgen.training.makers import painting as read_painting
     from imgen.training.teachers import pruned_vgg
 
     objective = StyleObjective(pruned_vgg(known(teachers, "vgg19_pruned16x/enc5.pt"), "zeros"), STYLE_WEIGHT)
@@ -67,7 +67,7 @@ def seeing(card: Card, folder: Path, teachers: Path | None) -> Scores:
 
     from imgen.functional.optimise import optimised
     from imgen.pipelines.repaint import built, eye, manner
-    from imgen.training.runs import PAINTINGS, STYLE_WEIGHT
+    from imgen.training.makers import PAINTINGS, STYLE_WEIGHT
     from imgen.training.teachers import TRUE_VGG, true_vgg, wide_features
 
     net, wide = load(card), wide_features(known(teachers, "vgg19_pruned16x/enc5.pt").parent.parent, "cpu")
@@ -98,7 +98,7 @@ def linearly(mine: "list[Tensor]", theirs: "list[Tensor]") -> tuple[float, float
     """What the best linear map from `mine` to `theirs` leaves unexplained: of features, of Gram matrices.  Each (1, C, h, w)."""
     import torch
 
-    from imgen.training.recipes import strangeness
+    from imgen.training.distilling import strangeness
     from imgen.training.thin import explained
 
     x, y = (torch.cat([one.flatten(2)[0].T for one in several[::2]]).double() for several in (mine, theirs))
