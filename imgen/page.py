@@ -11,9 +11,10 @@ from anyio import to_thread
 from starlette.middleware import Middleware
 
 from imgen.controls import UserError
-from imgen.tabs.compare import stylize_tab, upscale_tab
 from imgen.tabs.generate import generate_tab
 from imgen.tabs.restore import restore_tab
+from imgen.tabs.stylize import stylize_tab
+from imgen.tabs.upscale import upscale_tab
 from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
 from imgen.ui.endpoint import publish
 from imgen.ui.events import connect, connect_send

@@ -14,7 +14,6 @@ from imgen.image import Picture, decode, record_of
 from imgen.pipelines.fill import look as look_into
 from imgen.pipelines.spoil import hole_known, mask_of
 from imgen.pipelines.stylize import mask as levels
-from imgen.tabs.compare import before_and_after_slider
 from imgen.tabs.many import Many
 from imgen.tabs.spoil import SpoilAndRepair
 from imgen.ui.doors import place_of
@@ -24,6 +23,7 @@ from imgen.ui.growth import curves
 from imgen.ui.knobs import widget
 from imgen.ui.language import both, t
 from imgen.ui.picture import Download, PictureInput, Upload, brushed, save
+from imgen.ui.slider import before_and_after_slider
 from imgen.ui.turns import job, look
 from imgen.ui.work import Result, Trouble, gpu
 from imgen.ui.workbench import Workbench

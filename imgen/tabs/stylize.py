@@ -1,4 +1,4 @@
-"""The tabs that turn one picture into another: before and after under one slider."""
+"""The tab that paints: before and after under one slider, paintings one click each, an optimisation to watch and go on with."""
 
 import math
 from pathlib import Path
@@ -8,29 +8,15 @@ import gradio as gr
 from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.exhibits.files import style_files
-from imgen.tabs.comparison import Crops
 from imgen.tabs.many import Many
 from imgen.ui.events import AT_ONCE, press_run
 from imgen.ui.examples import thumb
 from imgen.ui.growth import curves
 from imgen.ui.language import both, t
+from imgen.ui.slider import before_and_after, before_and_after_slider
 from imgen.ui.stock import staged
 from imgen.ui.work import Result, Trouble
 from imgen.ui.workbench import Workbench
-
-
-class Upscalers(Workbench):
-    """Enlarging, and rooms to compare and to enlarge many."""
-
-    def __init__(self):
-        super().__init__("upscale", before_and_after_slider, before_and_after)
-
-    def make_rooms(self) -> None:
-        self.crops, self.many = Crops(), Many()
-
-    def connect_rooms(self) -> None:
-        self.crops.connect(self.source)
-        self.many.connect(self.picker, self.widgets)
 
 
 class Stylizers(Workbench):
@@ -97,19 +83,5 @@ def canvas(path: Path | None) -> dict | None:
     return {"background": str(path), "layers": [], "composite": None} if path else None
 
 
-def upscale_tab() -> Upscalers:
-    return Upscalers()
-
-
 def stylize_tab() -> Stylizers:
     return Stylizers()
-
-
-def before_and_after(now: Result) -> tuple[str | None, str]:
-    """A second picture is what the net was told, where that is less than it was given; what came of nothing has no before."""
-    return now.shown[1] if len(now.shown) > 1 else now.before or now.shown[0], now.shown[0]
-
-
-def before_and_after_slider(value: tuple[str, str] | None) -> gr.ImageSlider:
-    return gr.ImageSlider(value, type="filepath", format="png", label=t("output_comparison"), max_height=620,
-                          interactive=False, buttons=["fullscreen"], elem_classes="result")
