@@ -23,8 +23,8 @@ with suppress(ImportError):
     import spaces  # noqa: F401  ZeroGPU wants to come before torch
 
 from imgen import hub
+from imgen.page import build, settings
 from imgen.ui import turns
-from imgen.ui.page import build, settings
 from imgen.ui.stock import sweep_forever
 from imgen.ui.warm import warm_up
 

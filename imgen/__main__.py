@@ -16,8 +16,8 @@ from imgen.batch import batch, inputs, targets, write
 from imgen.cards import WEIGHTS, Card
 from imgen.catalog import CARDS, find_card, find_maker
 from imgen.controls import Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words
+from imgen.functional.contact_sheet import sheet
 from imgen.image import Frame, Picture, decode
-from imgen.sheet import sheet
 from imgen.texts import text
 
 app = typer.Typer(
@@ -230,7 +230,7 @@ def steer(
 def directions(names: Annotated[list[str] | None, typer.Argument(help="generators; all if none is named")] = None) -> None:
     """Find the directions in which a generator's pictures change most, and store them in weights/<card>.json."""
     from imgen.cards import load
-    from imgen.evaluate import store
+    from imgen.evaluation.scores import store
     from imgen.pipelines.steer import principal
 
     named = [find_card(name) for name in names or ()]
@@ -246,8 +246,8 @@ def worth(
     teachers: Annotated[Path, typer.Option(help="a folder with squeezenet1_1.safetensors and lpips/squeeze.pth")],
 ) -> None:
     """Fit the eye's perceptual distance to LPIPS, and store it in weights/eye_squeezenet.json."""
-    from imgen.evaluate import EYE, store
-    from imgen.worth import worth as fit
+    from imgen.evaluation.lpips_weights import worth as fit
+    from imgen.evaluation.scores import EYE, store
 
     if not data.exists():
         raise UserError("data_missing", name=data.name)
@@ -324,7 +324,8 @@ def evaluate(
     store: Annotated[bool, typer.Option(help="keep the figures in weights/<card>.json")] = False,
 ) -> None:
     """Measure a card: PSNR and SSIM, distances to real pictures, or the style objective."""
-    from imgen import evaluate as evaluation
+    from imgen.evaluation import scores as evaluation
+    from imgen.evaluation.upscaling import exact_psnr
 
     card = evaluation.find(name)
     if (peer or neighbours or inception) and card.task != "generate":
@@ -333,7 +334,7 @@ def evaluate(
     if peer:
         scores[data.stem] |= evaluation.peer(card, peer, data, teachers)
     if exact and card.task == "upscale":
-        scores[data.stem] = scores.get(data.stem, {}) | evaluation.exact_psnr(card, data)
+        scores[data.stem] = scores.get(data.stem, {}) | exact_psnr(card, data)
     if neighbours:
         keep(neighbours, evaluation.neighbours(card, data))
     if store:
@@ -350,8 +351,8 @@ def bench(
     names: Annotated[list[str] | None, typer.Option("--card", help="with --store: this model only; can be repeated")] = None,
 ) -> None:
     """Time and memory of every card, and of the page beside an empty one."""
-    from imgen import bench as benchmark
-    from imgen import evaluate as evaluation
+    from imgen.evaluation import scores as evaluation
+    from imgen.evaluation import speed as benchmark
 
     if store:
         wanted = [find_card(name) for name in names or []]
@@ -367,7 +368,7 @@ def bench(
 @app.command()
 def publish(repository: Annotated[str, typer.Argument(help="OWNER/NAME on the Hugging Face Hub")]) -> None:
     """Upload weights/ with a model card per model."""
-    from imgen.readme import model_card
+    from imgen.exhibits.readme import model_card
 
     print(hub.publish(repository, WEIGHTS, {c.name: model_card(summary(c)) for c in CARDS if c.weights and not c.source}))
 
@@ -375,7 +376,7 @@ def publish(repository: Annotated[str, typer.Argument(help="OWNER/NAME on the Hu
 @app.command()
 def exhibits() -> None:
     """Make the pictures that the page opens with, its examples and those of the lessons anew."""
-    from imgen.exhibits import write as write_exhibits
+    from imgen.exhibits.openings import write as write_exhibits
 
     left_out = write_exhibits()
     if left_out:
@@ -385,8 +386,8 @@ def exhibits() -> None:
 @app.command()
 def readme() -> None:
     """Write the model table into the README, in both languages."""
-    from imgen.evaluate import parameters, store
-    from imgen.readme import update
+    from imgen.evaluation.scores import parameters, store
+    from imgen.exhibits.readme import update
 
     for card in CARDS:
         if card.source:  # a card of our own was counted when its weights were written

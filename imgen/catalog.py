@@ -5,7 +5,8 @@ from difflib import get_close_matches
 
 from imgen.cards import Card, Net, Paper
 from imgen.controls import UserError
-from imgen.handwriting import characters, digits
+from imgen.drawing.handwriting import characters, digits
+from imgen.drawing.rules import lines, mesh, noise, splines, triangles, voronoi
 from imgen.hub import WeightFile
 from imgen.image import Picture
 from imgen.pipelines.draw import drawing
@@ -19,7 +20,6 @@ from imgen.pipelines.restore import restore, restore_steps
 from imgen.pipelines.spoil import spoil
 from imgen.pipelines.stylize import stylize, stylize_any
 from imgen.pipelines.upscale import interpolate, interpolate_between, upscale, upscale_between
-from imgen.procedural import lines, mesh, noise, splines, triangles, voronoi
 
 DCGAN = Paper(
     "Unsupervised representation learning with deep convolutional generative adversarial networks",

@@ -8,10 +8,12 @@ from functools import cache
 import pytest
 import torch
 
-from imgen import cards, device, drawings, evaluate
+from imgen import cards, device
 from imgen.catalog import CARDS as CHOSEN
 from imgen.catalog import CATALOG, FAILURES
 from imgen.controls import Choice, Choices, Reference, Seed, Slider, Words
+from imgen.drawing import scenes
+from imgen.evaluation import scores
 from imgen.pipelines.guess import guess
 from imgen.pipelines.restore import restore_steps
 from imgen.pipelines.stylize import stylize, stylize_any
@@ -134,7 +136,7 @@ def test_a_sample_anyone_can_make_scores_as_recorded(card):
     recorded = card.facts["scores"]["sample"]
     exact = card.task == "upscale" and card.pipeline is not guess
     tolerance = 0.1 if exact else 1.0  # other processors round otherwise, and a GAN passes it on
-    assert evaluate.sample_figure(card) == pytest.approx(recorded, abs=tolerance)
+    assert scores.sample_figure(card) == pytest.approx(recorded, abs=tolerance)
 
 
 @each(CARDS)
@@ -170,16 +172,16 @@ def test_names_follow_the_pattern():
 
 
 def picture_for(card):
-    return [drawings.landscape(64, seed=3)] * card.pictures
+    return [scenes.landscape(64, seed=3)] * card.pictures
 
 
 def knobs_for(card, **generation):
     """Quick ones; a painting or a mask where there must be one."""
     if "mask" in card.knobs:
-        return {"mask": [drawings.logo(64)]}
+        return {"mask": [scenes.logo(64)]}
     if card.pipeline is restore_steps:
-        return {"steps": 3, "frames": [drawings.landscape(64, seed=4)]}
-    paintings = {"paintings": [drawings.still_life(64, seed=1)]} if "paintings" in card.knobs else {}
+        return {"steps": 3, "frames": [scenes.landscape(64, seed=4)]}
+    paintings = {"paintings": [scenes.still_life(64, seed=1)]} if "paintings" in card.knobs else {}
     steps = {"steps": 10, "side": 128} if "steps" in card.knobs else {}
     return paintings | steps | (generation if card.task == "generate" else {})
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgen import drawings
 from imgen.__main__ import main
 from imgen.catalog import CARDS, CATALOG
+from imgen.drawing import scenes
 from imgen.image import Picture, decode, encode
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +38,7 @@ def imgen(monkeypatch, capsys):
 @pytest.fixture
 def photo(tmp_path):
     path = tmp_path / "photo.jpg"
-    Image.fromarray(drawings.city(48, seed=1).pixels).save(path)
+    Image.fromarray(scenes.city(48, seed=1).pixels).save(path)
     return path
 
 
@@ -103,14 +103,14 @@ def test_a_mistyped_model_is_answered_with_those_that_are_near(imgen, photo, tmp
 
 
 def test_what_cannot_be_measured_is_named(imgen, tmp_path):
-    (tmp_path / "city.png").write_bytes(encode(drawings.city(48, 1)))
+    (tmp_path / "city.png").write_bytes(encode(scenes.city(48, 1)))
     (tmp_path / "notes.jpg").write_text("not a picture")
     code, out, error = imgen("evaluate", "bicubic", "--data", tmp_path, "--json")
     assert code == 2 and not out and one_sentence(error) and "notes.jpg" in error
 
 
 def test_an_upscaler_is_measured_as_from_a_phone_and_exactly_at_once(imgen, tmp_path):
-    (tmp_path / "city.png").write_bytes(encode(drawings.city(96, 1)))
+    (tmp_path / "city.png").write_bytes(encode(scenes.city(96, 1)))
     code, out, _ = imgen("evaluate", "bicubic", "--data", tmp_path, "--phone", "--exact", "--json")
     told = {row["data"]: row for row in map(json.loads, out.splitlines())}
     assert code == 0 and set(told) == {tmp_path.stem, f"{tmp_path.stem}_phone"}
@@ -170,7 +170,7 @@ def test_a_mistake_is_one_sentence(imgen, photo, arguments, word, monkeypatch):
 
 def test_training_writes_a_card_and_goes_on_from_there(imgen, tmp_path):
     (tmp_path / "photos").mkdir()
-    Image.fromarray(drawings.city(192, seed=1).pixels).save(tmp_path / "photos" / "city.png")
+    Image.fromarray(scenes.city(192, seed=1).pixels).save(tmp_path / "photos" / "city.png")
     where = ["--data", tmp_path / "photos", "--out", tmp_path / "weights", "--checkpoints", tmp_path / "runs"]
     for steps in (2, 3):
         code, out, _ = imgen("train", "espcn_x2", "--steps", steps, *where)
@@ -186,7 +186,7 @@ def test_evaluate_measures_what_the_papers_measure(imgen, tmp_path):
 
     from imgen.training.degrade import shrink
 
-    pixels = drawings.city(96, seed=2).pixels
+    pixels = scenes.city(96, seed=2).pixels
     Image.fromarray(pixels).save(tmp_path / "city.png")
     code, out, _ = imgen("evaluate", "espcn_x3", "--data", tmp_path, "--json")
     hr, lr = shrink(pixels, 3)

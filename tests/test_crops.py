@@ -11,15 +11,16 @@ import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
-from imgen import drawings, evaluate
 from imgen.batch import batch
 from imgen.catalog import find_card
 from imgen.controls import UserError
+from imgen.drawing import scenes
+from imgen.evaluation.upscaling import error_map
 from imgen.image import Picture, decode, encode
+from imgen.tabs import comparison, many
+from imgen.tabs.comparison import LEAST, SCALE, SIDE, compare, prepared, rivals
+from imgen.tabs.many import enlarge_all, stopped
 from imgen.texts import text
-from imgen.ui import crops, many
-from imgen.ui.crops import LEAST, SCALE, SIDE, compare, prepared, rivals
-from imgen.ui.many import enlarge_all, stopped
 
 PAIR = ["bicubic", "nearest"]
 
@@ -31,7 +32,7 @@ def asked_in(language):
 @pytest.fixture
 def photo(tmp_path):
     path = tmp_path / "photo.png"
-    path.write_bytes(encode(drawings.city(96, 3)))
+    path.write_bytes(encode(scenes.city(96, 3)))
     return path
 
 
@@ -73,7 +74,7 @@ def test_errors_are_black_where_there_are_none_and_bright_where_they_are_large()
     truth = np.full((8, 8, 3), 100, np.uint8)
     wrong = truth.copy()
     wrong[0, 0], wrong[0, 1] = 116, 160
-    seen = evaluate.error_map(Picture(wrong), Picture(truth)).pixels
+    seen = error_map(Picture(wrong), Picture(truth)).pixels
     assert seen[1:].max() == 0 and seen[0, 0].tolist() == [255, 0, 0] and seen[0, 1].tolist() == [255, 255, 255]
 
 
@@ -86,7 +87,7 @@ def test_a_picture_of_any_kind_is_prepared():
 
 
 def test_the_phone_spoils_a_picture_the_same_way_every_time():
-    picture = drawings.city(96, 3)
+    picture = scenes.city(96, 3)
     (a, _), (b, _), (neat, _) = (prepared(picture, how) for how in ("phone", "phone", "bicubic"))
     assert a == b and np.abs(a.pixels.astype(int) - neat.pixels).mean() > 1
 
@@ -110,14 +111,14 @@ def test_one_that_cannot_run_says_why_and_the_others_go_on(photo, monkeypatch):
         def __call__(self, picture, scale):
             raise UserError("picture_missing", name="<b>")
 
-    monkeypatch.setattr(crops, "rivals", lambda: [Broken(), find_card("nearest")])
+    monkeypatch.setattr(comparison, "rivals", lambda: [Broken(), find_card("nearest")])
     *_, (grid, *_) = compare(asked_in("en"), photo, ["bicubic", "nearest"], "none")
     assert "&lt;b&gt;" in grid and "<b>" not in grid and [path.stem for path in files_of(grid)] == ["nearest"]
 
 
 def test_stop_spares_those_that_are_left(photo, monkeypatch):
     asked = []
-    monkeypatch.setattr(crops, "entry", lambda request, card, *rest: asked.append(card.name) or "")
+    monkeypatch.setattr(comparison, "entry", lambda request, card, *rest: asked.append(card.name) or "")
     running = compare(None, photo, [card.name for card in rivals()], "none")
     next(running), next(running)
     running.close()

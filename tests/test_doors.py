@@ -205,7 +205,7 @@ def test_the_guard_lets_pass_what_was_given_and_nothing_else(tmp_path, monkeypat
 
 
 OPENERS = """
-from imgen.ui.page import build
+from imgen.page import build
 opens = ("Image.", "ImageEditor.", "Gallery.", "ImageSlider.", "File.", "UploadButton.", "DownloadButton.")
 for function in build().fns.values():
     for component in function.inputs:

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from imgen import drawings
-from imgen.drawings import chart, city, landscape, logo, portrait, still_life
+from imgen.drawing import scenes
+from imgen.drawing.scenes import chart, city, landscape, logo, portrait, still_life
 
 SEEDED = [chart, landscape, still_life, city, portrait]
 
@@ -17,7 +17,7 @@ def test_a_seed_means_one_picture(draw):
 @pytest.mark.parametrize("size", [1, 17, (40, 96), (96, 40)])
 @pytest.mark.parametrize("draw", [*SEEDED, logo])
 def test_any_size_can_be_drawn(draw, size):
-    width, height = drawings.sides(size)
+    width, height = scenes.sides(size)
     picture = draw(size)
     assert picture.pixels.dtype == np.uint8
     assert picture.pixels.shape == (height, width, 4 if draw is logo else 3)

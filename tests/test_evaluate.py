@@ -13,11 +13,14 @@ from scipy.stats import spearmanr
 from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
-from imgen import cards, drawings, evaluate, hub, likeness, metrics
+from imgen import cards, hub
 from imgen.catalog import CARDS, find_card
 from imgen.controls import UserError
+from imgen.drawing import scenes
+from imgen.evaluation import generation, scores, upscaling
+from imgen.functional import metrics
+from imgen.functional.losses import bernoulli, gaussian
 from imgen.image import Picture
-from imgen.losses import bernoulli, gaussian
 from imgen.models.eye import Eye
 from imgen.training.runs import RUNS
 
@@ -40,8 +43,8 @@ class Glance(nn.Module):
 @pytest.fixture
 def glance(monkeypatch):
     stand_in = Glance()
-    monkeypatch.setattr(likeness, "load", lambda card: stand_in)
-    known = likeness.real, likeness.by_eye, likeness.by_teacher, likeness.novelty
+    monkeypatch.setattr(generation, "load", lambda card: stand_in)
+    known = generation.real, generation.by_eye, generation.by_teacher, generation.novelty
     for remembered in known:
         remembered.cache_clear()
     yield stand_in
@@ -65,20 +68,20 @@ def fashion(tmp_path):
 
 
 def test_new_pictures_of_the_same_kind_score_as_real_ones_do(glance, fashion):
-    scores = likeness.likeness(pictures(300, 3), fashion)
-    assert scores["copy_ratio"] == pytest.approx(1, abs=0.1)
-    assert scores["frechet"] == pytest.approx(scores["floor_frechet"], abs=0.45)
-    assert scores["precision"] > 0.8 and scores["recall"] > 0.8
+    found = generation.likeness(pictures(300, 3), fashion)
+    assert found["copy_ratio"] == pytest.approx(1, abs=0.1)
+    assert found["frechet"] == pytest.approx(found["floor_frechet"], abs=0.45)
+    assert found["precision"] > 0.8 and found["recall"] > 0.8
 
 
 def test_copies_give_themselves_away(glance, fashion):
-    scores = likeness.likeness(pictures(300, 1), fashion)
-    assert scores["copy_ratio"] < 0.01 and scores["frechet"] == scores["floor_frechet"]
+    found = generation.likeness(pictures(300, 1), fashion)
+    assert found["copy_ratio"] < 0.01 and found["frechet"] == found["floor_frechet"]
 
 
 def test_one_picture_again_and_again_has_no_recall(glance, fashion):
-    scores = likeness.likeness(pictures(1, 4).expand(300, -1, -1, -1) // 2, fashion)
-    assert scores["recall"] == 0 and scores["frechet"] > 3 * scores["floor_frechet"]
+    found = generation.likeness(pictures(1, 4).expand(300, -1, -1, -1) // 2, fashion)
+    assert found["recall"] == 0 and found["frechet"] > 3 * found["floor_frechet"]
 
 
 def test_distances_in_other_networks_features_are_those_of_their_features(glance, fashion, monkeypatch):
@@ -87,37 +90,37 @@ def test_distances_in_other_networks_features_are_those_of_their_features(glance
 
     monkeypatch.setattr(teachers, "inception", lambda: "inception")
     monkeypatch.setattr(teachers, "squeezenet", lambda folder: "squeezenet")
-    monkeypatch.setattr(teachers, "pooled", lambda net, pictures, side=224: likeness.look(pictures))
-    found = likeness.by_inception(pictures(300, 1), fashion) | likeness.kernel(pictures(300, 1), fashion, fashion.parent)
+    monkeypatch.setattr(teachers, "pooled", lambda net, pictures, side=224: generation.look(pictures))
+    found = generation.by_inception(pictures(300, 1), fashion) | generation.kernel(pictures(300, 1), fashion, fashion.parent)
     assert found["inception_frechet"] == found["floor_inception_frechet"] > 0
     assert found["kid_x1000"] == found["floor_kid_x1000"]
-    other = likeness.by_inception(pictures(300, 1) // 2, fashion)
+    other = generation.by_inception(pictures(300, 1) // 2, fashion)
     assert other["inception_frechet"] > 2 * found["inception_frechet"]
 
 
 def test_a_generator_is_measured_without_teachers(glance, fashion):
-    scores = evaluate.evaluate(find_card("mlp_vae_fashion28"), fashion)["fashion"]
-    assert scores.keys() >= MEASURES | {"nats_per_picture", "nats_per_dimension", "reconstruction_psnr"}
-    assert "kid_x1000" not in scores and scores["held_out"] == 100
+    found = scores.evaluate(find_card("mlp_vae_fashion28"), fashion)["fashion"]
+    assert found.keys() >= MEASURES | {"nats_per_picture", "nats_per_dimension", "reconstruction_psnr"}
+    assert "kid_x1000" not in found and found["held_out"] == 100
 
 
 def test_a_peer_is_measured_by_the_same_real_pictures_which_are_looked_at_once(glance, fashion, tmp_path):
     name = "mlp_vae_fashion28"
     for ending in (".json", ".safetensors"):
         (tmp_path / f"usual_{name}{ending}").write_bytes((cards.WEIGHTS / f"{name}{ending}").read_bytes())
-    ours = evaluate.generation(find_card(name), fashion, None)
-    usual = evaluate.peer(find_card(name), tmp_path / f"usual_{name}.safetensors", fashion, None)
+    ours = scores.generation(find_card(name), fashion, None)
+    usual = scores.peer(find_card(name), tmp_path / f"usual_{name}.safetensors", fashion, None)
     assert usual == {
         "usual_frechet": ours["frechet"], "usual_nats_per_picture": ours["nats_per_picture"],
         "usual_pictures_seen": find_card(name).facts["training"]["pictures_seen"],
     }
-    assert glance.shown == 100 + 300 + 2 * evaluate.SAMPLES
+    assert glance.shown == 100 + 300 + 2 * scores.SAMPLES
     cards._loaded.pop(f"usual_{name}")
 
 
 def test_the_nearest_training_picture_stands_below_its_copy(glance, fashion, monkeypatch):
-    monkeypatch.setattr(evaluate, "drawn", lambda card, count, folder: pictures(300, 1)[40 : 40 + count])
-    sheet = evaluate.neighbours(None, fashion, count=5).pixels
+    monkeypatch.setattr(scores, "drawn", lambda card, count, folder: pictures(300, 1)[40 : 40 + count])
+    sheet = scores.neighbours(None, fashion, count=5).pixels
     assert sheet.shape == (2 * 28 + 2, 5 * 30 - 2, 1) and np.array_equal(sheet[:28], sheet[30:])
 
 
@@ -129,14 +132,14 @@ def test_pictures_of_another_kind_are_refused(glance, tmp_path, what):
             Image.new("RGB", (64, 64), (n, 9, 9)).save(tmp_path / name / f"{n}.png")
     card = find_card("mlp_vae_fashion28" if what == "colour" else "dcgan_flowers64")
     with pytest.raises(UserError, match="data_unlike"):
-        evaluate.evaluate(card, tmp_path)
+        scores.evaluate(card, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"no pictures"])
 def test_a_broken_archive_is_one_sentence(tmp_path, content):
     (tmp_path / "broken.npz").write_bytes(content)
     with pytest.raises(UserError, match="data_too_few"):
-        evaluate.evaluate(find_card("mlp_vae_fashion28"), tmp_path / "broken.npz")
+        scores.evaluate(find_card("mlp_vae_fashion28"), tmp_path / "broken.npz")
 
 
 class Coin:
@@ -157,31 +160,31 @@ class Coin:
 
 def test_a_coin_for_each_number_costs_the_logarithm_of_two():
     x, label = torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8), torch.zeros(20, dtype=torch.long)
-    scores = evaluate.coding(Coin(bernoulli, 0.0), x, label)
-    assert scores["nats_per_picture"] == pytest.approx(192 * math.log(2), abs=0.01) and scores["kl"] == 0
-    assert scores["nats_per_dimension"] == pytest.approx(math.log(2), abs=1e-4)
+    found = scores.coding(Coin(bernoulli, 0.0), x, label)
+    assert found["nats_per_picture"] == pytest.approx(192 * math.log(2), abs=0.01) and found["kl"] == 0
+    assert found["nats_per_dimension"] == pytest.approx(math.log(2), abs=1e-4)
     error = ((x.numpy() / 255 - 0.5) ** 2).mean()
-    assert scores["reconstruction_psnr"] == pytest.approx(-10 * math.log10(error), abs=0.01)
+    assert found["reconstruction_psnr"] == pytest.approx(-10 * math.log10(error), abs=0.01)
 
 
 def test_a_gaussian_bound_is_the_entropy_of_what_is_left():
     x, label = torch.randint(0, 256, (20, 3, 8, 8), dtype=torch.uint8), torch.zeros(20, dtype=torch.long)
     deviation = math.sqrt(((x.numpy() / 255 - 0.5) ** 2).mean())
     entropy = torch.distributions.Normal(0.0, deviation).entropy().item()
-    assert evaluate.coding(Coin(gaussian, 0.5), x, label)["nats_per_dimension"] == pytest.approx(entropy, abs=1e-4)
+    assert scores.coding(Coin(gaussian, 0.5), x, label)["nats_per_dimension"] == pytest.approx(entropy, abs=1e-4)
 
 
 def test_what_is_not_measured_anew_stays(tmp_path, monkeypatch):
     monkeypatch.setattr(cards, "WEIGHTS", tmp_path)
     (tmp_path / "oak.json").write_text(json.dumps({"sha256": "0", "scores": {"trees": {"usual": 3, "ours": 2}, "sample": 1}}))
-    evaluate.store(SimpleNamespace(name="oak", stem="oak"), {"trees": {"ours": 1}, "leaves": {"ours": 4}, "sample": 2})
-    scores = json.loads((tmp_path / "oak.json").read_text())["scores"]
-    assert scores == {"trees": {"usual": 3, "ours": 1}, "sample": 2, "leaves": {"ours": 4}}
+    scores.store(SimpleNamespace(name="oak", stem="oak"), {"trees": {"ours": 1}, "leaves": {"ours": 4}, "sample": 2})
+    found = json.loads((tmp_path / "oak.json").read_text())["scores"]
+    assert found == {"trees": {"usual": 3, "ours": 1}, "sample": 2, "leaves": {"ours": 4}}
 
 
 def test_the_eyes_distance_comes_near_to_lpips():
     """The stored weights, on what was measured in both: figures of one size, and in nearly one order."""
-    measured = [scores for card in CARDS for scores in card.facts.get("scores", {}).values() if isinstance(scores, dict)]
+    measured = [found for card in CARDS for found in card.facts.get("scores", {}).values() if isinstance(found, dict)]
     pairs = [(one["lpips"], one["eye_distance"]) for one in measured if "lpips" in one]
     theirs, ours = zip(*pairs, strict=True)
     assert len(pairs) > 10 and spearmanr(theirs, ours).statistic > 0.8
@@ -190,8 +193,8 @@ def test_the_eyes_distance_comes_near_to_lpips():
 
 def test_ranks_agree_with_scipy():
     ours, theirs = [3.0, 9.0, 4.0, 1.5, 1.0], [20.0, 70.0, 5.0, 40.0, 30.0]
-    scores = [{"kid_x1000": a, "eye_kid_x1000": b} for a, b in zip(theirs, ours, strict=True)]
-    found = likeness.ranking([*scores, 72.0, {"kid_x1000": 3.0}], "kid_x1000", "eye_kid_x1000")
+    found = [{"kid_x1000": a, "eye_kid_x1000": b} for a, b in zip(theirs, ours, strict=True)]
+    found = generation.ranking([*found, 72.0, {"kid_x1000": 3.0}], "kid_x1000", "eye_kid_x1000")
     assert found == {"rank_correlation": pytest.approx(spearmanr(ours, theirs).statistic, abs=1e-3), "cards": 5}
 
 
@@ -199,7 +202,7 @@ def test_correlation_is_numpys_mean_over_features_that_vary():
     x, y = torch.randn(30, 3).double(), torch.randn(30, 3).double()
     x[:, 2] = 7
     expected = np.mean([np.corrcoef(x[:, n], y[:, n])[0, 1] for n in range(2)])
-    assert likeness.correlation(x, y) == pytest.approx(expected)
+    assert generation.correlation(x, y) == pytest.approx(expected)
 
 
 def test_the_eye_sees_any_size_and_grey_as_grey_in_colour():
@@ -213,36 +216,36 @@ def test_the_eye_sees_any_size_and_grey_as_grey_in_colour():
 
 
 def test_the_bundled_eye_is_the_recorded_one_and_fits():
-    path, facts = cards.WEIGHTS / f"{likeness.EYE.name}.safetensors", likeness.EYE.facts
+    path, facts = cards.WEIGHTS / f"{generation.EYE.name}.safetensors", generation.EYE.facts
     data = path.read_bytes()
     assert hashlib.sha256(data).hexdigest() == facts["sha256"] and len(data) == facts["bytes"] < 2_500_000
-    net = likeness.EYE.net.build()
+    net = generation.EYE.net.build()
     net.load_state_dict(cards.read_weights(path), strict=True)
     assert sum(t.numel() for t in net.state_dict().values() if t.is_floating_point()) == facts["parameters"]
-    assert likeness.EYE.name in RUNS and facts["training"]["steps"] > 0
-    assert evaluate.sample_figure(likeness.EYE) == pytest.approx(facts["scores"]["sample"], abs=0.01)
+    assert generation.EYE.name in RUNS and facts["training"]["steps"] > 0
+    assert scores.sample_figure(generation.EYE) == pytest.approx(facts["scores"]["sample"], abs=0.01)
 
 
 def test_an_altered_eye_measures_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "bundled", tmp_path)
     monkeypatch.setattr(hub, "cache", tmp_path)
-    cards._loaded.pop(likeness.EYE.name, None)
-    (tmp_path / f"{likeness.EYE.name}.safetensors").write_bytes(b"something else")
+    cards._loaded.pop(generation.EYE.name, None)
+    (tmp_path / f"{generation.EYE.name}.safetensors").write_bytes(b"something else")
     with pytest.raises(UserError, match="weights_altered"):
-        likeness.look(pictures(1, 0))
+        generation.look(pictures(1, 0))
 
 
 def test_the_eye_stands_for_squeezenet():
-    scores = likeness.EYE.facts["scores"]
-    assert scores["together"]["correlation"] > 0.65
-    assert scores["generators"]["rank_correlation"] > 0.8  # of the two young GANs of emoji they disagree
+    found = generation.EYE.facts["scores"]
+    assert found["together"]["correlation"] > 0.65
+    assert found["generators"]["rank_correlation"] > 0.8  # of the two young GANs of emoji they disagree
 
 
 @pytest.mark.parametrize("card", GENERATORS, ids=lambda card: card.name)
 def test_every_trained_generator_is_measured_and_copies_nothing(card):
-    (scores,) = [found for found in card.facts["scores"].values() if isinstance(found, dict)]
-    assert scores.keys() >= MEASURES and scores["copy_ratio"] > 0.5
-    assert 0 < scores["precision"] <= 1 and 0 <= scores["recall"] <= 1 and scores["frechet"] > scores["floor_frechet"]
+    (found,) = [one for one in card.facts["scores"].values() if isinstance(one, dict)]
+    assert found.keys() >= MEASURES and found["copy_ratio"] > 0.5
+    assert 0 < found["precision"] <= 1 and 0 <= found["recall"] <= 1 and found["frechet"] > found["floor_frechet"]
 
 
 # -- upscalers -------------------------------------------------------------------------------------------------------
@@ -253,13 +256,13 @@ def hr(tmp_path):
     folder = tmp_path / "pictures"
     folder.mkdir()
     for n in range(2):
-        Image.fromarray(drawings.city(96, n).pixels).save(folder / f"{n}.png")
+        Image.fromarray(scenes.city(96, n).pixels).save(folder / f"{n}.png")
     return folder
 
 
 def test_an_upscaler_is_measured_on_pictures_made_small(hr):
     """PSNR by scikit-image of MATLAB's luminance, the border of the scale cut off."""
-    [(name, scores)] = evaluate.evaluate(find_card("bicubic"), hr).items()
+    [(name, found)] = scores.evaluate(find_card("bicubic"), hr).items()
     wanted = []
     for path in sorted(hr.iterdir()):
         truth = Image.open(path).convert("RGB")
@@ -267,21 +270,21 @@ def test_an_upscaler_is_measured_on_pictures_made_small(hr):
         made = find_card("bicubic")(Picture(small), scale=4).pictures[0].pixels
         y, true = ((np.asarray(x, float) @ (65.481, 128.553, 24.966) / 255 + 16)[4:-4, 4:-4] for x in (made, truth))
         wanted.append(peak_signal_noise_ratio(true, y, data_range=255))
-    assert name == "pictures" and scores["psnr"] == pytest.approx(np.mean(wanted), abs=0.001)
-    assert scores["count"] == 2 and scores["scale"] == 4 and scores["eye_distance"] > 0
+    assert name == "pictures" and found["psnr"] == pytest.approx(np.mean(wanted), abs=0.001)
+    assert found["count"] == 2 and found["scale"] == 4 and found["eye_distance"] > 0
 
 
 def test_pictures_as_from_a_phone_are_harder_and_the_same_every_time(hr):
-    clean = evaluate.evaluate(find_card("bicubic"), hr)["pictures"]
-    [(name, scores)], [(_, again)] = (evaluate.evaluate(find_card("bicubic"), hr, phone=True).items() for _ in range(2))
-    assert name == "pictures_phone" and scores == again
-    assert scores["psnr"] < clean["psnr"] and scores["eye_distance"] > clean["eye_distance"]
+    clean = scores.evaluate(find_card("bicubic"), hr)["pictures"]
+    [(name, found)], [(_, again)] = (scores.evaluate(find_card("bicubic"), hr, phone=True).items() for _ in range(2))
+    assert name == "pictures_phone" and found == again
+    assert found["psnr"] < clean["psnr"] and found["eye_distance"] > clean["eye_distance"]
 
 
 def test_equal_pictures_are_at_no_distance_and_blur_is_at_some():
-    picture = drawings.city(96, 1)
+    picture = scenes.city(96, 1)
     blurred = Picture(np.asarray(Image.fromarray(picture.pixels).filter(ImageFilter.GaussianBlur(2))))
-    same, other = (evaluate.resemblance(p, picture, 4) for p in (picture, blurred))
+    same, other = (upscaling.resemblance(p, picture, 4) for p in (picture, blurred))
     assert same["psnr"] == math.inf and same["ssim"] == pytest.approx(1) and same["eye_distance"] == 0
     assert other["eye_distance"] > 0.05
 

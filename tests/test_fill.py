@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from imgen import drawings
 from imgen.catalog import find_card
 from imgen.controls import UserError
+from imgen.drawing import scenes
 from imgen.image import Picture, decode, encode
 from imgen.models.attention import AttentionNet
 from imgen.pipelines.fill import WINDOW, boxes, diffuse, fill, hole_of, look
@@ -152,7 +152,7 @@ def test_where_it_looked_is_told_of_filled_pixels_only():
 
 
 def test_a_trained_net_fills_better_than_grey():
-    photo = drawings.landscape(160, 5).rgb()
+    photo = scenes.landscape(160, 5).rgb()
     hole = mask(160, 160, (40, 30, 48, 130), (100, 60, 116, 80))
     there = hole.pixels[..., 0] > 0
     for name in ("attention_inpaint", "conv_ae_restore", "diffusion_fill"):
@@ -175,8 +175,8 @@ def test_a_huge_scan_is_mended_in_tiles_not_at_once():
 
 def test_a_spoiled_picture_knows_its_holes():
     card = find_card("spoil")
-    spoiled, hole = card(drawings.landscape(96, 5), damage="scratches", amount=30, seed=9).pictures
+    spoiled, hole = card(scenes.landscape(96, 5), damage="scratches", amount=30, seed=9).pictures
     assert hole_known(decode(encode(spoiled))) == hole
-    assert hole_known(card(drawings.landscape(96, 5), damage="noise").pictures[0]) is None
+    assert hole_known(card(scenes.landscape(96, 5), damage="noise").pictures[0]) is None
     forged = Picture(spoiled.pixels, {"card": "spoil", "knobs": {"damage": "words", "amount": "many"}})
     assert hole_known(forged) is None and hole_known(Picture(spoiled.pixels)) is None

@@ -15,9 +15,12 @@ from imgen.image import Picture, encode
 from imgen.models import mlp_gan
 from imgen.models.espcn import ESPCN
 from imgen.pipelines.judge import opinion, rank
-from imgen.training import recipes, runs
+from imgen.training import runs
+from imgen.training.gan import Adversarial
 from imgen.training.judge import write_judge
 from imgen.training.loop import train
+from imgen.training.regression import Upscale
+from imgen.training.steps import Batches
 
 JUDGED = [card for card in CARDS if card.judge]
 
@@ -29,9 +32,9 @@ def each(chosen):
 def gan(labels=None):
     torch.manual_seed(0)
     pictures = torch.randint(0, 255, (60, 1, 8, 8), dtype=torch.uint8)
-    batches = recipes.Batches(pictures, torch.arange(60) % 2 if labels is None else labels, 8, "cpu", flip=False)
+    batches = Batches(pictures, torch.arange(60) % 2 if labels is None else labels, 8, "cpu", flip=False)
     nets = mlp_gan.Generator(2, latent=4, widths=(8,), side=8), mlp_gan.Discriminator(2, widths=(8,), side=8)
-    return recipes.Adversarial(*nets, None, batches, device="cpu", change=lambda x: x)
+    return Adversarial(*nets, None, batches, device="cpu", change=lambda x: x)
 
 
 class Grey(nn.Module):
@@ -104,7 +107,7 @@ def test_a_training_keeps_its_judge_and_a_checkpoint_gives_the_same(tmp_path, mo
 
 def test_where_there_is_no_judge_to_keep_one_sentence_says_why(tmp_path, monkeypatch):
     lr = torch.zeros(4, 3, 8, 8, dtype=torch.uint8)
-    espcn = recipes.Upscale(ESPCN(2), lr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3), device="cpu", batch=2)
+    espcn = Upscale(ESPCN(2), lr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3), device="cpu", batch=2)
     words = gan(labels=torch.full((60, 2), 0.5))
     for recipe in (espcn, words):
         monkeypatch.setitem(runs.RUNS, "tiny", runs.Run(lambda *_, recipe=recipe: (recipe, {}), 1, 2))

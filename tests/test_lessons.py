@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgen import exhibits
 from imgen.cards import Card
 from imgen.catalog import CARDS, TASKS, find_card
 from imgen.controls import Choice, Knob, checked
+from imgen.exhibits import examples, files
+from imgen.exhibits import lessons as makers
+from imgen.exhibits.layout import GAP, LINE, sheet, stacked
+from imgen.exhibits.openings import palette_png, save
 from imgen.image import Picture, decode
 from imgen.texts import LANGUAGES
 from imgen.texts.words import WORDS
 from imgen.ui.lesson import markdown
 
-PACKAGE = Path(exhibits.__file__).parent
+PACKAGE = Path(files.__file__).parent.parent
 LESSONS = sorted({card.lesson for card in CARDS})
 HEADINGS = {
     "en": ["What it solves", "The formula", "Three things to try", "A question", "The paper and us", "The paper"],
@@ -90,7 +93,7 @@ def test_code_that_is_named_exists(lesson, language):
 def test_the_picture_of_a_lesson_exists(lesson, language):
     pictures = re.findall(r"!\[.+\]\(lesson:([\w.]+)\)", text_of(lesson, language))
     assert pictures == [f"{lesson}.png"]
-    assert lesson in exhibits.LESSONS
+    assert lesson in makers.LESSONS
     folder = PACKAGE / "assets" / "lessons"
     if any(folder.glob("*.png")):
         assert decode(folder / pictures[0]).width <= 1200
@@ -112,53 +115,53 @@ def test_chinese_lessons_are_chinese():
 
 
 def test_lesson_pictures_that_need_no_training_can_be_made():
-    for make in (exhibits.interpolation, exhibits.realesrgan, exhibits.fastgan):
+    for make in (makers.interpolation, makers.realesrgan, makers.fastgan):
         exhibit = make()
         assert exhibit.picture.width <= 1200
-        assert len(exhibits.palette_png(exhibit)) < 150_000
+        assert len(palette_png(exhibit)) < 150_000
 
 
 def test_damage_adds_up_step_by_step():
     clean = Picture(np.asarray(Image.radial_gradient("L").convert("RGB")))
-    steps = exhibits.degraded(clean, np.random.default_rng(0))
+    steps = makers.degraded(clean, np.random.default_rng(0))
     assert [p.width for p in steps.values()] == [256, 256, 64, 64, 64]
     assert np.array_equal(steps["clean"].pixels, clean.pixels)
     assert steps["then_noise"].pixels.astype(float).std() > steps["then_shrink"].pixels.astype(float).std()
 
 
 def test_a_card_without_its_weights_makes_no_exhibit():
-    assert exhibits.has_weights(find_card("bicubic"))
+    assert examples.has_weights(find_card("bicubic"))
     for card in CARDS:
         if card.net and any(True for _ in card.net.build().parameters()) and not card.source:
-            assert exhibits.has_weights(card) == ("sha256" in card.facts and card.ready)
+            assert examples.has_weights(card) == ("sha256" in card.facts and card.ready)
 
 
 def test_a_sheet_keeps_its_pictures_pixel_for_pixel():
     tiles = [Picture(np.full((8, 10, 3), shade, np.uint8)) for shade in (10, 200)]
-    pixels = exhibits.sheet([tiles], above=["a", "b"]).picture.pixels
-    assert pixels.shape == (exhibits.LINE + 8, 2 * 10 + exhibits.GAP, 3)
-    assert (pixels[exhibits.LINE :, :10] == 10).all()
-    assert (pixels[exhibits.LINE :, -10:] == 200).all()
-    assert (pixels[: exhibits.LINE] == 255).all()  # no word is painted
+    pixels = sheet([tiles], above=["a", "b"]).picture.pixels
+    assert pixels.shape == (LINE + 8, 2 * 10 + GAP, 3)
+    assert (pixels[LINE:, :10] == 10).all()
+    assert (pixels[LINE:, -10:] == 200).all()
+    assert (pixels[:LINE] == 255).all()  # no word is painted
 
 
 def test_words_keep_to_their_cells_when_sheets_are_stacked_and_saved(tmp_path):
     tiles = [Picture(np.zeros((40, 50, 3), np.uint8))] * 2
-    rows = exhibits.stacked([exhibits.sheet([tiles], above=["4", one]) for one in ("8", "lesson_word_steps 5")])
-    exhibits.save(tmp_path / "rows.png", exhibits.palette_png(rows))
-    size, words = exhibits.words_in(tmp_path / "rows.png")
+    rows = stacked([sheet([tiles], above=["4", one]) for one in ("8", "lesson_word_steps 5")])
+    save(tmp_path / "rows.png", palette_png(rows))
+    size, words = files.words_in(tmp_path / "rows.png")
     assert (size, words) == ((rows.picture.width, rows.picture.height), rows.words)
-    lower = exhibits.LINE + 40 + exhibits.GAP
+    lower = LINE + 40 + GAP
     assert [(word.left, word.middle) for word in words] == [(2, 12), (58, 12), (2, lower + 12), (58, lower + 12)]
-    assert [exhibits.said(words[-1].key, language) for language in LANGUAGES] == ["5 steps", "5 步"]
+    assert [files.said(words[-1].key, language) for language in LANGUAGES] == ["5 steps", "5 步"]
 
 
 def test_there_is_room_for_the_words_beside_in_both_languages():
     tiles = [Picture(np.zeros((40, 50, 3), np.uint8))]
     for word, needed in (("option_t_shirt", 45), ("lesson_word_dark_skin_hand", 6 * 15), ("option_ankle_boot", 70)):
-        sheet = exhibits.sheet([tiles], beside=[word])
-        assert sheet.words[0].width >= needed
-        assert sheet.picture.width == sheet.words[0].width + 2 * exhibits.GAP + 50
+        row = sheet([tiles], beside=[word])
+        assert row.words[0].width >= needed
+        assert row.picture.width == row.words[0].width + 2 * GAP + 50
 
 
 WORDLESS = {"arbitrary"}  # the paintings above, what they did below: nothing to name
@@ -166,51 +169,52 @@ WORDLESS = {"arbitrary"}  # the paintings above, what they did below: nothing to
 
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_the_words_of_a_picture_are_there_in_both_languages_and_within_it(lesson):
-    (width, height), words = exhibits.words_in(PACKAGE / "assets" / "lessons" / f"{lesson}.png")
+    (width, height), words = files.words_in(PACKAGE / "assets" / "lessons" / f"{lesson}.png")
     assert bool(words) == (lesson not in WORDLESS)
     for word in words:
         key = word.key.partition(" ")[0]
         assert key in WORDS or re.fullmatch(r"relu\d_\d|\d+", word.key), f"{word.key} is in no language"
         assert 0 <= word.left < word.left + word.width <= width
-        assert exhibits.LINE // 2 <= word.middle <= height - exhibits.LINE // 2
-        assert all(0 < len(exhibits.said(word.key, language)) < 30 for language in LANGUAGES)
+        assert LINE // 2 <= word.middle <= height - LINE // 2
+        assert all(0 < len(files.said(word.key, language)) < 30 for language in LANGUAGES)
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_a_picture_speaks_the_language_of_its_lesson(lesson):
     card = next(card for card in CARDS if card.lesson == lesson)
-    _, words = exhibits.words_in(PACKAGE / "assets" / "lessons" / f"{lesson}.png")
+    _, words = files.words_in(PACKAGE / "assets" / "lessons" / f"{lesson}.png")
     for language in LANGUAGES:
         figure = re.search(r'<figure class="lesson-picture".+?</figure>', markdown(card, language))[0]
         shown = re.findall(r'<span class="(?:above|beside)" style="[^"]+">([^<]+)</span>', figure)
-        assert shown == [escape(exhibits.said(word.key, language)) for word in words]
+        assert shown == [escape(files.said(word.key, language)) for word in words]
         if any(word.key.startswith(("lesson_word_", "option_")) for word in words):
             assert bool(re.search(r"[\u4e00-\u9fff]", "".join(shown))) == (language == "zh")
 
 
 def test_words_are_escaped(tmp_path, monkeypatch):
     tile = Picture(np.zeros((40, 50, 3), np.uint8))
-    exhibits.save(tmp_path / "lessons" / "gan.png", exhibits.palette_png(exhibits.sheet([[tile]], above=["<b>"])))
+    save(tmp_path / "lessons" / "gan.png", palette_png(sheet([[tile]], above=["<b>"])))
     monkeypatch.setattr("imgen.ui.lesson.ASSETS", tmp_path)
     assert ">&lt;b&gt;</span>" in markdown(find_card("mlp_gan_fashion28"), "en")
 
 
 def test_files_are_looked_up_in_their_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(exhibits, "ASSETS", tmp_path)
+    monkeypatch.setattr(files, "ASSETS", tmp_path)
     dot = io.BytesIO()
     Image.new("RGB", (2, 2)).save(dot, "PNG")
     for name in ("input", *range(11)):
-        exhibits.save(tmp_path / "openings" / f"stylize_{name}.png", dot.getvalue())
-    exhibits.save(tmp_path / "openings" / "generate_0.png", dot.getvalue())
-    exhibits.save(tmp_path / "examples" / "stylize_landscape.png", dot.getvalue())
-    given, results = exhibits.opening_files("stylize")
+        save(tmp_path / "openings" / f"stylize_{name}.png", dot.getvalue())
+    save(tmp_path / "openings" / "generate_0.png", dot.getvalue())
+    save(tmp_path / "examples" / "stylize_landscape.png", dot.getvalue())
+    given, results = files.opening_files("stylize")
     assert given.name == "stylize_input.png"
     assert [path.stem for path in results] == [f"stylize_{n}" for n in range(11)]
-    assert exhibits.opening_files("generate")[0] is None
-    assert exhibits.example_files("stylize")[0].name == "stylize_landscape.png"
+    assert files.opening_files("generate")[0] is None
+    assert files.example_files("stylize")[0].name == "stylize_landscape.png"
 
 
 def test_each_task_that_takes_a_picture_has_examples():
     for task in TASKS:
         takes = any(card.pictures for card in CARDS if card.task == task)
-        assert takes == (task in exhibits.EXAMPLES)
+        assert takes == (task in files.EXAMPLES)
+    assert list(examples.DRAWINGS) == [f"{task}_{name}" for task, names in files.EXAMPLES.items() for name in names]

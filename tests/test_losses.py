@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from imgen import losses
-from imgen.losses import gram
-from imgen.metrics import kernel_distance
+from imgen.functional import losses
+from imgen.functional.losses import gram
+from imgen.functional.metrics import kernel_distance
+from imgen.functional.optimise import Waves, optimised
 from imgen.models.features import VGG, SmallVGG, Widened
-from imgen.optimise import Waves, optimised
 from imgen.training.augment import augment, shift
 
 

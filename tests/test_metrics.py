@@ -8,11 +8,20 @@ from scipy.linalg import sqrtm  # comes with scikit-image
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from imgen import evaluate
 from imgen.catalog import find_card
-from imgen.metrics import frechet_distance, from_luma_and_colour, kernel_distance, luma, nearest, precision_and_recall, psnr, ssim
+from imgen.evaluation import scores
+from imgen.functional.metrics import (
+    frechet_distance,
+    from_luma_and_colour,
+    kernel_distance,
+    luma,
+    nearest,
+    precision_and_recall,
+    psnr,
+    ssim,
+)
+from imgen.functional.resample import KERNELS
 from imgen.models.interpolation import Interpolation
-from imgen.resample import KERNELS
 
 RESAMPLING = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC, "lanczos": Image.Resampling.LANCZOS}
 
@@ -99,14 +108,14 @@ def test_an_even_picture_stays_even(kernel):
 
 def test_a_part_of_a_sorted_set_holds_every_class_alike():
     labels = torch.arange(10).repeat_interleave(600)
-    assert torch.bincount(evaluate.evenly(labels, 2000)).tolist() == [200] * 10
-    assert evaluate.evenly(labels, 9000) is not None and len(evaluate.evenly(labels, 9000)) == 6000
+    assert torch.bincount(scores.evenly(labels, 2000)).tolist() == [200] * 10
+    assert scores.evenly(labels, 9000) is not None and len(scores.evenly(labels, 9000)) == 6000
 
 
 @pytest.mark.parametrize(("name", "count"), [("mlp_vae_fashion28", 120), ("dcgan_flowers64", 70)])
 def test_samples_to_measure_hold_every_class_alike(name, count):
     card = find_card(name)
-    classes = [picture.record["class"] for picture in evaluate.samples(card, count)]
+    classes = [picture.record["class"] for picture in scores.samples(card, count)]
     assert len(set(np.bincount(classes))) == 1 and len(classes) == count
 
 

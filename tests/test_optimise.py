@@ -6,8 +6,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from imgen import optimise
-from imgen.optimise import Waves, optimised
+from imgen.functional import optimise
+from imgen.functional.optimise import Waves, optimised
 
 KERNEL = torch.randn(6, 3, 5, 5, generator=torch.Generator().manual_seed(1)) / 5
 

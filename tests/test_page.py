@@ -66,9 +66,9 @@ def address(tmp_path_factory):
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("gradio"))}
     from imgen import catalog
     from imgen.cards import Card, Net
+    from imgen.page import build, settings
     from imgen.texts.words import WORDS
     from imgen.ui import workbench
-    from imgen.ui.page import build, settings
     from imgen.ui.warm import warm_up
 
     nearest = Net("interpolation:Interpolation", kernel="nearest")
@@ -148,7 +148,7 @@ def new_result(page, bench, before: str) -> str:
 
 
 def test_torch_is_not_imported_with_the_page():
-    code = "import sys; from imgen.ui.page import build; build(); sys.exit('torch' in sys.modules)"
+    code = "import sys; from imgen.page import build; build(); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 

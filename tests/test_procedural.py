@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgen import curves, handwriting, procedural, solids
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card, find_maker
 from imgen.controls import UserError
-from imgen.drawings import unit
+from imgen.drawing import curves, handwriting, rules, solids
+from imgen.drawing.scenes import unit
 
 DRAWN = [card for card in CARDS if card.net is None and card.task == "generate"]
 EACH = pytest.mark.parametrize("card", DRAWN, ids=lambda card: card.name)
@@ -89,8 +89,8 @@ def test_a_curve_through_points_meets_them_without_a_corner():
 
 
 def test_every_pixel_belongs_to_its_nearest_site():
-    sites, (x, y) = np.random.default_rng(3).random((20, 2)), procedural.plane(40)
-    nearest, first, second = procedural.nearest_sites(x, y, sites)
+    sites, (x, y) = np.random.default_rng(3).random((20, 2)), rules.plane(40)
+    nearest, first, second = rules.nearest_sites(x, y, sites)
     squares = (x[..., None] - sites[:, 0]) ** 2 + (y[..., None] - sites[:, 1]) ** 2
     assert np.array_equal(nearest[0], squares.argmin(-1)) and np.array_equal(nearest[1], squares.argsort(-1)[..., 1])
     np.testing.assert_allclose(np.stack([first, second], axis=-1), np.sort(squares, axis=-1)[..., :2], atol=1e-6)
@@ -102,16 +102,16 @@ def test_sites_keep_apart():
         return apart[~np.eye(len(sites), dtype=bool)].min()
 
     candidates = np.random.default_rng(4).random((60, 4, 2))
-    assert closest(procedural.spread(candidates, 60)) > 2 * closest(candidates[:, 0])
+    assert closest(rules.spread(candidates, 60)) > 2 * closest(candidates[:, 0])
 
 
 def test_a_triangle_that_faces_the_light_is_brighter():
     towards, skin = unit(np.array([0.3, -0.5, 0.8])), np.full((3, 3), 0.5)
     side = unit(np.cross(towards, [1.0, 0, 0]))
     slanted = 0.5 * towards + 0.75**0.5 * side  # 60 degrees from the light
-    facing, half, away = procedural.lit(np.stack([towards, slanted, -towards]), skin, towards).mean(1)
+    facing, half, away = rules.lit(np.stack([towards, slanted, -towards]), skin, towards).mean(1)
     assert facing > half > away
-    dull = procedural.lit(np.stack([slanted, -towards]), skin[:2], towards)[:, 0]  # where no highlight reaches: Lambert alone
+    dull = rules.lit(np.stack([slanted, -towards]), skin[:2], towards)[:, 0]  # where no highlight reaches: Lambert alone
     assert dull[0] - dull[1] == pytest.approx(0.5 * 0.85 * 0.5, abs=0.01)
 
 
@@ -126,7 +126,7 @@ def test_bodies_are_closed_and_their_triangles_look_outwards(body):
 
 @pytest.mark.parametrize("kind", ["perlin", "value"])
 def test_noise_is_what_the_four_corners_claim(kind):
-    lattice = procedural.corners_of(np.random.default_rng(6), 5, kind).astype(float)
+    lattice = rules.corners_of(np.random.default_rng(6), 5, kind).astype(float)
     x, y = np.array([[0.0, 1.25, 3.9]]), np.array([[2.0], [0.5]])
     for row, v in enumerate(y[:, 0]):
         for column, u in enumerate(x[0]):
@@ -137,36 +137,36 @@ def test_noise_is_what_the_four_corners_claim(kind):
                     value, slope = lattice[0, q, p], lattice[1:, q, p]
                     share = [6 * d**5 - 15 * d**4 + 10 * d**3 for d in (1 - abs(u - p), 1 - abs(v - q))]
                     wanted += share[0] * share[1] * (value + slope @ [u - p, v - q])
-            assert procedural.lattice_noise(x, y, lattice)[row, column] == pytest.approx(wanted)
-    assert kind == "value" or procedural.lattice_noise(x, y, lattice)[0, 0] == 0  # Perlin's noise vanishes at each corner
+            assert rules.lattice_noise(x, y, lattice)[row, column] == pytest.approx(wanted)
+    assert kind == "value" or rules.lattice_noise(x, y, lattice)[0, 0] == 0  # Perlin's noise vanishes at each corner
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.8, 1.0])
 def test_as_much_is_water_as_was_asked_for(share, monkeypatch):
-    monkeypatch.setattr(procedural, "LANDS", [(("#0000ff",) * 3, ("#000000",) * 5)])
-    blue = procedural.noise(256, np.random.default_rng(8), water=share).pixels[..., 2] > 127
+    monkeypatch.setattr(rules, "LANDS", [(("#0000ff",) * 3, ("#000000",) * 5)])
+    blue = rules.noise(256, np.random.default_rng(8), water=share).pixels[..., 2] > 127
     assert blue.mean() == pytest.approx(share, abs=0.02)
 
 
 def test_the_side_towards_the_light_is_the_brighter_one(monkeypatch):
-    monkeypatch.setattr(procedural, "PALETTES", [("#808080",) * 6])
-    monkeypatch.setattr(procedural, "BODIES", [solids.boulder])  # no holes, whose far side would be lit instead
+    monkeypatch.setattr(rules, "PALETTES", [("#808080",) * 6])
+    monkeypatch.setattr(rules, "BODIES", [solids.boulder])  # no holes, whose far side would be lit instead
     for seed in range(4):
-        pictures = (procedural.mesh(128, np.random.default_rng(seed), light=angle) for angle in (0, 90, 180, 270))
+        pictures = (rules.mesh(128, np.random.default_rng(seed), light=angle) for angle in (0, 90, 180, 270))
         right, above, left, below = (picture.pixels[32:96, 32:96].mean(-1) for picture in pictures)
         assert np.mean((right - left)[:, 32:]) - np.mean((right - left)[:, :32]) > 20
         assert np.mean((above - below)[:32]) - np.mean((above - below)[32:]) > 20
 
 
 def test_neighbouring_regions_never_share_a_colour_by_rule():
-    powers = {2**n % procedural.ENTRIES for n in range(2 * procedural.MANY)}
-    assert len(powers) == 2 * procedural.MANY and 0 not in powers
+    powers = {2**n % rules.ENTRIES for n in range(2 * rules.MANY)}
+    assert len(powers) == 2 * rules.MANY and 0 not in powers
 
 
 def test_triangles_cover_the_picture_once():
     rows = np.stack(np.meshgrid(np.arange(6.0), np.arange(5.0)), axis=-1)
     rows[1::2, :, 0] += 0.5
-    corners = np.concatenate(list(procedural.split(rows)))
+    corners = np.concatenate(list(rules.split(rows)))
     points = np.random.default_rng(9).uniform((0.5, 0), (5, 4), (300, 2))
     ways, edges = points[:, None, None] - corners, np.roll(corners, -1, axis=1) - corners
     sides = np.sign(edges[..., 0] * ways[..., 1] - edges[..., 1] * ways[..., 0])  # (point, triangle, edge): which side of it

@@ -6,17 +6,18 @@ import torch
 from skimage.color import rgb2ycbcr
 from torchvision.models import vgg19
 
-from imgen import drawings, hub
+from imgen import hub
 from imgen.cards import Card, Complete
 from imgen.catalog import GATYS, VGG19
-from imgen.colours import matched, with_luma_of
 from imgen.controls import UserError, checked, knobs_of
+from imgen.drawing import scenes
+from imgen.functional.colour_transfer import matched, with_luma_of
+from imgen.functional.losses import gram, layer_styles, style_loss
 from imgen.image import Picture
-from imgen.losses import gram, layer_styles, style_loss
 from imgen.models.features import VGG, SmallVGG, convert
 from imgen.pipelines.repaint import LAYERS, pyramid, reconstruct, repaint, synthesize
 
-PHOTO, PAINTING, OTHER = drawings.landscape(96, seed=3), drawings.still_life(80, seed=1), drawings.city(64, 3)
+PHOTO, PAINTING, OTHER = scenes.landscape(96, seed=3), scenes.still_life(80, seed=1), scenes.city(64, 3)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_both_losses_are_told_and_the_style_comes_nearer(net):
 
 
 def test_the_work_begins_small_and_every_moment_is_a_picture(net):
-    large = drawings.landscape(500, seed=3)
+    large = scenes.landscape(500, seed=3)
     made = frames(net, repaint, large, paintings=[PAINTING], side=512)
     sizes = [frame.pictures[0].width for frame in made]
     assert sizes == [250] * 10 + [500] * 5 == [one.width for one in pyramid(large) for _ in range(10 if one.width < 500 else 5)]

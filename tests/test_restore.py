@@ -10,9 +10,11 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from skimage.restoration import inpaint_biharmonic
 
-from imgen import damage, drawings, repaired
 from imgen.catalog import find_card
 from imgen.controls import UserError
+from imgen.drawing import scenes
+from imgen.evaluation import restoration
+from imgen.functional import degradations
 from imgen.image import Frame, Picture, to_tensor
 from imgen.models.attention import AttentionNet
 from imgen.models.dncnn import DnCNN
@@ -124,7 +126,7 @@ class Told(torch.nn.Module):
 
 
 def test_every_frame_is_looked_at_and_moved_onto_the_first():
-    scene = drawings.city(160, 3).pixels
+    scene = scenes.city(160, 3).pixels
     first, *shots = [Picture(scene[20 + y : 120 + y, 20 + x : 130 + x]) for y, x in ((0, 0), (3, -4), (-5, 2))]
     net = Told()
     last(restore_steps(net, first, steps=2, frames=shots))
@@ -143,7 +145,7 @@ def test_a_frame_of_another_size_is_refused():
 
 
 def test_a_film_stands_for_its_pictures(tmp_path):
-    frames = [drawings.landscape(48, seed).rgb() for seed in range(4)]
+    frames = [scenes.landscape(48, seed).rgb() for seed in range(4)]
     images = [Image.fromarray(frame.pixels) for frame in frames]
     images[0].save(tmp_path / "film.webp", save_all=True, append_images=images[1:], lossless=True)
     card = find_card("recurrent_restore")
@@ -154,32 +156,32 @@ def test_a_film_stands_for_its_pictures(tmp_path):
 
 def test_noise_has_the_deviation_that_was_asked_for():
     grey = np.full((256, 256, 3), 128, np.uint8)
-    spoiled = damage.noise(grey, 20, np.random.default_rng(0))
+    spoiled = degradations.noise(grey, 20, np.random.default_rng(0))
     assert spoiled.std() == pytest.approx(20, rel=0.02)
     black = torch.zeros(4, 3, 64, 64, dtype=torch.uint8)
     assert noisy(black).min() < -5  # in training nothing is clipped
 
 
 def test_damage_is_what_it_is_called():
-    photo, rng = drawings.city(128, 3).pixels, np.random.default_rng(0)
-    salted = damage.salt_and_pepper(photo, 20, rng)
+    photo, rng = scenes.city(128, 3).pixels, np.random.default_rng(0)
+    salted = degradations.salt_and_pepper(photo, 20, rng)
     changed = (salted != photo).any(2)
     assert changed.mean() == pytest.approx(0.2, abs=0.03)
     assert set(np.unique(salted[changed])) == {0, 255}
     file = io.BytesIO()
     Image.fromarray(photo).save(file, "JPEG", quality=12)
-    assert (damage.jpeg(photo, 12) == np.asarray(Image.open(file))).all()
-    assert damage.blocks((100, 100), 15, rng).mean() == pytest.approx(0.16, abs=0.03)
-    assert (damage.blur(photo, 0.0) == photo).all() and damage.blur(photo, 2.0).std() < photo.std()
+    assert (degradations.jpeg(photo, 12) == np.asarray(Image.open(file))).all()
+    assert degradations.blocks((100, 100), 15, rng).mean() == pytest.approx(0.16, abs=0.03)
+    assert (degradations.blur(photo, 0.0) == photo).all() and degradations.blur(photo, 2.0).std() < photo.std()
 
 
 @pytest.mark.parametrize("kind", UNITS)
 def test_a_seed_repeats_the_damage(kind):
-    photo = drawings.city((90, 70), 3)
+    photo = scenes.city((90, 70), 3)
     one, two, other = (last(spoil(None, photo, damage=kind, amount=30, seed=seed)).pictures for seed in (1, 1, 2))
     assert one == two and one[0] != photo
     assert kind in ("blur", "jpeg") or one != other
-    if kind in damage.HOLES:
+    if kind in degradations.HOLES:
         assert ((one[0].pixels != photo.pixels).any(2) <= (one[1].pixels[..., 0] == 255)).all()  # nothing else was touched
 
 
@@ -194,7 +196,7 @@ def test_training_sees_noise_jpeg_holes_and_sequences():
     x = Wounds(40, also=0.0)(clean)
     hole = x[:, 3:] > 0
     assert 0.01 < hole.float().mean() < 0.6
-    assert torch.equal(torch.where(hole, damage.NEUTRAL, clean.float()), x[:, :3])
+    assert torch.equal(torch.where(hole, degradations.NEUTRAL, clean.float()), x[:, :3])
 
 
 def test_rules_keep_bits_and_alpha_and_a_median_takes_salt_and_pepper():
@@ -202,26 +204,26 @@ def test_rules_keep_bits_and_alpha_and_a_median_takes_salt_and_pepper():
     for rule in (smooth, median, non_local_means):
         result = last(rule(None, deep)).pictures[0]
         assert result.pixels.dtype == np.uint16 and (result.alpha == deep.alpha).all()
-    photo = drawings.still_life(128)
-    salted = Picture(damage.salt_and_pepper(photo.pixels, 10, np.random.default_rng(0)))
+    photo = scenes.still_life(128)
+    salted = Picture(degradations.salt_and_pepper(photo.pixels, 10, np.random.default_rng(0)))
     found = [peak_signal_noise_ratio(photo.pixels, last(rule(None, salted)).pictures[0].pixels) for rule in (median, smooth)]
     assert found[0] > found[1] + 4
 
 
 def test_decibels_are_those_of_scikit_image():
     x, y = (np.random.default_rng(n).integers(0, 256, (24, 20, 3), np.uint8) for n in (0, 1))
-    assert repaired.decibels(to_tensor(x), to_tensor(y)) == pytest.approx(peak_signal_noise_ratio(x, y), abs=1e-4)
+    assert restoration.decibels(to_tensor(x), to_tensor(y)) == pytest.approx(peak_signal_noise_ratio(x, y), abs=1e-4)
 
 
 def test_broad_strokes_cover_what_was_asked_for():
-    hole = damage.brushed((200, 300), 0.15, np.random.default_rng(0))
+    hole = degradations.brushed((200, 300), 0.15, np.random.default_rng(0))
     thick = 2 * cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
     assert 0.15 <= hole.mean() < 0.25 and thick.max() > 8
 
 
 def test_what_fills_no_better_than_biharmonic_gains_nothing():
     """A card that does nothing else, and one that knows the truth."""
-    pixels = drawings.still_life(96, 9).pixels
+    pixels = scenes.still_life(96, 9).pixels
 
     def smooth(spoiled, mask, **knobs):
         hole = mask[0].pixels[..., 0] > 127
@@ -231,8 +233,8 @@ def test_what_fills_no_better_than_biharmonic_gains_nothing():
     def nearly(spoiled, mask, **knobs):
         return Frame(1, 1, [Picture(pixels ^ 1)])
 
-    scores = repaired.brushing(smooth, [pixels])
-    truth = repaired.brushing(nearly, [pixels])
+    scores = restoration.brushing(smooth, [pixels])
+    truth = restoration.brushing(nearly, [pixels])
     assert scores["strokes_gain"] == pytest.approx(0) and 10 < scores["strokes_psnr"] < 40
     assert truth["strokes_psnr"] == pytest.approx(20 * np.log10(255), abs=1e-3)
     assert truth["strokes_psnr"] - truth["strokes_gain"] == pytest.approx(scores["strokes_psnr"])
@@ -240,10 +242,10 @@ def test_what_fills_no_better_than_biharmonic_gains_nothing():
 
 @pytest.mark.parametrize("name", ["light_restore", "dncnn_color", "recurrent_restore", "conv_ae_restore"])
 def test_a_trained_net_takes_noise_away(name):
-    pixels = drawings.still_life(160, 9).pixels
-    worse = repaired.noised(pixels, 25, seed=1)
-    mended = repaired.mender(find_card(name))(worse)
-    assert repaired.decibels(mended, to_tensor(pixels)) > repaired.decibels(worse, to_tensor(pixels)) + 8
+    pixels = scenes.still_life(160, 9).pixels
+    worse = restoration.noised(pixels, 25, seed=1)
+    mended = restoration.mender(find_card(name))(worse)
+    assert restoration.decibels(mended, to_tensor(pixels)) > restoration.decibels(worse, to_tensor(pixels)) + 8
 
 
 def test_attention_is_the_formula_in_double_precision():

@@ -9,14 +9,16 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from imgen import bench, cards, evaluate
+from imgen import cards
 from imgen.cards import Card, Net
 from imgen.catalog import GAN, find_card
 from imgen.controls import Seed, Slider, UserError
+from imgen.evaluation import scores, speed
 from imgen.image import Picture, decode
+from imgen.tabs import side_by_side
+from imgen.tabs.side_by_side import COUNT, at_first, compare, rivals
 from imgen.texts import text
-from imgen.ui import plot, side_by_side
-from imgen.ui.side_by_side import COUNT, at_first, compare, rivals
+from imgen.ui import plot
 
 PAIR = ["mlp_gan_fashion28", "mlp_vae2d_fashion28"]
 PLAIN = Net("interpolation:Interpolation", kernel="nearest")
@@ -189,15 +191,15 @@ def test_ticks_are_ones_twos_and_fives():
 
 def test_a_time_is_measured_and_stored_where_the_plot_reads_it(tmp_path, monkeypatch):
     card = find_card(PAIR[0])
-    pace = bench.pace(card)
+    pace = speed.pace(card)
     assert 0 < pace["seconds_per_picture"] < 1 and pace["threads"] >= 1 and pace["device"] and pace["precision"]
     monkeypatch.setattr("imgen.cards.WEIGHTS", tmp_path)
     (tmp_path / f"{card.name}.json").write_text('{"scores": {"flowers": {"kid_x1000": 3}}}')
-    evaluate.store(card, {}, bench=pace)
+    scores.store(card, {}, bench=pace)
     assert card.facts["bench"] == pace and card.facts["scores"]["flowers"] == {"kid_x1000": 3}
     card.__dict__.pop("facts")
 
 
 def test_drawings_and_films_are_timed(monkeypatch):
-    monkeypatch.setattr(bench, "CARDS", [find_card(name) for name in (PAIR[0], "draw_lines")])
-    assert set(bench.drawn(count=2)) == {"draw_lines"} and set(bench.films(steps=2)) == {PAIR[0]}
+    monkeypatch.setattr(speed, "CARDS", [find_card(name) for name in (PAIR[0], "draw_lines")])
+    assert set(speed.drawn(count=2)) == {"draw_lines"} and set(speed.films(steps=2)) == {PAIR[0]}

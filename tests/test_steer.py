@@ -9,7 +9,7 @@ from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.image import Picture, encode
 from imgen.pipelines.steer import DIRECTIONS, SWEEP, principal, steer
-from imgen.ui.steer import steered
+from imgen.tabs.steer import steered
 
 CARD = find_card("dcgan_flowers64")
 

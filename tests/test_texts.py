@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,14 @@ def test_every_key_of_the_code_has_words():
     keys = keys_in_code()
     assert "picture_unreadable" in keys and "run" in keys
     assert keys - set(WORDS) == set()
+
+
+def test_no_key_stands_twice():
+    """Neither in one file, where Python would keep the later words, nor in two."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (PACKAGE / "texts").glob("*.py")]
+    tables = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Dict)]
+    keys = Counter(key.value for table in tables for key in table.keys if isinstance(key, ast.Constant))
+    assert len(keys) > 600 and [key for key, times in keys.items() if times > 1] == []
 
 
 def test_every_error_of_the_hub_has_words():

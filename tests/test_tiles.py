@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from imgen.controls import UserError
+from imgen.functional.resample import KERNELS
+from imgen.functional.tiles import tiled
 from imgen.models.espcn import ESPCN
 from imgen.models.interpolation import Interpolation
-from imgen.resample import KERNELS
-from imgen.tiles import tiled
 
 
 def whole_of(net, x, tile, overlap, scale=1):

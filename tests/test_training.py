@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from imgen import drawings
 from imgen.controls import UserError
-from imgen.losses import StyleObjective
+from imgen.drawing import scenes
+from imgen.functional.losses import StyleObjective
 from imgen.models import mlp_gan, tiny_gan
 from imgen.models.arbitrary import ArbitraryNet
 from imgen.models.conv_vae import ConvAE, ConvVAE
@@ -23,47 +23,55 @@ from imgen.models.features import VGG, SmallVGG, Widened
 from imgen.models.light import Light
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
-from imgen.training import data, recipes, sights, weights
+from imgen.training import data, sights, weights
+from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
 from imgen.training.degrade import phones, shrink
+from imgen.training.distilling import Distil, Resemble, strangeness
+from imgen.training.ema import remeasured
+from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
 from imgen.training.judge import can_judge
 from imgen.training.loop import History, history_of, train
+from imgen.training.regression import Upscale
 from imgen.training.runs import RUNS, finish
+from imgen.training.sharpening import Sharpen
+from imgen.training.steps import Batches
+from imgen.training.stylizing import Stylize, StylizeAdversarially, StylizeAny
 from imgen.training.thin import thinned
 
 
 def batches(size=8, side=64, channels=3):
     torch.manual_seed(0)
     pictures = torch.randint(0, 255, (20, channels, side, side), dtype=torch.uint8)
-    return recipes.Batches(pictures, torch.arange(20) % 5, size, "cpu")
+    return Batches(pictures, torch.arange(20) % 5, size, "cpu")
 
 
 def espcn():
     torch.manual_seed(0)
     lr = torch.randint(0, 255, (8, 3, 12, 12), dtype=torch.uint8)
-    return recipes.Upscale(ESPCN(2), lr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3), device="cpu", batch=4)
+    return Upscale(ESPCN(2), lr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3), device="cpu", batch=4)
 
 
 def gan():
     torch.manual_seed(0)
     critic = FeatureCritic(VGG((4, 4, 4), "zeros"), {"relu2_1": 4, "relu3_1": 4}, 5, width=4)
-    return recipes.Adversarial(Generator(5, latent=8, width=4), Discriminator(5, width=4), critic, batches(), device="cpu")
+    return Adversarial(Generator(5, latent=8, width=4), Discriminator(5, width=4), critic, batches(), device="cpu")
 
 
 def usual_gan():
     torch.manual_seed(0)
-    return recipes.UsualGAN(Generator(5, latent=8, width=4), Discriminator(5, width=4, norm=True), batches(), device="cpu")
+    return UsualGAN(Generator(5, latent=8, width=4), Discriminator(5, width=4, norm=True), batches(), device="cpu")
 
 
 def signs(channels=3):
     """One of five random pictures of 8×8 for each class."""
     torch.manual_seed(0)
     pictures = torch.randint(2, (5, channels, 8, 8), dtype=torch.uint8).repeat(4, 1, 1, 1) * 255
-    return recipes.Batches(pictures, torch.arange(20) % 5, 8, "cpu", flip=False)
+    return Batches(pictures, torch.arange(20) % 5, 8, "cpu", flip=False)
 
 
 def vae():
     data = signs(channels=1)
-    return recipes.Elbo(VAE(5, side=8, latent=2, hidden=16), data, device="cpu")
+    return Elbo(VAE(5, side=8, latent=2, hidden=16), data, device="cpu")
 
 
 def style():
@@ -71,28 +79,28 @@ def style():
     objective = StyleObjective(VGG((4, 4, 4, 4, 4)).requires_grad_(False), 1.0)
     photos, painting = torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8), torch.rand(1, 3, 64, 64)
     net, paintings = TransferNet(3, (4, 4, 8), blocks=1), [painting, painting.flip(3)]
-    return recipes.Stylize(net, photos, paintings, objective, device="cpu", batch=3)
+    return Stylize(net, photos, paintings, objective, device="cpu", batch=3)
 
 
 def dense_gan():
     torch.manual_seed(0)
     nets = mlp_gan.Generator(5, latent=8, widths=(16, 16), side=8), mlp_gan.Discriminator(5, widths=(16, 8), side=8)
-    return recipes.Adversarial(*nets, None, batches(side=8, channels=1), device="cpu", change=lambda x: x)
+    return Adversarial(*nets, None, batches(side=8, channels=1), device="cpu", change=lambda x: x)
 
 
 def conv_vae():
     data = signs()
-    return recipes.Elbo(ConvVAE(5, latent=2, width=8, side=8), data, device="cpu")
+    return Elbo(ConvVAE(5, latent=2, width=8, side=8), data, device="cpu")
 
 
 def conv_ae():
     data = signs()
-    return recipes.Autoencode(ConvAE(5, latent=2, width=8, side=8, channels=3), data, device="cpu")
+    return Autoencode(ConvAE(5, latent=2, width=8, side=8, channels=3), data, device="cpu")
 
 
 def usual_vae():
     data = signs(channels=1)
-    return recipes.UsualElbo(VAE(5, side=8, latent=2, hidden=16), data, device="cpu")
+    return UsualElbo(VAE(5, side=8, latent=2, hidden=16), data, device="cpu")
 
 
 def eye():
@@ -101,7 +109,7 @@ def eye():
     colours, greys = (torch.randint(0, 255, (12, channels, 1, 1), dtype=torch.uint8) for channels in (3, 1))
     kinds = [colours.expand(-1, -1, 64, 64), greys.expand(-1, -1, 28, 28)]
     teacher = lambda x: torch.cat([x.double().mean((2, 3)).expand(-1, 3), -x.double().mean((1, 2, 3))[:, None]], 1).repeat(1, 4)  # noqa: E731
-    return recipes.Distil(Eye(width=8, features=16), teacher, kinds, device="cpu", batch=12)
+    return Distil(Eye(width=8, features=16), teacher, kinds, device="cpu", batch=12)
 
 
 def light():
@@ -109,7 +117,7 @@ def light():
     lr = torch.randint(0, 255, (8, 3, 20, 20), dtype=torch.uint8)
     hr = lr.repeat_interleave(2, 2).repeat_interleave(2, 3)
     settings = {"side": 10, "spoil": phones, "expanded": True}
-    return recipes.Upscale(Light(2, blocks=1, width=8), lr, hr, device="cpu", batch=4, **settings)
+    return Upscale(Light(2, blocks=1, width=8), lr, hr, device="cpu", batch=4, **settings)
 
 
 def sharp():
@@ -118,7 +126,7 @@ def sharp():
     shares = {"pixels": 1.0, "features": 0.1, "textures": 0.1, "adversarial": 0.01}
     features = VGG((4, 4, 4), "zeros").requires_grad_(False)
     lr = torch.nn.functional.avg_pool2d(hr.float(), 2).byte()
-    recipe = recipes.Sharpen(ESPCN(2), PatchCritic(1, width=4), features, lr, hr, weights=shares, device="cpu", batch=4, side=24)
+    recipe = Sharpen(ESPCN(2), PatchCritic(1, width=4), features, lr, hr, weights=shares, device="cpu", batch=4, side=24)
     recipe.penalty_every = 2
     return recipe
 
@@ -127,14 +135,14 @@ def thin():
     torch.manual_seed(0)
     wide = VGG((8, 16), "zeros").requires_grad_(False)
     pictures = torch.randint(0, 255, (12, 3, 16, 16), dtype=torch.uint8)
-    return recipes.Resemble(Widened(SmallVGG((4, 6)), (8, 16)), wide, pictures, device="cpu", batch=4)
+    return Resemble(Widened(SmallVGG((4, 6)), (8, 16)), wide, pictures, device="cpu", batch=4)
 
 
 def any_style():
     torch.manual_seed(0)
     objective = StyleObjective(VGG((4, 4, 4, 4, 4)).requires_grad_(False), 1.0)
     photos, paintings = (torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8) for _ in range(2))
-    return recipes.StylizeAny(ArbitraryNet((4, 4, 8), 1, (4, 4)), photos, paintings, objective, device="cpu", batch=3)
+    return StylizeAny(ArbitraryNet((4, 4, 8), 1, (4, 4)), photos, paintings, objective, device="cpu", batch=3)
 
 
 def patch_judged():
@@ -143,7 +151,7 @@ def patch_judged():
     judge = PatchJudge(eye, {"relu2_1": 4, "relu3_1": 4}, styles=2, width=4)
     photos, painting = torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8), torch.rand(1, 3, 64, 64)
     net, paintings = TransferNet(3, (4, 4, 8), blocks=1), [painting, painting.flip(3)]
-    recipe = recipes.StylizeAdversarially(net, judge, photos, paintings, StyleObjective(eye, 1.0), device="cpu", batch=3)
+    recipe = StylizeAdversarially(net, judge, photos, paintings, StyleObjective(eye, 1.0), device="cpu", batch=3)
     recipe.penalty_every = 2
     return recipe
 
@@ -151,9 +159,9 @@ def patch_judged():
 def guess():
     torch.manual_seed(0)
     pictures = torch.randint(0, 255, (20, 1, 28, 28), dtype=torch.uint8)
-    batches = recipes.Shrunk(recipes.Batches(pictures, torch.zeros(20, dtype=torch.long), 12, "cpu", flip=False), 4)
+    batches = Shrunk(Batches(pictures, torch.zeros(20, dtype=torch.long), 12, "cpu", flip=False), 4)
     nets = tiny_gan.Generator(width=8), tiny_gan.Discriminator(width=8)
-    return recipes.Guess(*nets, None, batches, device="cpu", change=lambda x: x)
+    return Guess(*nets, None, batches, device="cpu", change=lambda x: x)
 
 
 RECIPES = [
@@ -257,7 +265,7 @@ def test_batch_norm_is_measured_anew():
     net(torch.ones(9, 2))  # what it saw before must not count
     before, fed = net[0].running_mean.clone(), [torch.randn(50, 2) * 3 + 7 for _ in range(4)]
     shown = iter(fed)
-    fresh = recipes.remeasured(net, lambda copy: copy(next(shown)), batches=4)
+    fresh = remeasured(net, lambda copy: copy(next(shown)), batches=4)
     assert not fresh.training and torch.equal(net[0].running_mean, before)
     np.testing.assert_allclose(fresh[0].running_mean, np.mean([x.numpy().mean(0) for x in fed], 0), rtol=1e-5)
     np.testing.assert_allclose(fresh[0].running_var, np.mean([x.numpy().var(0, ddof=1) for x in fed], 0), rtol=1e-5)
@@ -277,7 +285,7 @@ def test_every_tenth_picture_is_kept_out_of_training(tmp_path):
 
 def test_shrinking_is_that_of_the_papers():
     """MATLAB's imresize: cubic with a = −0.5, stretched by the scale, normalised; here written out as a sum."""
-    hr = drawings.city(48, seed=2).pixels
+    hr = scenes.city(48, seed=2).pixels
     _, lr = shrink(hr, 3)
     centre = (5 + 0.5) * 3 - 0.5
     at = np.arange(48)
@@ -289,7 +297,7 @@ def test_shrinking_is_that_of_the_papers():
 
 
 def test_patches_are_pairs(tmp_path):
-    Image.fromarray(drawings.city(256, seed=1).pixels).save(tmp_path / "photo.png")
+    Image.fromarray(scenes.city(256, seed=1).pixels).save(tmp_path / "photo.png")
     lr, hr = data.patches(tmp_path, scale=2, side=16, shrinks=(1,))
     assert lr.shape[1:] == (3, 16, 16) and hr.shape[1:] == (3, 32, 32) and len(lr) == len(hr) > 10
     small = torch.nn.functional.avg_pool2d(hr.float(), 2)
@@ -383,5 +391,5 @@ def test_a_thin_network_begins_as_what_is_left_of_the_wide_one():
         thinned(net, wide, pictures)
         with torch.no_grad():
             seen, wanted = net(pictures), wide(pictures)
-        errors.append([recipes.strangeness(seen[layer], wanted[layer])[0].item() for layer in wanted])
+        errors.append([strangeness(seen[layer], wanted[layer])[0].item() for layer in wanted])
     assert max(errors[0]) < 1e-6 and max(errors[1]) < 0.5

@@ -9,8 +9,8 @@ from torch import nn
 from imgen.cards import Card, Complete
 from imgen.catalog import KEYS
 from imgen.controls import UserError
+from imgen.functional.metrics import from_luma_and_colour, luma
 from imgen.image import Picture
-from imgen.metrics import from_luma_and_colour, luma
 from imgen.models.edge_directed import EdgeDirected
 from imgen.models.espcn import ESPCN
 from imgen.models.interpolation import Interpolation, Trilinear

@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from imgen import drawings
-from imgen.losses import gram, texture_loss
-from imgen.metrics import luma
+from imgen.drawing import scenes
+from imgen.functional.losses import gram, texture_loss
+from imgen.functional.metrics import luma
+from imgen.functional.resample import enlarged
+from imgen.functional.tiles import tiled
 from imgen.models import edge_directed, layers
 from imgen.models.critic import PatchCritic
 from imgen.models.enhancenet import EnhanceNet
@@ -23,13 +25,13 @@ from imgen.models.srdensenet import SRDenseNet
 from imgen.models.srresnet import SRResNet
 from imgen.models.tiny_gan import consistent
 from imgen.models.vdsr import VDSR
-from imgen.resample import enlarged
-from imgen.tiles import tiled
-from imgen.training import recipes
 from imgen.training.degrade import as_from_a_phone, jpeg, phones
 from imgen.training.expand import contracted, expand
 from imgen.training.muon import Muon
+from imgen.training.regression import Upscale
 from imgen.training.runs import borrow
+from imgen.training.sharpening import Sharpen
+from imgen.training.steps import update
 
 NETS = {
     "srcnn_x3": lambda: SRCNN(3), "vdsr_x4": lambda: VDSR(4, depth=6, width=8), "espcn_x2": lambda: ESPCN(2),
@@ -161,7 +163,7 @@ def test_hidden_kernels_move_as_matrices_by_muon_and_the_rest_by_adam():
     for group in (group for optimizer in (ours, *theirs) for group in optimizer.param_groups):
         group["lr"] = 0.01
     for _ in range(3):
-        recipes.update(ours, net(torch.rand(2, 3, 8, 8)).square().mean())
+        update(ours, net(torch.rand(2, 3, 8, 8)).square().mean())
         for mine, other in zip(net.parameters(), twin.parameters(), strict=True):
             other.grad = mine.grad
         for matrix, conv in zip(matrices, net[1:], strict=True):
@@ -192,7 +194,7 @@ def test_lr_and_hr_are_cut_and_turned_alike():
     """Each LR pixel is a picture's own number, and so are the HR pixels above it."""
     lr = torch.arange(12 * 12, dtype=torch.uint8).reshape(1, 1, 12, 12).expand(6, 3, 12, 12)
     hr = lr.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    recipe = recipes.Upscale(Light(2, blocks=1, width=8), lr, hr, device="cpu", batch=2, side=5)
+    recipe = Upscale(Light(2, blocks=1, width=8), lr, hr, device="cpu", batch=2, side=5)
     seen = set()
     for _ in range(20):
         a, b = recipe.pair()
@@ -212,7 +214,7 @@ def test_what_is_spoiled_still_lies_where_the_truth_does():
         small[..., 0, 0] = 255
         return small
 
-    recipe = recipes.Upscale(Light(2, blocks=1, width=8), lr.byte(), hr, device="cpu", batch=2, side=10, spoil=spoil)
+    recipe = Upscale(Light(2, blocks=1, width=8), lr.byte(), hr, device="cpu", batch=2, side=10, spoil=spoil)
     for _ in range(400):
         a, b = recipe.pair()
         where = a == 1
@@ -223,7 +225,7 @@ def test_what_is_spoiled_still_lies_where_the_truth_does():
 
 def test_luminance_nets_are_trained_on_luminance():
     lr = torch.randint(0, 255, (6, 3, 12, 12), dtype=torch.uint8)
-    recipe = recipes.Upscale(SRCNN(2), lr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3), device="cpu", batch=2, side=12)
+    recipe = Upscale(SRCNN(2), lr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3), device="cpu", batch=2, side=12)
     y = luma(lr.float() / 255)
     assert recipe.pair()[0].amax() <= y.amax() and recipe.pair()[0].shape == (2, 1, 12, 12)
 
@@ -268,12 +270,12 @@ def test_a_discriminator_looks_at_places():
 def test_sharpening_moves_towards_features_and_textures():
     """Without the pixels' loss and the judge, features alone bring the picture nearer in features."""
     torch.manual_seed(0)
-    city = torch.from_numpy(drawings.city(64, seed=1).pixels.copy()).permute(2, 0, 1)
+    city = torch.from_numpy(scenes.city(64, seed=1).pixels.copy()).permute(2, 0, 1)
     hr = torch.stack([city[:, y : y + 32, x : x + 32] for y in (0, 32) for x in (0, 32)])
     lr = F.avg_pool2d(hr.float(), 2).byte()
     shares = {"pixels": 0.0, "features": 1.0, "textures": 1.0, "adversarial": 0.0}
     features = VGG((4, 8, 8), "zeros").requires_grad_(False)
-    recipe = recipes.Sharpen(
+    recipe = Sharpen(
         ESPCN(2, channels=3), PatchCritic(width=4), features, lr, hr, weights=shares, device="cpu", batch=4, side=16, rate=3e-3
     )
     losses = [recipe.step(0.5) for _ in range(40)]

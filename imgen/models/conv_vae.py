@@ -10,7 +10,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from imgen.losses import gaussian
+from imgen.functional.losses import gaussian
 from imgen.models.dcgan import Generator, halvings
 from imgen.models.layers import condition
 

@@ -5,8 +5,8 @@ Trained by squared error it is the paper's ENet-E; by features, textures and a d
 
 from torch import Tensor, nn
 
+from imgen.functional.resample import enlarged
 from imgen.models.layers import Residual, in_bands, reach_of
-from imgen.resample import enlarged
 
 
 class EnhanceNet(nn.Module):

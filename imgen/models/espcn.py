@@ -6,7 +6,7 @@ net adds detail to an interpolated picture instead of drawing it anew.
 
 from torch import Tensor, nn
 
-from imgen.resample import enlarged
+from imgen.functional.resample import enlarged
 
 
 class ESPCN(nn.Module):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgen.resample import enlarged, reach
+from imgen.functional.resample import enlarged, reach
 
 
 class Interpolation(nn.Module):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgen.resample import reach
+from imgen.functional.resample import reach
 
 BAND = 1 << 17  # pixels of a result that are made at once where no gradient is wanted: they stay near the processor,
 LEAST = 8  # but at least so many times what is made twice, in two bands

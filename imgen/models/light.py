@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgen.resample import enlarged
+from imgen.functional.resample import enlarged
 
 
 class Attentive(nn.Module):

@@ -6,8 +6,8 @@ Unlike the paper: what they find is added to the interpolated picture, which tra
 
 from torch import Tensor, nn
 
+from imgen.functional.resample import enlarged
 from imgen.models.layers import in_bands, reach_of
-from imgen.resample import enlarged
 
 
 class SRCNN(nn.Module):

@@ -8,7 +8,7 @@ ones.
 import torch
 from torch import Tensor, nn
 
-from imgen.resample import enlarged
+from imgen.functional.resample import enlarged
 
 
 class Dense(nn.Module):

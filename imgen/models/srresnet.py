@@ -6,8 +6,8 @@ the network finds is added to an interpolated picture.
 
 from torch import Tensor, nn
 
+from imgen.functional.resample import enlarged
 from imgen.models.layers import ConvAfterShuffle, Residual, in_bands, reach_of
-from imgen.resample import enlarged
 
 
 class SRResNet(nn.Module):

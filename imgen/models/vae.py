@@ -7,7 +7,7 @@ Unlike the paper: two hidden layers with ReLU instead of one with tanh, and the 
 import torch
 from torch import Tensor, nn
 
-from imgen.losses import bernoulli
+from imgen.functional.losses import bernoulli
 from imgen.models.layers import condition
 
 

@@ -6,8 +6,8 @@ of clipped gradients.
 
 from torch import Tensor, nn
 
+from imgen.functional.resample import enlarged
 from imgen.models.layers import chain, in_bands, reach_of
-from imgen.resample import enlarged
 
 
 class VDSR(nn.Module):

@@ -33,7 +33,7 @@ from imgen.pipelines.stylize import (
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from imgen.losses import Aim, Manner
+    from imgen.functional.losses import Aim, Manner
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
 ALL = ",".join(LAYERS)
@@ -176,7 +176,7 @@ def climbed(
     """
     from itertools import islice
 
-    from imgen.optimise import optimised
+    from imgen.functional.optimise import optimised
 
     counts = [max(5, steps >> n) for n in range(len(sizes))]
     curve: dict[str, list[float]] = {"step": []}
@@ -215,7 +215,7 @@ def built(
     """An aim whose content is what `layers` see in x."""
     import torch
 
-    from imgen.losses import Aim
+    from imgen.functional.losses import Aim
 
     if not layers and not manners:
         raise UserError("weights_zero")
@@ -230,7 +230,7 @@ def manner(
     """What the layers make of a painting whose longer side is so long."""
     import torch
 
-    from imgen.losses import Manner, layer_styles
+    from imgen.functional.losses import Manner, layer_styles
 
     small = scaled(painting, longer * min(painting.width, painting.height) / max(painting.width, painting.height))
     with torch.no_grad():
@@ -256,7 +256,7 @@ def speckled(height: int, width: int, seed: int) -> Picture:
     """Noise of little contrast in every channel, its long waves higher: as `optimised` moves them."""
     import torch
 
-    from imgen.optimise import Waves
+    from imgen.functional.optimise import Waves
 
     noise = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(seed))
     return Picture(to_pixels((0.5 + 0.1 * Waves(noise).picture(noise))[0]))

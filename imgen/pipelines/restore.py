@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from imgen.controls import Reference, Slider, UserError
+from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, to_pixels, to_tensor
-from imgen.tiles import tiled
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

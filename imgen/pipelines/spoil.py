@@ -6,7 +6,7 @@ from typing import Annotated
 import numpy as np
 
 from imgen.controls import Choice, Seed, Slider, UserError, checked, knobs_of
-from imgen.damage import CHANGES, HOLES, NEUTRAL
+from imgen.functional.degradations import CHANGES, HOLES, NEUTRAL
 from imgen.image import Frame, Picture
 
 UNITS = {  # what an amount of 1 is: σ in grey levels, pixels in a hundred, tenths of a pixel, JPEG's quality …

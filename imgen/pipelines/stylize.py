@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from PIL import Image
 
-from imgen.colours import matched, with_luma_of
 from imgen.controls import Choice, Option, Reference, Slider, UserError
+from imgen.functional.colour_transfer import matched, with_luma_of
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 
 from imgen.controls import Slider, UserError
+from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
-from imgen.tiles import tiled
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -169,7 +169,7 @@ def _continued(colour: "Tensor", opacity: "Tensor") -> "Tensor":
 
 def _certain(enlarge: "Callable[[Tensor], Tensor]", scale: int) -> "Callable[[Tensor], Tensor]":
     """For alpha: what is opaque or clear to interpolation stays so, as a net keeps an even area only nearly even."""
-    from imgen.resample import enlarged
+    from imgen.functional.resample import enlarged
 
     def certain(opacity: "Tensor") -> "Tensor":
         plain = enlarged(opacity, "bicubic", scale)
@@ -180,8 +180,8 @@ def _certain(enlarge: "Callable[[Tensor], Tensor]", scale: int) -> "Callable[[Te
 
 def _fitted(enlarge: "Callable[[Tensor], Tensor]", channels: int, scale: int) -> "Callable[[Tensor], Tensor]":
     """A net for luminance given colour, or one for colour given grey, as the papers have it."""
-    from imgen.metrics import from_luma_and_colour, luma
-    from imgen.resample import enlarged
+    from imgen.functional.metrics import from_luma_and_colour, luma
+    from imgen.functional.resample import enlarged
 
     def fitted(x: "Tensor") -> "Tensor":
         if channels == 1:

@@ -5,8 +5,8 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from imgen import damage
-from imgen.damage import jpeg
+from imgen.functional import degradations
+from imgen.functional.degradations import jpeg
 
 
 def shrink(hr: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +98,7 @@ HOLES = {"scratches": (2, 14), "words": (2, 7), "blocks": (3, 20), "strokes": (1
 def holes(side: int, count: int, seed: int = 0) -> Tensor:
     """(count, 1, side, side) bool: masks of every kind."""
     rng, kinds = np.random.default_rng(seed), list(HOLES)
-    masks = [damage.HOLES[kind]((side, side), rng.uniform(*HOLES[kind]), rng) for kind in kinds * -(-count // len(kinds))]
+    masks = [degradations.HOLES[kind]((side, side), rng.uniform(*HOLES[kind]), rng) for kind in kinds * -(-count // len(kinds))]
     return torch.from_numpy(np.stack(masks[:count]))[:, None]
 
 
@@ -116,4 +116,4 @@ class Wounds:
         if spoiled.any():
             x[spoiled] = noisy_or_jpeg(clean[spoiled])
             mask = mask & ~(spoiled & (torch.rand(len(x)) < 0.5)).view(-1, 1, 1, 1)
-        return torch.cat([torch.where(mask, damage.NEUTRAL, x), 255.0 * mask], 1)
+        return torch.cat([torch.where(mask, degradations.NEUTRAL, x), 255.0 * mask], 1)

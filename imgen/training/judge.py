@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from imgen.cards import read_weights
 from imgen.training import weights
-from imgen.training.recipes import Adversarial, Guess
+from imgen.training.gan import Adversarial, Guess
 
 MOST = 500  # pictures of a class that are judged
 SHARES = np.linspace(0, 1, 21)

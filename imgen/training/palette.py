@@ -7,11 +7,11 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from imgen import procedural
+from imgen.drawing import rules
 from imgen.training.data import channels_first, files
 
 EVEN = 20  # of 255: the deviation of what has nothing to show
-RULES = (procedural.lines, procedural.splines, procedural.triangles, procedural.voronoi, procedural.noise, procedural.mesh)
+RULES = (rules.lines, rules.splines, rules.triangles, rules.voronoi, rules.noise, rules.mesh)
 
 
 def styles(paintings: Sequence[Path], photos: Path, side: int, count: int, seed: int = 0) -> Tensor:

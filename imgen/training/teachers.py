@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torchvision.models import inception_v3, squeezenet1_1
 
 from imgen.controls import UserError
+from imgen.functional.metrics import perceptual_distance
 from imgen.hub import WeightFile, fetch
-from imgen.metrics import perceptual_distance
 from imgen.models.features import VGG
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its RGB

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from imgen import __version__
+from imgen.functional.contact_sheet import sheet
 from imgen.image import Picture, animate, to_pixels
-from imgen.sheet import sheet
 from imgen.training.loop import History
 
 

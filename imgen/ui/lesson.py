@@ -6,7 +6,7 @@ from html import escape
 from urllib.parse import parse_qsl, quote
 
 from imgen.cards import Card
-from imgen.exhibits import ASSETS, said, words_in
+from imgen.exhibits.files import ASSETS, said, words_in
 from imgen.texts import lesson, text
 from imgen.ui.stock import staged
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from imgen.cards import Card
-from imgen.readme import data_name
+from imgen.exhibits.readme import data_name
 from imgen.texts import LANGUAGES
 from imgen.ui.language import both, spans
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 
 from imgen.cards import Card
+from imgen.exhibits.readme import NONE, figures
 from imgen.image import Frame
-from imgen.readme import NONE, figures
 from imgen.texts import LANGUAGES
 from imgen.ui.language import both, spans, t
 

@@ -7,7 +7,7 @@ import gradio as gr
 from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import Knob, Reference
-from imgen.exhibits import example_files, opening_files
+from imgen.exhibits.files import example_files, opening_files
 from imgen.ui import lesson, report
 from imgen.ui.examples import strip
 from imgen.ui.growth import Growth

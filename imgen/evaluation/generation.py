@@ -1,0 +1,198 @@
+"""How like real pictures generated ones are: distances between sets of features, always against pictures that no training saw.
+
+The features are SqueezeNet's, from a folder that the user names, or those of the eye, which is bundled.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+from imgen.cards import Card, Net, Paper, load
+from imgen.catalog import CARDS
+from imgen.controls import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Scores = dict[str, float | int]
+SAMPLES = 2000
+HINTON = Paper("Distilling the knowledge in a neural network", "Hinton, Vinyals, Dean", 2015, "1503.02531")
+EYE = Card("eye_squeezenet", "measure", Net("eye:Eye"), None, HINTON, "MIT", lesson="", exact=True)  # in no catalog: no pipeline
+
+
+@cache
+def real(folder: Path, side: int) -> "tuple[Tensor, Tensor, Tensor]":
+    """Held-out pictures (N, C, H, W) uint8, their labels (N,), and the training pictures.
+
+    folder: one subfolder per class, of which every 10th picture is held out; or an .npz, of which the test part is.
+    Raises UserError data_too_few.
+    """
+    from imgen.training import data
+
+    try:
+        if folder.suffix == ".npz":
+            (held, labels), (seen, _) = data.digits(folder, "test"), data.digits(folder, "train")
+        else:
+            (held, labels, _), (seen, *_) = data.classes(folder, side, held_out=True), data.classes(folder, side)
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile):  # nothing there, or no such .npz
+        raise UserError("data_too_few", name=folder.name) from None
+    if len(held) < 5:
+        raise UserError("data_too_few", name=folder.name)
+    return held, labels, seen
+
+
+def evenly(pictures: "Tensor", count: int) -> "Tensor":
+    """At most `count` of them, from the first to the last: data sets are sorted by class, and each keeps its share."""
+    return pictures[:: max(1, -(-len(pictures) // count))]
+
+
+def look(pictures: "Tensor") -> "Tensor":
+    """(N, C, H, W) uint8 -> (N, 512) float64: what the eye makes of them."""
+    import torch
+
+    eye = load(EYE)
+    here = eye.mean.device
+    with torch.inference_mode():
+        return torch.cat([eye(part.to(here).float() / 255).cpu().double() for part in pictures.split(250)])
+
+
+def eye_distance(x: "Tensor", truth: "Tensor") -> float:
+    """How differently the eye sees two pictures (1, 3, H, W) in [0, 1]: 0 for equal ones; its channels weigh so that it comes
+    near to LPIPS.
+    """
+    import torch
+
+    from imgen.functional.metrics import perceptual_distance
+
+    eye = load(EYE)
+    here = eye.mean.device
+    weights = [torch.tensor(worth, device=here) for worth in EYE.facts["worth"]]
+    with torch.inference_mode():
+        return perceptual_distance(*(eye.stages(picture.to(here).float()) for picture in (x, truth)), weights).item()
+
+
+@cache
+def by_eye(folder: Path, side: int) -> "tuple[Tensor, Tensor]":
+    """Features of at most SAMPLES held-out pictures and of all training pictures; once for a card and its peer."""
+    held, _, seen = real(folder, side)
+    return look(evenly(held, SAMPLES)), look(seen)
+
+
+@cache
+def novelty(folder: Path, side: int) -> float:
+    """How far held-out pictures are from the nearest training picture, in the eye's features: the median."""
+    from imgen.functional.metrics import nearest
+
+    return nearest(*by_eye(folder, side))[0].median().item()
+
+
+@cache
+def by_teacher(folder: Path, side: int, net: "nn.Module", enlarged: int) -> "tuple[Tensor, Tensor]":
+    """Features of at most SAMPLES held-out pictures and as many training pictures."""
+    from imgen.training.teachers import pooled
+
+    held, _, seen = real(folder, side)
+    return pooled(net, evenly(held, SAMPLES), enlarged), pooled(net, evenly(seen, SAMPLES), enlarged)
+
+
+def kernel(fake: "Tensor", folder: Path, teachers: Path) -> Scores:
+    """Kernel distance ×1000 of generated pictures (N, C, H, W) uint8 to held-out ones, in SqueezeNet's features.
+
+    `floor`: the same between training pictures and held-out ones.
+    """
+    from imgen.functional.metrics import kernel_distance
+    from imgen.training.teachers import pooled, squeezenet
+
+    net = squeezenet(teachers)
+    held, seen = by_teacher(folder, fake.shape[2], net, 224)
+    return {
+        "kid_x1000": round(1000 * kernel_distance(held, pooled(net, fake)), 2),
+        "floor_kid_x1000": round(1000 * kernel_distance(held, seen), 2),
+    }
+
+
+def by_inception(fake: "Tensor", folder: Path) -> Scores:
+    """Fréchet distance as others measure it, in the features of a network from the Hub."""
+    from imgen.functional.metrics import frechet_distance
+    from imgen.training.teachers import inception, pooled
+
+    net = inception()
+    held, seen = by_teacher(folder, fake.shape[2], net, 299)
+    return {
+        "inception_frechet": round(frechet_distance(held, pooled(net, fake, 299)), 2),
+        "floor_inception_frechet": round(frechet_distance(held, seen), 2),
+    }
+
+
+def likeness(fake: "Tensor", folder: Path) -> Scores:
+    """Fréchet distance and its floor, precision and recall, and whether they are copies, in the eye's features.
+
+    fake (N, C, H, W) uint8.  copy_ratio: the median distance to the nearest training picture, as a share of what it is
+    for held-out pictures: 1 for new pictures, 0 for copies.
+    """
+    from imgen.functional.metrics import frechet_distance, kernel_distance, nearest, precision_and_recall
+
+    held, seen = by_eye(folder, fake.shape[2])
+    made, some = look(fake), evenly(seen, SAMPLES)
+    precision, recall = precision_and_recall(held, made[: len(held)])
+    return {
+        "frechet": round(frechet_distance(held, made), 3),
+        "floor_frechet": round(frechet_distance(held, some), 3),
+        "precision": round(precision, 3), "recall": round(recall, 3),
+        "copy_ratio": round(nearest(made, seen)[0].median().item() / novelty(folder, fake.shape[2]), 3),
+        "eye_kid_x1000": round(1000 * kernel_distance(held, made), 2),
+    }
+
+
+def closeness(folder: Path, teachers: Path | None) -> dict[str, Scores]:
+    """How well the eye stands for SqueezeNet, on pictures that it never saw.
+
+    correlation: of each feature over the pictures of one kind, the mean of all features; rank_correlation: Spearman's, over the
+    models that were measured in both networks' features: of generators' kernel distances, of upscalers' perceptual distances.
+    folder: as for its training, with eval/Kodak24/ besides.
+    """
+    import torch
+
+    from imgen.training import data
+    from imgen.training.teachers import pooled, squeezenet
+
+    net = squeezenet(teachers)
+    unseen = {
+        "photographs": data.crops(folder / "eval" / "Kodak24", 64, 384),
+        "flowers": data.classes(folder / "flowers", 64, held_out=True)[0],
+        "emoji": data.classes(folder / "emoji", 64, held_out=True)[0],
+        "fashion_mnist": evenly(data.digits(folder / "digits" / "fashion_mnist.npz", "test")[0], 400),
+    }
+    seen = {kind: (look(pictures), pooled(net, pictures)) for kind, pictures in unseen.items()}
+    seen["together"] = tuple(torch.cat(features) for features in zip(*seen.values(), strict=True))
+    scores = {kind: {"correlation": round(correlation(*pair), 3), "pictures": len(pair[0])} for kind, pair in seen.items()}
+    measured = [scores for card in CARDS for scores in card.facts.get("scores", {}).values()]
+    return scores | {
+        "generators": ranking(measured, "kid_x1000", "eye_kid_x1000"), "upscalers": ranking(measured, "lpips", "eye_distance"),
+    }
+
+
+def correlation(x: "Tensor", y: "Tensor") -> float:
+    """Pearson's, of each column of x and y (N, D), mean over those that vary."""
+    x, y = x - x.mean(0), y - y.mean(0)
+    spread = (x.square().sum(0) * y.square().sum(0)).sqrt()
+    return ((x * y).sum(0)[spread > 0] / spread[spread > 0]).mean().item()
+
+
+def ranking(scores: list[object], *names: str) -> Scores:
+    """Spearman's correlation of two measures, over all scores that have both."""
+    import torch
+
+    both = [[one[name] for name in names] for one in scores if isinstance(one, dict) and one.keys() >= set(names)]
+    places = torch.tensor(both).double().argsort(0).argsort(0).double()
+    return {"rank_correlation": round(correlation(places[:, :1], places[:, 1:]), 3), "cards": len(both)}
+
+
+def _net(card: Card) -> "nn.Module":
+    """A copy of the card's net on the CPU, to be measured in float32."""
+    import copy
+
+    from imgen.cards import load
+
+    return copy.deepcopy(load(card)).cpu().float()

@@ -1,0 +1,190 @@
+"""What a repair is worth: noise, JPEG and holes of known kinds on photographs that training never saw."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imgen.cards import Card, load
+from imgen.controls import UserError
+from imgen.drawing import scenes
+from imgen.drawing.rules import lines, mesh, triangles
+from imgen.functional.degradations import HOLES, brushed, jpeg
+from imgen.image import Picture, to_pixels, to_tensor
+from imgen.pipelines.fill import unmasked
+from imgen.pipelines.spoil import mask_of, without
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SIGMAS = (5, 15, 25, 35, 50)  # of noise, in grey levels of 255
+QUALITIES = (10, 20, 40)
+GAPS = {"scratches": 6, "words": 5, "blocks": 10, "strokes": 4}  # what is filled, and how much of it: see `damage`
+MOST = 6  # frames, and steps, as in the training
+Scores = dict[str, object]
+
+
+def repairing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
+    """PSNR of what can be mended, mean over the pictures of `folder`.
+
+    noise_σ: all colours, in dB, noise added in float and not clipped (nets) or as a file holds it (rules); jpeg_Q: dB of Y, and
+    jpeg_Q_gain, how much that is above the JPEG itself; after_steps, after_frames: noise_25 after each; fill_psnr, fill_lpips:
+    with holes of every kind, the whole picture counts; repeated_lpips: the same on drawings with repeated structure.  LPIPS needs
+    `teachers`.  strokes_psnr, strokes_gain: see `brushing`.
+    """
+    from imgen.training.data import files, rgb
+
+    pictures = [rgb(path) for path in files(folder)]
+    if not pictures:
+        raise UserError("data_empty", name=folder.name)
+    scores: Scores = {"count": len(pictures)}
+    if "mask" in card.knobs:
+        scores |= filling(card, pictures, teachers)
+    if "steps" in card.knobs:
+        scores |= stepping(card, pictures)
+    mend = mender(card)
+    if mend:
+        for sigma in SIGMAS:
+            known = mender(card, sigma)
+            scores[f"noise_{sigma}"] = mean(decibels(known(noised(x, sigma, n)), to_tensor(x)) for n, x in enumerate(pictures))
+        for quality in QUALITIES if card.net else ():
+            scores |= decoding(mend, pictures, quality)
+    return {name: rounded(value, 4 if "lpips" in name else 2) for name, value in scores.items()}
+
+
+def rounded(value: object, digits: int) -> object:
+    return [rounded(one, digits) for one in value] if isinstance(value, list) else round(value, digits)
+
+
+def mean(values) -> float:
+    return float(np.mean(list(values)))
+
+
+def decibels(x: "Tensor", truth: "Tensor") -> float:
+    """PSNR over all colours, as papers on colour denoising have it."""
+    return float(-10 * np.log10((x - truth).double().square().mean().item()))
+
+
+def noised(pixels: np.ndarray, sigma: float, seed: int) -> "Tensor":
+    """(1, 3, H, W) in [0, 1] and, by noise, beyond."""
+    import torch
+
+    noise = torch.randn((1, 3, *pixels.shape[:2]), generator=torch.Generator().manual_seed(seed))
+    return to_tensor(pixels) + noise * (sigma / 255)
+
+
+def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | None":
+    """(1, 3, H, W) to the same, mended; in the precision that the app has on this machine.  None: it only fills holes.
+
+    sigma: of the noise, told to what must know it.
+    """
+    import torch
+
+    if card.net is None:
+        if "mask" in card.knobs or "damage" in card.knobs:
+            return None
+        known = {"noise_level": sigma} if "noise_level" in card.knobs else {}
+        return lambda x: to_tensor(card(Picture(to_pixels(x[0])), **known).pictures[0].pixels)
+    net = load(card)
+    if "mask" in card.knobs:
+        if "strength" not in card.knobs:
+            return None
+        net = unmasked(net)
+    elif "steps" in card.knobs:
+        steps = load(card)
+        net = lambda x: steps(x[:, None].expand(-1, MOST, -1, -1, -1))[:, -1]  # noqa: E731
+
+    def mend(x: "Tensor") -> "Tensor":
+        with torch.inference_mode():
+            return net(x.to(next(load(card).parameters()).device)).float().cpu().clamp(0, 1)
+
+    return mend
+
+
+def decoding(mend: "Callable[[Tensor], Tensor]", pictures: list[np.ndarray], quality: int) -> Scores:
+    from imgen.functional.metrics import psnr
+
+    spoiled = [jpeg(x, quality) for x in pictures]
+    before, after = (
+        mean(psnr(one, to_tensor(x)) for one, x in zip(ones, pictures, strict=True))
+        for ones in (map(to_tensor, spoiled), (mend(to_tensor(one)) for one in spoiled))
+    )
+    return {f"jpeg_{quality}": after, f"jpeg_{quality}_gain": after - before}
+
+
+def stepping(card: Card, pictures: list[np.ndarray], sigma: float = 25.0) -> Scores:
+    """dB after 1, 2 … steps on one picture; and after as many frames of it, each with noise of its own."""
+    import torch
+
+    net, after = load(card), {"after_steps": [], "after_frames": []}
+    for n, pixels in enumerate(pictures):
+        true = to_tensor(pixels)
+        frames = [noised(pixels, sigma, n + 1000 * number) for number in range(MOST)]
+        for name, shots in (("after_steps", frames[:1] * MOST), ("after_frames", frames)):
+            with torch.inference_mode():
+                made = net(torch.stack(shots, 1).to(next(net.parameters()).device)).float().cpu().clamp(0, 1)
+            after[name].append([decibels(made[:, k], true) for k in range(MOST)])
+    return {name: np.mean(rows, 0).tolist() for name, rows in after.items()}
+
+
+def filling(card: Card, pictures: list[np.ndarray], teachers: Path | None) -> Scores:
+    from imgen.training.teachers import lpips
+
+    distance, scores = lpips(teachers) if teachers else None, {}
+    for name, several in (("fill", pictures), ("repeated", repeated())):
+        near, far = [], []
+        for n, pixels in enumerate(several):
+            whole, true = filled(card, *gap(pixels, n)), to_tensor(pixels)
+            near.append(decibels(to_tensor(whole), true))
+            far += [distance(to_tensor(whole), true)] if distance else []
+        scores |= {f"{name}_psnr": mean(near)} | ({f"{name}_lpips": mean(far)} if far else {})
+    return scores | brushing(card, pictures)
+
+
+def brushing(card: Card, pictures: list[np.ndarray]) -> Scores:
+    """PSNR inside broad strokes that cover 10 to 20 % of each picture, and how much that is above biharmonic filling.
+
+    Source: Damelin and Hoang 2018, "On surface completion and image inpainting by biharmonic functions", as scikit-image has it.
+    """
+    from skimage.restoration import inpaint_biharmonic
+
+    ours, theirs = [], []
+    for n, pixels in enumerate(pictures):
+        rng = np.random.default_rng(n)
+        hole = brushed(pixels.shape[:2], rng.uniform(0.1, 0.2), rng)
+        mask = mask_of(hole)
+        spoiled = without(pixels, mask)
+        smooth = inpaint_biharmonic(spoiled.pixels, hole, channel_axis=2, split_into_regions=True)
+        smooth = np.rint(255 * smooth.clip(0, 1)).astype(np.uint8)
+        for made, values in ((filled(card, spoiled, mask), ours), (smooth, theirs)):
+            values.append(decibels(*(to_tensor(one[hole][None]) for one in (made, pixels))))
+    return {"strokes_psnr": mean(ours), "strokes_gain": mean(ours) - mean(theirs)}
+
+
+def gap(pixels: np.ndarray, number: int) -> tuple[Picture, Picture]:
+    """A picture with holes of one kind, the kinds in turn, and the mask."""
+    kind = list(GAPS)[number % len(GAPS)]
+    mask = mask_of(HOLES[kind](pixels.shape[:2], GAPS[kind], np.random.default_rng(number)))
+    return without(pixels, mask), mask
+
+
+def filled(card: Card, spoiled: Picture, mask: Picture) -> np.ndarray:
+    return card(spoiled, mask=[mask], grow=0, feather=0).pictures[0].pixels
+
+
+def repeated(side: int = 256) -> list[np.ndarray]:
+    """Drawings in which much comes again."""
+    rules = [rule(side, np.random.default_rng(seed)).rgb() for rule in (triangles, lines, mesh) for seed in (1, 2)]
+    return [one.pixels for one in (*(scenes.city(side, seed) for seed in (3, 4)), *rules)]
+
+
+def repairing_sample(card: Card) -> float:
+    """PSNR (dB) of a drawn city with noise, or with holes if the card only fills them, or spoiled if that is what it does."""
+    pixels = scenes.city(192, seed=1).pixels
+    mend = mender(card)
+    if "damage" in card.knobs:
+        mended = to_tensor(card(Picture(pixels)).pictures[0].pixels)
+    else:
+        mended = mend(noised(pixels, 25, 0)) if mend else to_tensor(filled(card, *gap(pixels, 1)))
+    return round(decibels(mended, to_tensor(pixels)), 2)

@@ -1,0 +1,131 @@
+"""What style transfer is worth: how near its results come to a photograph and a painting, as a VGG sees them."""
+
+import time
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from imgen.cards import Card, load
+from imgen.controls import UserError
+from imgen.evaluation.peers import gatys, usual_gatys
+from imgen.image import Picture, decode, to_tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PHOTOGRAPHS = Path("eval/Kodak24")  # training never saw them
+PAIRS = 4  # of a photograph and a painting, that measure a feature network
+STEPS, EVALUATIONS, SIDE = 100, 300, 160  # of our optimisation, of the usual one, and of both
+Scores = dict[str, object]
+
+
+def painting(card: Card, folder: Path, teachers: Path | None, photographs: int = 2) -> Scores:
+    """The training objective on some photographs and every painting, beside Gatys' L-BFGS after some evaluations.
+
+    Of a card for any painting: on those that its training left out.  folder: holds style/ and PHOTOGRAPHS.
+    """
+    import torch
+
+    from imgen.functional.losses import StyleObjective
+    from imgen.training.makers import PAINTINGS, STYLE_SIDE, STYLE_WEIGHT, UNSEEN
+    from imgen.training.makers import painting as read_painting
+    from imgen.training.teachers import pruned_vgg
+
+    objective = StyleObjective(pruned_vgg(known(teachers, "vgg19_pruned16x/enc5.pt"), "zeros"), STYLE_WEIGHT)
+    if "style" in card.knobs:
+        wishes = [({"style": style}, folder / "style" / PAINTINGS[style]) for style in card.facts["styles"][:-1]]
+        ours, theirs = [], {50: []}
+    else:
+        wishes = [({"paintings": [folder / "style" / file]}, folder / "style" / file) for file in UNSEEN]
+        ours, theirs = [], {20: []}
+    photos = squares(folder, STYLE_SIDE, photographs)
+    for knobs, file in wishes:
+        wanted = objective.styles(read_painting(file))
+        for photo in photos:
+            x = to_tensor(photo.pixels)
+            y = to_tensor(card(photo, size=STYLE_SIDE, **knobs).pictures[0].pixels)
+            with torch.inference_mode():
+                ours.append(objective.weighted(*objective.terms(y, x, wanted)).item())
+            curve = gatys(objective, x, wanted, max(theirs))
+            for evaluations, values in theirs.items():
+                values.append(curve[evaluations - 1])
+    scores = {"objective": float(np.mean(ours)), **{f"gatys_{n}_evaluations": float(np.mean(v)) for n, v in theirs.items()}}
+    return {name: round(value, 4) for name, value in scores.items()} | {"photos": len(photos), "paintings": len(wishes)}
+
+
+def seeing(card: Card, folder: Path, teachers: Path | None) -> Scores:
+    """How much of VGG-19's features and Gram matrices our small network misses, and what that costs an optimisation.
+
+    features, grams: squared distance relative to VGG-19's own, by the linear map that fits half of the photographs best, on the
+    others, mean over layers.  true_loss_ratio: VGG-19's own loss up to relu3_1 of pictures that were optimised with ours, over
+    the least that the usual optimisation with VGG-19 itself comes to (see `usual_gatys`); true_time_ratio: of their times.
+    """
+    import torch
+
+    from imgen.functional.optimise import optimised
+    from imgen.pipelines.repaint import built, eye, manner
+    from imgen.training.makers import PAINTINGS, STYLE_WEIGHT
+    from imgen.training.teachers import TRUE_VGG, true_vgg, wide_features
+
+    net, wide = load(card), wide_features(known(teachers, "vgg19_pruned16x/enc5.pt").parent.parent, "cpu")
+    photos = squares(folder, SIDE, 10)
+    with torch.inference_mode():
+        pairs = [(net(x.to(next(net.parameters()).dtype)), wide(x)) for x in (to_tensor(photo.pixels) for photo in photos)]
+    found = [linearly(*([pair[side][layer].float() for pair in pairs] for side in (0, 1))) for layer in pairs[0][1]]
+    features, grams = (float(np.mean(one)) for one in zip(*found, strict=True))
+    true, layers = true_vgg(known(teachers, str(TRUE_VGG))), ("relu1_1", "relu2_1", "relu3_1")
+    weights, losses, times = {"content": 1.0, "style": STYLE_WEIGHT, "smoothness": 0.0}, [], np.zeros(2)
+    for photo, file in zip(photos[:PAIRS], PAINTINGS.values(), strict=False):
+        painting, x = decode(folder / "style" / file).rgb(), to_tensor(photo.pixels)
+        goal, mine = (
+            built(eye(one), weights, [manner(eye(one), layers, 1.0, painting, None, SIDE)], x, layers[-1:]) for one in (true, net)
+        )
+        theirs, least = usual_gatys(goal, photo, EVALUATIONS)
+        began = time.perf_counter()
+        *_, (y, _) = islice(optimised(lambda y, mine=mine: mine.total(mine.terms(y)), x), STEPS)
+        times += time.perf_counter() - began, theirs
+        with torch.inference_mode():
+            losses.append(goal.total(goal.terms(y.clamp(0, 1))).item() / least)
+    ratios = {"true_loss_ratio": float(np.mean(losses)), "true_time_ratio": times[0] / times[1]}
+    scores = {"features": features, "grams": grams, **ratios}
+    return {name: round(value, 3) for name, value in scores.items()} | {"photos": len(photos), "pairs": PAIRS}
+
+
+def linearly(mine: "list[Tensor]", theirs: "list[Tensor]") -> tuple[float, float]:
+    """What the best linear map from `mine` to `theirs` leaves unexplained: of features, of Gram matrices.  Each (1, C, h, w)."""
+    import torch
+
+    from imgen.training.distilling import strangeness
+    from imgen.training.thin import explained
+
+    x, y = (torch.cat([one.flatten(2)[0].T for one in several[::2]]).double() for several in (mine, theirs))
+    solved = explained(x, y, 1e-3).float()  # (mine, theirs); else a channel that is silent on these would rule on others
+    far, off = [], []
+    for seen, wanted in zip(mine[1::2], theirs[1::2], strict=True):
+        missed = strangeness(torch.einsum("nchw,cd->ndhw", seen, solved), wanted)
+        for misses, one in zip((far, off), missed, strict=True):
+            misses.append(one.item())
+    return float(np.mean(far)), float(np.mean(off))
+
+
+def known(teachers: Path | None, file: str) -> Path:
+    if not teachers or not (teachers / file).exists():
+        raise UserError("teacher_missing", name=file)
+    return teachers / file
+
+
+def squares(folder: Path, side: int, count: int) -> list[Picture]:
+    """The middles of photographs, shrunk to side × side."""
+    from imgen.training.data import files, rgb
+
+    return [Picture(_square(rgb(path), side)) for path in files(folder / PHOTOGRAPHS)[:count]]
+
+
+def _square(pixels: np.ndarray, side: int) -> np.ndarray:
+    short = min(pixels.shape[:2])
+    top, left = (pixels.shape[0] - short) // 2, (pixels.shape[1] - short) // 2
+    square = Image.fromarray(pixels[top : top + short, left : left + short])
+    return np.asarray(square.resize((side, side), Image.Resampling.BICUBIC))

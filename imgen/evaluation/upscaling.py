@@ -1,0 +1,79 @@
+"""What an upscaler is worth: PSNR, SSIM and perceptual distances beside pictures that training never saw."""
+
+from pathlib import Path
+
+import numpy as np
+
+from imgen.cards import Card, roles
+from imgen.controls import UserError
+from imgen.evaluation.generation import Scores, _net
+from imgen.image import Picture, to_tensor
+
+
+def upscaling(card: Card, folder: Path, teachers: Path | None = None, phone: bool = False) -> Scores:
+    """PSNR (dB) and SSIM of Y, border cut by the scale, and perceptual distances: mean over every picture of `folder`.
+
+    The small pictures are made by bicubic shrinking; with `phone`, blurred, noisy and saved as JPEG as well, the same way every
+    time.  LPIPS needs `teachers`.
+    """
+    from imgen.training.data import files, rgb
+    from imgen.training.teachers import lpips
+
+    found = files(folder)
+    if not found:
+        raise UserError("data_empty", name=folder.name)
+    scale, distance = int(card.knobs["scale"].default), lpips(teachers) if teachers else None
+    rows = []
+    for number, path in enumerate(found):
+        hr, lr = small(rgb(path), scale, number if phone else None)
+        sr = card(Picture(lr)).pictures[0]
+        rows.append(resemblance(sr, Picture(hr), scale))
+        if distance:
+            rows[-1]["lpips"] = distance(to_tensor(sr.pixels), to_tensor(hr))
+    means = {name: round(float(np.mean([row[name] for row in rows])), DIGITS[name]) for name in rows[0]}
+    return means | {"count": len(rows), "scale": scale}
+
+
+DIGITS = {"psnr": 3, "ssim": 4, "eye_distance": 4, "lpips": 4}
+
+
+def exact_psnr(card: Card, folder: Path) -> Scores:
+    """PSNR (dB) of an upscaler that runs in float32: what its faster precision costs."""
+    import torch
+
+    from imgen.functional.metrics import psnr
+    from imgen.training.data import files, rgb
+
+    net, scale, values = _net(card), int(card.knobs["scale"].default), []
+    net = roles(net, {role: _net(one) for role, one in card.beside.items()}) if card.beside else net
+    for path in files(folder):
+        hr, lr = small(rgb(path), scale)
+        with torch.inference_mode():
+            *_, last = card.pipeline(net, Picture(lr), scale=scale)
+        values.append(psnr(to_tensor(last.pictures[0].pixels), to_tensor(hr), scale))
+    return {"exact_psnr": round(float(np.mean(values)), 3)}
+
+
+def small(hr: np.ndarray, scale: int, phone: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """HR (H, W, C) uint8 -> HR cut to a multiple of `scale`, and its LR; `phone` is the seed of what a phone does to it."""
+    from imgen.training.degrade import as_from_a_phone, shrink
+
+    hr, lr = shrink(hr, scale)
+    return hr, lr if phone is None else as_from_a_phone(hr, scale, np.random.default_rng(phone), clean=0.0)
+
+
+def resemblance(sr: Picture, truth: Picture, scale: int) -> dict[str, float]:
+    """How near `sr` comes to the truth, both RGB of 8 bit: PSNR (dB) and SSIM as papers on super-resolution have them; the eye's
+    distance.
+    """
+    from imgen.evaluation.generation import eye_distance
+    from imgen.functional.metrics import psnr, ssim
+
+    x, true = to_tensor(sr.pixels), to_tensor(truth.pixels)
+    return {"psnr": psnr(x, true, scale), "ssim": ssim(x, true, scale), "eye_distance": eye_distance(x, true)}
+
+
+def error_map(sr: Picture, truth: Picture, white: float = 48.0) -> Picture:
+    """Where the two differ: black where they are equal, by red and yellow to white where they are `white` grey levels apart."""
+    apart = np.abs(sr.rgb().pixels.astype(np.float32) - truth.rgb().pixels).mean(2) / white
+    return Picture((np.stack([3 * apart, 3 * apart - 1, 3 * apart - 2], axis=2).clip(0, 1) * 255).astype(np.uint8))

@@ -1,0 +1,62 @@
+"""What the exhibits begin with: the drawn examples of each task, drawn styles, and cards that have their weights."""
+
+from collections.abc import Callable
+
+from imgen.cards import Card
+from imgen.catalog import find_card
+from imgen.controls import UserError
+from imgen.drawing import scenes
+from imgen.exhibits.files import DRAWN_STYLES, EXAMPLES
+from imgen.image import Picture
+
+DRAWINGS: dict[str, Callable[[], Picture]] = {  # a file of `assets/examples` -> what is drawn there
+    "upscale_city": lambda: scenes.city(192, 3),
+    "upscale_chart": lambda: scenes.chart(256),
+    "upscale_still_life": lambda: scenes.still_life(192),
+    "stylize_landscape": lambda: scenes.landscape((640, 448)),
+    "stylize_still_life": lambda: scenes.still_life((640, 512), 1),
+    "stylize_portrait": lambda: scenes.portrait(512, 1),
+    "restore_noisy": lambda: spoiled(scenes.still_life((512, 400), 2), damage="noise", amount=30),
+    "restore_squeezed": lambda: spoiled(scenes.city((512, 400), 3), damage="jpeg", amount=8),
+    "restore_scribbled": lambda: spoiled(scenes.landscape((512, 400), 3), damage="words", amount=25),
+}
+
+
+def spoiled(photo: Picture, **wish: object) -> Picture:
+    return find_card("spoil")(photo, **wish).pictures[0]
+
+
+def drawn_style(name: str) -> Picture:
+    return find_card(name)(count=1, seed=3, size=256).pictures[0]
+
+
+def style_pictures() -> dict[str, Picture]:
+    """name -> a square: what the rules draw, and a still life as each trained painting would have it."""
+    made = {name: drawn_style(name) for name in DRAWN_STYLES}
+    card, photo = trained("transfer_paintings"), scenes.still_life(288, 1)
+    for style in card.knobs["style"].options[:-1]:
+        made[style] = card(photo, style=style).pictures[0]
+    return made
+
+
+def examples() -> dict[str, dict[str, Picture]]:
+    """The drawn examples of each task, by name."""
+    return {task: {name: DRAWINGS[f"{task}_{name}"]() for name in names} for task, names in EXAMPLES.items()}
+
+
+def first_example(task: str) -> Picture:
+    return DRAWINGS[f"{task}_{EXAMPLES[task][0]}"]()
+
+
+def has_weights(card: Card) -> bool:
+    """Trained, or nothing to train: a net that was only just built would draw nonsense."""
+    if card.net is None:
+        return True
+    return card.ready and (card.weights is not None or not any(True for _ in card.net.build().parameters()))
+
+
+def trained(name: str) -> Card:
+    card = find_card(name)
+    if not has_weights(card):
+        raise UserError("weights_missing", card=name)
+    return card

@@ -1,0 +1,98 @@
+"""What the program writes about its models: the table of the README in two languages, and a model card each for the Hub."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from imgen.texts import text
+from imgen.texts.words import WORDS
+
+ROOT = Path(__file__).parent.parent.parent
+READMES = {"en": ROOT / "README.md", "zh": ROOT / "imgen" / "texts" / "zh" / "README.md"}
+NONE = "–"
+BEGIN, END = "<!-- models -->", "<!-- /models -->"
+Row = dict[str, object]
+
+
+def update(rows: list[Row]) -> Iterator[Path]:
+    """Put the table between the marks of each README; yields the files."""
+    for language, path in READMES.items():
+        old = path.read_text(encoding="utf-8")
+        inside = f"{BEGIN}\n{table(rows, language)}\n{END}"
+        path.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _, new=inside: new, old, flags=re.DOTALL), encoding="utf-8")
+        yield path
+
+
+def table(rows: list[Row], language: str) -> str:
+    """Markdown: name, what it is, parameters, weights, licence, paper, figures."""
+    head = [text(f"column_{c}", language) for c in ("card", "title", "parameters", "weights", "license", "paper", "figures")]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for row in rows:
+        cells = [
+            f"`{row['name']}`", text(f"title_{row['name']}", language), f"{row['parameters']:,}",
+            weights(row, language), row["license"], paper(row), figures(row, language),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def weights(row: Row, language: str) -> str:
+    if row["weights"] == "none":
+        return text("weights_none", language)
+    size = f"{row['bytes'] / 1e6:.2g} MB" if row["bytes"] < 1e7 else f"{row['bytes'] / 1e6:.0f} MB"
+    if row["weights"] == "bundled":
+        return f"{text('weights_bundled', language)}, {size}"
+    return f"[Hub]({row['weights']}), {size}"
+
+
+def paper(row: Row) -> str:
+    name = f"{row['paper']['authors']} {row['paper']['year']}"
+    return f"[{name}]({row['paper']['url']})" if row["paper"]["url"] else name
+
+
+def figures(row: Row, language: str, brief: bool = False) -> str:
+    """The stored scores, each with the data it was measured on; `brief`: the main ones.  row: a summary, or a card's facts."""
+    comma, end = ("，", "；") if language == "zh" else (", ", "; ")
+    parts = []
+    for data, scores in row.get("scores", {}).items():
+        if isinstance(scores, dict):
+            shown = [(key, scores[key[6:]]) for key in (BRIEF if brief else SHOWN) if key[6:] in scores]
+            told = comma.join(f"{text(key, language)} {number(value)}" for key, value in shown)
+            parts += [f"{data_name(language, data)}: {told}"] if told else []
+    return end.join(parts) or NONE
+
+
+def data_name(language: str, data: str) -> str:
+    return text(f"data_{data}", language) if f"data_{data}" in WORDS else data
+
+
+def number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
+
+
+BRIEF = (
+    "score_psnr", "score_ssim", "score_lpips", "score_frechet", "score_floor_frechet", "score_precision", "score_recall",
+    "score_nats_per_picture", "score_reconstruction_psnr", "score_objective", "score_features", "score_noise_25",
+    "score_jpeg_10_gain", "score_fill_psnr", "score_fill_lpips", "score_repeated_lpips",
+)
+SHOWN = (  # in this order
+    "score_psnr", "score_ssim", "score_lpips", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
+    "score_inception_frechet", "score_floor_inception_frechet", "score_frechet", "score_floor_frechet", "score_usual_frechet",
+    "score_nats_per_picture", "score_usual_nats_per_picture", "score_usual_pictures_seen",
+    "score_reconstruction_psnr", "score_precision", "score_recall", "score_copy_ratio",
+    "score_objective", "score_gatys_20_evaluations", "score_gatys_50_evaluations", "score_gatys_100_evaluations",
+    "score_noise_5", "score_noise_25", "score_noise_50", "score_jpeg_10", "score_jpeg_10_gain", "score_fill_psnr",
+    "score_fill_lpips", "score_repeated_lpips", "score_strokes_psnr", "score_strokes_gain",
+    "score_features", "score_grams", "score_true_loss_ratio", "score_true_time_ratio",
+)
+
+
+def model_card(row: Row) -> str:
+    """For the Hub: Markdown with front matter."""
+    training = "".join(f"- {key}: {value}\n" for key, value in row["training"].items())
+    return (
+        f"---\nlicense: {row['license'].lower()}\nlibrary_name: pytorch\ntags:\n- imgen\n- {row['task']}\n---\n"
+        f"# {row['name']}\n\n{text('card_' + row['name'], 'en')}\n\n{text('card_' + row['name'], 'zh')}\n\n"
+        f"{row['parameters']:,} parameters. Paper: {row['paper']['title']} ({paper(row)}). sha256 `{row['sha256']}`.\n\n"
+        f"## Measured\n\n{figures(row, 'en')}\n\n## Training\n\n{training}"
+    )

@@ -1,0 +1,159 @@
+"""The whole page: a header, the tabs, and the ways between them."""
+
+import inspect
+import logging
+from collections.abc import Callable, Collection
+from functools import cache
+from pathlib import Path
+
+import gradio as gr
+from anyio import to_thread
+from gradio.context import LocalContext
+from starlette.middleware import Middleware
+
+from imgen.controls import UserError
+from imgen.tabs.generate import generate_tab
+from imgen.tabs.restore import restore_tab
+from imgen.tabs.stylize import stylize_tab
+from imgen.tabs.upscale import upscale_tab
+from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
+from imgen.ui.endpoint import publish
+from imgen.ui.events import connect, connect_send
+from imgen.ui.language import LanguageMiddleware, both, i18n
+from imgen.ui.sessions import Messages, Sessions, forget_finished
+from imgen.ui.stock import MAX_FILE
+from imgen.ui.turns import OF_ALL, SLOTS
+from imgen.ui.work import Trouble
+
+log = logging.getLogger("imgen")
+THREADS = 2 * OF_ALL * len(SLOTS)  # events that Gradio keeps open at a time: those that wait for their turn are among them
+CSS = Path(__file__).parent / "ui" / "page.css"
+LATIN = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial"]
+CHINESE = ["PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC"]
+HEADER = """
+<header class="top"><p><b>imgen</b> {sentence}</p>
+<nav aria-label="Language 语言">
+<a href="?language=en" lang="en">English</a><a href="?language=zh" lang="zh">中文</a>
+</nav></header>"""
+
+SWITCH = """
+const tabs = () => [...document.querySelectorAll('.tabs [role=tab]')];
+const asked = new URLSearchParams(location.search).get('tab');
+const open = tries => {  // a tab that is only just drawn does not listen yet
+  const tab = tabs()[asked];
+  if (tab?.ariaSelected !== 'true' && tries) { tab?.click(); setTimeout(open, 100, tries - 1); }
+};
+if (asked) open(50);
+for (const link of element.querySelectorAll('nav a'))
+  link.addEventListener('click', () => {  // the theme and the tab stay
+    const query = new URLSearchParams(location.search);
+    query.set('language', link.lang);
+    query.set('tab', Math.max(0, tabs().findIndex(tab => tab.ariaSelected === 'true')));
+    link.href = '?' + query;
+  });
+"""
+
+
+class Page(gr.Blocks):
+    def launch(self, *args, **settings):
+        """settings: see `settings`; the thread must not be held, for what follows is done once the server is there."""
+        served = super().launch(*args, prevent_thread_lock=True, **settings)
+        self.app.state_holder = Sessions(self)
+        self._queue.pending_messages_per_session = Messages(self._queue)
+        return served
+
+    async def preprocess_data(self, block_fn, inputs, state, explicit_call=False):
+        """Every value of every event passes the guard of `doors` first."""
+        try:
+            given = inputs if explicit_call else await to_thread.run_sync(admitted, inputs)
+            return await super().preprocess_data(block_fn, given, state, explicit_call)
+        except UserError:
+            raise
+        except Exception as error:  # Gradio's own, over values that its components cannot have
+            log.debug("an event that nobody can read", exc_info=error)
+            raise UserError("call_unreadable") from None
+
+    async def process_api(self, block_fn, inputs, state=None, request=None, *, event_data=None, **rest):
+        """What goes wrong becomes one sentence in the visitor's language; the log hears of our own faults only."""
+        try:
+            forget_finished(self._queue)
+            if not block_fn.fn:  # of the browser alone
+                raise UserError("call_unreadable")
+            LocalContext.request.set(request)  # whose it is, for those components that keep what a visitor sent
+            if event_data is not None and points(block_fn.fn):
+                event_data._data = pointed(event_data._data)
+            return await super().process_api(block_fn, inputs, state, request, event_data=event_data, **rest)
+        except gr.Error as error:
+            failure = error
+        except Exception as error:
+            failure = Trouble(request).error(error)
+        if not getattr(failure, "ours", False):
+            blame_the_caller(request)
+        raise failure
+
+    def get_api_info(self, *args, **kwargs):
+        """Gradio's page about the endpoints cannot translate: there a parameter goes by its name.  What may be left out is null:
+        the card has its own defaults; the picture that the page shows is nobody's default.
+        """
+        info = super().get_api_info(*args, **kwargs)
+        for endpoint in info["named_endpoints"].values():
+            for parameter in endpoint["parameters"]:
+                name = parameter["label"] = parameter["parameter_name"]
+                if name != "card":
+                    parameter |= {"parameter_has_default": name != "picture", "parameter_default": None}
+            for returned, name in zip(endpoint["returns"], ("result", "made"), strict=True):
+                returned["label"] = name
+        return info
+
+
+def build() -> gr.Blocks:
+    """The page, not yet served; torch is not imported."""
+    with Page(title="imgen", analytics_enabled=False, fill_width=True) as page:
+        gr.HTML(HEADER.format(sentence=both("app_sentence")), js_on_load=SWITCH, elem_classes="header")
+        with gr.Tabs(selected="generate", overflow_behavior="wrap", elem_classes="tabs") as tabs:
+            benches = {bench.task: bench for bench in (generate_tab(), upscale_tab(), stylize_tab(), restore_tab())}
+        for bench in benches.values():
+            connect(bench)
+            bench.connect_rooms()
+            publish(bench)
+        for bench in benches.values():
+            for task, button in bench.send.items():
+                connect_send(button, bench, benches[task], tabs)
+    page.queue(max_size=OF_ALL, default_concurrency_limit=None, api_open=False)
+    return page
+
+
+def theme() -> gr.themes.Base:
+    fonts = [*LATIN, *CHINESE, "sans-serif"]
+    look = gr.themes.Default(
+        primary_hue="teal", neutral_hue="stone", spacing_size="md", radius_size="lg",
+        font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"],
+    )
+    deep = {  # white words on teal need this depth to be read with ease
+        f"button_primary_background_fill{state}{mode}": f"*primary_{shade}"
+        for state, shade in (("", 700), ("_hover", 800)) for mode in ("", "_dark")
+    }
+    quiet = {  # Gradio's own grey is too pale to read with ease
+        f"{part}{mode}": f"*neutral_{shade}"
+        for part in ("body_text_color_subdued", "block_label_text_color", "block_info_text_color", "block_title_text_color")
+        for mode, shade in (("", 600), ("_dark", 400))
+    }
+    return look.set(
+        **deep, **quiet, button_primary_text_color="white", button_primary_text_color_dark="white", color_accent="*primary_600"
+    )
+
+
+@cache
+def points(handler: Callable) -> bool:
+    """Whether it is told a place that somebody clicked."""
+    return any(one.annotation is gr.SelectData for one in inspect.signature(handler).parameters.values())
+
+
+def settings(names: Collection[str] = ()) -> dict:
+    """Everything `launch` must be told.  names: hosts, beside this machine's own, under which the page may be asked for."""
+    outside_in = [Middleware(Doors, names=own_names(names)), Middleware(LanguageMiddleware)]
+    return {
+        "theme": theme(), "css_paths": [CSS], "i18n": i18n, "app_kwargs": {"middleware": outside_in},
+        "max_file_size": MAX_FILE, "run_history": False, "footer_links": ["api"], "show_error": False, "ssr_mode": False,
+        "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS,
+    }

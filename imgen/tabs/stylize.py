@@ -1,0 +1,87 @@
+"""The tab that paints: before and after under one slider, paintings one click each, an optimisation to watch and go on with."""
+
+import math
+from pathlib import Path
+
+import gradio as gr
+
+from imgen.cards import Card
+from imgen.catalog import find_card
+from imgen.exhibits.files import style_files
+from imgen.tabs.many import Many
+from imgen.ui.events import AT_ONCE, press_run
+from imgen.ui.examples import thumb
+from imgen.ui.growth import curves
+from imgen.ui.language import both, t
+from imgen.ui.slider import before_and_after, before_and_after_slider
+from imgen.ui.stock import staged
+from imgen.ui.work import Result, Trouble
+from imgen.ui.workbench import Workbench
+
+
+class Stylizers(Workbench):
+    """Painting: paintings to choose from by a click, the curves of an optimisation, and a way to go on from a result."""
+
+    def __init__(self):
+        self.paintings = [staged(path) for path in style_files()]
+        super().__init__("stylize", before_and_after_slider, before_and_after)
+
+    def read_opening(self) -> None:
+        super().read_opening()
+        self.values["paintings"] = [str(path) for path in self.paintings[:1]]  # one lies there already
+
+    def make_examples(self) -> None:
+        super().make_examples()
+        thumbs = "".join(thumb(f"painting={path.stem}", path, both(f"option_{path.stem}")) for path in self.paintings)
+        gr.HTML(f'<h3>{both("styles")}</h3><div class="thumbs manners">{thumbs}</div>', elem_classes="examples")
+
+    def make_outcome(self) -> None:
+        super().make_outcome()
+        self.curves = gr.HTML("", elem_classes="live-curves")
+        self.others.append(self.curves)
+        with gr.Row(elem_classes="actions"):
+            self.go_on = gr.Button(t("go_on"), size="sm", visible="begin" in self.card.knobs)
+
+    def make_rooms(self) -> None:
+        self.many = Many()
+
+    def connect_rooms(self) -> None:
+        self.many.connect(self.picker, self.widgets)
+        mask, begin = self.widgets["region"], self.widgets["begin"]
+        for event in (self.source.change, self.more.expand):
+            event(canvas, self.source, mask, **AT_ONCE)
+        press_run(self, self.go_on.click(lambda path: [path] if path else gr.skip(), self.download, begin, **AT_ONCE))
+        self.picker.change(goes_on, self.picker, self.go_on, **AT_ONCE)
+
+    def also(self, now: Result) -> dict:
+        """The curves of what has been optimised; logarithms, for the first steps fall far."""
+        losses = now.frame.facts.get("curve")
+        if not losses:
+            return {self.curves: ""} if now.done else {}
+        return {self.curves: curves(losses, losses["step"][-1], lambda loss: math.log10(loss + 1e-6))}
+
+    def understood(self, card: Card, wish: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
+        """painting=NAME: to a network that learned it, its name; to one that looks at paintings, the picture."""
+        name = wish.pop("painting", None)
+        file = next((path for path in self.paintings if path.stem == name), None)
+        if file is None:
+            return card, wish, {}
+        if "style" in card.knobs and name in card.knobs["style"].options:
+            return card, wish | {"style": name}, {}
+        card = card if "paintings" in card.knobs else find_card("arbitrary_style")
+        return card, wish, {"paintings": [str(file)]}
+
+
+def goes_on(request: gr.Request, card_name: str) -> dict:
+    """Whether the card can begin with a result."""
+    with Trouble(request):
+        return gr.update(visible="begin" in find_card(card_name).knobs)
+
+
+def canvas(path: Path | None) -> dict | None:
+    """The picture to paint a mask over."""
+    return {"background": str(path), "layers": [], "composite": None} if path else None
+
+
+def stylize_tab() -> Stylizers:
+    return Stylizers()

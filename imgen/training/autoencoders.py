@@ -1,0 +1,85 @@
+"""Autoencoders: through a narrow code and back, plainly or as a VAE."""
+
+import torch
+from torch import Tensor, nn
+
+from imgen.functional.losses import elbo_terms
+from imgen.training.ema import Average, remeasured
+from imgen.training.steps import adam, cosine, drawn, update
+
+
+class Coder:
+    """What autoencoders share: a net that encodes and decodes, its average, and a step that lowers the sum of `losses`."""
+
+    def __init__(self, net, batches, *, device, rate=1e-3, decay=0.999):
+        self.net, self.batches, self.device, self.rate = net.to(device), batches, device, rate
+        self.average = Average(net, decay)
+        self.optimizer = adam(net, (0.9, 0.999))
+        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        cosine(self.optimizer, self.rate, self.rate / 100, progress)
+        losses = self.losses(*self.batches())
+        update(self.optimizer, sum(losses.values()))
+        self.average.update(self.net)
+        return losses
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.measured().state_dict()
+
+    def sample(self) -> Tensor:
+        return drawn(self.measured(batches=8), self.device)
+
+    @torch.no_grad()
+    def measured(self, batches: int = 32) -> nn.Module:
+        """The average, batch norm measured anew; then, where a net wants to know it, the Gaussian of each class's codes."""
+        net = remeasured(self.average.net, self.reconstruct, batches)
+        if hasattr(net, "measure"):
+            x, label = (torch.cat(parts) for parts in zip(*(self.batches() for _ in range(2 * batches)), strict=True))
+            net.measure(self.code(net, x, label), label)
+        return net
+
+    def reconstruct(self, net: nn.Module) -> Tensor:
+        x, label = self.batches()
+        return net.decode(self.code(net, x, label), label)
+
+
+class Elbo(Coder):
+    """A VAE: raise the evidence lower bound.  The net says whether its pixels are coins, as in the paper, or Gaussian."""
+
+    def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
+        with torch.autocast(self.device, torch.bfloat16):
+            mean, log_var = self.net.encode(x, label)
+            decoded = self.net.decode(drawn_from(mean, log_var), label)
+        reconstruction, kl = elbo_terms(decoded.float(), x, mean.float(), log_var.float(), self.net.likelihood)
+        return {"reconstruction": reconstruction, "kl": kl}
+
+    def code(self, net: nn.Module, x: Tensor, label: Tensor) -> Tensor:
+        return drawn_from(*net.encode(x, label))
+
+
+def drawn_from(mean: Tensor, log_var: Tensor) -> Tensor:
+    """μ + σ ε, so that the gradient passes through the sample.  Kingma and Welling 2014, section 2.4."""
+    return mean + (0.5 * log_var).exp() * torch.randn_like(mean)
+
+
+class Autoencode(Coder):
+    """Through a narrow code and back, by squared error."""
+
+    def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
+        with torch.autocast(self.device, torch.bfloat16):
+            y = self.net.decode(self.net.encode(x, label), label)
+        return {"squared_error": (y - x).square().mean()}
+
+    def code(self, net: nn.Module, x: Tensor, label: Tensor) -> Tensor:
+        return net.encode(x, label)
+
+
+class UsualElbo(Elbo):
+    """The VAE of pytorch/examples, for comparison: Adam at a constant 1e-3, and the weights as they are, not their average."""
+
+    def __init__(self, net, batches, *, device):
+        super().__init__(net, batches, device=device, decay=0.0)  # an average that forgets at once is the net
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        return super().step(0.0)

@@ -1,0 +1,39 @@
+"""The moving average of a net's weights, and batch norm measured anew for it."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+
+class Average(nn.Module):
+    """A moving average of a net's weights: what a net has become over the last steps, without their jitter."""
+
+    def __init__(self, net: nn.Module, decay: float):
+        super().__init__()
+        self.net, self.decay = copy.deepcopy(net).requires_grad_(False), decay
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
+
+    @torch.no_grad()
+    def update(self, net: nn.Module) -> None:
+        self.steps += 1
+        steps = self.steps.item()
+        decay = min(self.decay, (1 + steps) / (10 + steps))  # a young average forgets fast
+        for mine, theirs in zip(self.net.parameters(), net.parameters(), strict=True):
+            mine.lerp_(theirs, 1 - decay)
+        for mine, theirs in zip(self.net.buffers(), net.buffers(), strict=True):
+            mine.copy_(theirs)
+
+
+@torch.no_grad()
+def remeasured(net: nn.Module, feed: Callable[[nn.Module], object], batches: int = 32) -> nn.Module:
+    """A copy with batch norm measured anew, over what `feed` shows it: an average of weights has statistics of its own."""
+    net = copy.deepcopy(net).train()
+    for norm in net.modules():
+        if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):
+            norm.reset_running_stats()
+            norm.momentum = None  # a plain mean over all that follows
+    for _ in range(batches):
+        feed(net)
+    return net.eval()

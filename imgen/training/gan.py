@@ -1,0 +1,152 @@
+"""GANs: generator and discriminator trained in turns on opposed losses, by our recipe and by the usual one."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from imgen.functional.losses import gradient_penalty, relativistic
+from imgen.training.augment import augment
+from imgen.training.ema import Average, remeasured
+from imgen.training.steps import Batches, adam, cosine, drawn, update
+
+
+class Adversarial:
+    """A GAN that settles: relativistic loss, R1 and R2 penalties, an averaged generator; for small data sets
+    augmentation and critics of features as well.
+
+    After R3GAN (arXiv:2501.05441), DiffAugment (arXiv:2006.10738) and Projected GAN (arXiv:2111.01007).
+    """
+
+    penalty_every = 4  # steps; the weight makes up for it
+
+    def __init__(self, generator, discriminator, critic, batches, *, device, gamma=0.1, rate=1.5e-4, decay=0.998, change=augment):
+        """change: what happens to every picture before it is judged."""
+        self.generator, self.discriminator, self.critic = (
+            net.to(device, memory_format=torch.channels_last) if net else None for net in (generator, discriminator, critic)
+        )
+        self.average = Average(self.generator, decay)
+        judges = nn.ModuleList([net for net in (self.discriminator, self.critic) if net])
+        self.judges, self.batches, self.device, self.gamma = judges, batches, device, gamma
+        self.rate, self.change = rate, change
+        self.optimizer_g, self.optimizer_d = adam(self.generator, (0.5, 0.99)), adam(judges, (0.5, 0.99))
+        self.state = {
+            "generator": self.generator, "judges": judges, "average": self.average,
+            "optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d,
+        }
+
+    def judge(self, x: Tensor, label: Tensor) -> Tensor:
+        """Every judge's opinion of the same changed pictures: (N, K)."""
+        seen = self.change(x).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device, torch.bfloat16):
+            return torch.cat([net(seen, label) for net in self.judges], dim=1)
+
+    def generate(self, label: Tensor) -> Tensor:
+        z = torch.randn(len(label), self.generator.latent, device=self.device)
+        with torch.autocast(self.device, torch.bfloat16):
+            return self.generator(z, label)
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        for optimizer in (self.optimizer_g, self.optimizer_d):
+            cosine(optimizer, self.rate, self.rate / 10, progress, warm=0.01)
+        real, label = self.batches()
+        with torch.no_grad():
+            fake = self.generate(label)
+        self.trains(judges=True)
+        logits_real = self.judge(real, label)
+        loss_d = relativistic(logits_real, self.judge(fake, label))
+        penalty = torch.zeros(())
+        if (self.average.steps + 1) % self.penalty_every == 0:
+            penalty = self.penalty(real, label) + self.penalty(fake, label)
+        update(self.optimizer_d, loss_d + penalty * self.gamma / 2 * self.penalty_every)
+
+        # The real pictures' logits are one update old here: asking again would cost a sixth of the step.
+        self.trains(judges=False)
+        loss_g = relativistic(self.judge(self.generate(label), label), logits_real.detach())
+        update(self.optimizer_g, loss_g)
+        self.average.update(self.generator)
+        return {"discriminator": loss_d, "generator": loss_g, "penalty": penalty * self.penalty_every}
+
+    def trains(self, *, judges: bool) -> None:
+        self.judges.requires_grad_(judges)
+        if self.critic:
+            self.critic.features.requires_grad_(False)
+
+    def penalty(self, x: Tensor, label: Tensor) -> Tensor:
+        """On half of the batch: the second derivative is what costs."""
+        x, label = x[: len(x) // 2].detach().requires_grad_(True), label[: len(x) // 2]
+        return gradient_penalty(self.judge(x, label), x)
+
+    @torch.no_grad()
+    def weights(self) -> dict[str, Tensor]:
+        return remeasured(self.average.net, lambda net: net(*self.wishes())).state_dict()
+
+    def sample(self) -> Tensor:
+        return drawn(remeasured(self.average.net, lambda net: net(*self.wishes()), batches=8), self.device)
+
+    def wishes(self) -> tuple[Tensor, Tensor]:
+        """Noise and the labels of real pictures."""
+        _, label = self.batches()
+        return torch.randn(len(label), self.generator.latent, device=self.device), label
+
+
+class Shrunk:
+    """Batches whose labels are the pictures themselves, a few pixels a side."""
+
+    def __init__(self, batches: Batches, side: int):
+        self.batches, self.side = batches, side
+
+    def __call__(self) -> tuple[Tensor, Tensor]:
+        """-> pictures (N, C, H, W) in [0, 1]; what is left of them (N, C, side, side)."""
+        x, _ = self.batches()
+        return x, nn.functional.avg_pool2d(x, x.shape[2] // self.side)
+
+
+class Guess(Adversarial):
+    """A GAN that is told a tiny picture, where others are told a class."""
+
+    @torch.no_grad()
+    def sample(self) -> Tensor:
+        """Two guesses at each of ten tiny pictures, the same ones every time."""
+        _, lr = self.batches()
+        z = torch.randn(20, self.generator.latent, device=self.device)
+        return self.average.net(z, lr[:10].repeat(2, 1, 1, 1))
+
+
+class UsualGAN:
+    """The recipe of Radford et al. 2016 as most scripts have it, for comparison.
+
+    Binary cross-entropy, Adam at 2e-4 with β₁ = 0.5, batch norm in both networks, no augmentation, no average.
+    """
+
+    def __init__(self, generator, discriminator, batches, *, device, rates=(2e-4, 2e-4)):
+        """rates: of the generator and of the discriminator."""
+        self.generator = generator.to(device, memory_format=torch.channels_last)
+        self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
+        self.batches, self.device = batches, device
+        self.optimizer_g, self.optimizer_d = adam(self.generator, (0.5, 0.999)), adam(self.discriminator, (0.5, 0.999))
+        for optimizer, rate in zip((self.optimizer_g, self.optimizer_d), rates, strict=True):
+            optimizer.param_groups[0]["lr"] = rate
+        self.state = {
+            "generator": self.generator, "discriminator": self.discriminator,
+            "optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d,
+        }
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        real, label = self.batches()
+        with torch.autocast(self.device, torch.bfloat16):
+            fake = self.generator(torch.randn(len(label), self.generator.latent, device=self.device), label)
+            logits_real, logits_fake = self.discriminator(real, label), self.discriminator(fake.detach(), label)
+        loss_d = nn.functional.softplus(-logits_real).mean() + nn.functional.softplus(logits_fake).mean()
+        update(self.optimizer_d, loss_d)
+        with torch.autocast(self.device, torch.bfloat16):
+            logits = self.discriminator(fake, label)
+        loss_g = nn.functional.softplus(-logits).mean()
+        update(self.optimizer_g, loss_g)
+        return {"discriminator": loss_d, "generator": loss_g}
+
+    def weights(self) -> dict[str, Tensor]:
+        return self.generator.state_dict()
+
+    def sample(self) -> Tensor:
+        return drawn(copy.deepcopy(self.generator).eval(), self.device)

@@ -1,0 +1,81 @@
+"""Super-resolution that invents: features, textures and a discriminator beside the pixels."""
+
+import torch
+from torch import Tensor
+
+from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
+from imgen.training.muon import Muon
+from imgen.training.regression import Upscale
+from imgen.training.steps import adam, cosine, update
+
+
+class Sharpen(Upscale):
+    """Super-resolution that invents: near the truth in features and textures, and real to a discriminator.
+
+    Features as in SRGAN (arXiv:1609.04802), textures as in EnhanceNet (arXiv:1612.07919), the pixels' absolute error as in
+    ESRGAN (arXiv:1809.00219), so that colours stay; relativistic loss and penalty as in R3GAN (arXiv:2501.05441).
+    """
+
+    penalty_every = 8
+
+    def __init__(self, net, discriminator, features, lr, hr, *, weights, device, gamma=3e-5, **settings):
+        """features: pictures -> {layer: (N, C, h, w)}, frozen; weights: of "pixels", "features", "textures", "adversarial".
+
+        gamma is small, because the slope that it holds is that of all the places' logits together.
+        """
+        super().__init__(net, lr, hr, device=device, **settings)
+        self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
+        self.features, self.shares, self.gamma = features.to(device, memory_format=torch.channels_last), weights, gamma
+        self.optimizer, self.optimizer_d = adam(net, (0.5, 0.99)), Muon(self.discriminator)
+        for group in self.optimizer_d.param_groups:
+            group["times"] = 2  # it begins from nothing, the net does not
+        self.state |= {
+            "optimizer": self.optimizer, "discriminator": self.discriminator, "optimizer_d": self.optimizer_d,
+        }
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        for optimizer in (self.optimizer, self.optimizer_d):
+            cosine(optimizer, self.rate, self.rate / 10, progress, warm=0.02)
+        lr, hr = self.pair()
+        with torch.autocast(self.device, torch.bfloat16):
+            sr = self.net(lr)
+        self.discriminator.requires_grad_(True)
+        logits_real = self.judge(hr)
+        loss_d, penalty = relativistic(logits_real, self.judge(sr.detach())), torch.zeros(())
+        if (self.average.steps + 1) % self.penalty_every == 0:
+            penalty = self.penalty(hr) + self.penalty(sr)
+        update(self.optimizer_d, loss_d + penalty * self.gamma / 2 * self.penalty_every)
+
+        self.discriminator.requires_grad_(False)
+        losses = {"pixels": (sr - hr).abs().mean(), "adversarial": relativistic(self.judge(sr), logits_real.detach())}
+        losses |= self.perceived(sr, hr)
+        update(self.optimizer, sum(self.shares[name] * loss for name, loss in losses.items()))
+        self.average.update(self.net)
+        return {**losses, "discriminator": loss_d}
+
+    def judge(self, x: Tensor) -> Tensor:
+        with torch.autocast(self.device, torch.bfloat16):
+            return self.discriminator(x.contiguous(memory_format=torch.channels_last))
+
+    def penalty(self, x: Tensor) -> Tensor:
+        """On a quarter of the batch: the second derivative is what costs."""
+        x = x[: len(x) // 4].detach().requires_grad_(True)
+        return gradient_penalty(self.judge(x), x)
+
+    def perceived(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        """Differences of features and of the textures of patches, each relative to the truth's own size."""
+        colour = (3 // sr.shape[1], 1, 1)
+        with torch.autocast(self.device, torch.bfloat16):
+            with torch.no_grad():
+                wanted = self.features(hr.repeat(1, *colour))
+            seen = self.features(sr.repeat(1, *colour))
+        near = [(seen[name].float() - true.float()).abs().mean() / true.float().abs().mean() for name, true in wanted.items()]
+        found = {"features": torch.stack(near).mean()}
+        if self.shares["textures"]:
+            fine = list(wanted.items())[:3]
+            alike = [texture_loss(seen[name], true, TEXTURE_SIDE >> n) for n, (name, true) in enumerate(fine)]
+            found["textures"] = torch.stack(alike).mean()
+        return found
+
+
+TEXTURE_SIDE = 16  # pixels: a texture is compared within a patch of this size, as in EnhanceNet
