@@ -141,10 +141,18 @@ def new_result(page, bench, before: str) -> str:
     """Wait for the end of a run: another picture is shown, and the status line, which may show some on the way, says so."""
     deadline = time.monotonic() + 90
     while shown(bench) == before:
-        assert time.monotonic() < deadline, "no new picture"
+        assert time.monotonic() < deadline, f"no new picture: {bench.locator('.status-line').first.inner_text()}"
         page.wait_for_timeout(50)
     bench.locator(".status.done").wait_for()
     return shown(bench)
+
+
+def settled(page) -> None:
+    """Until the page has asked the server for nothing for a second: Gradio's editor sends what lies in it many times over."""
+    last = [time.monotonic()]
+    page.on("request", lambda _: last.append(time.monotonic()))
+    while time.monotonic() - last[-1] < 1:
+        page.wait_for_timeout(100)
 
 
 def test_torch_is_not_imported_with_the_page():
@@ -326,6 +334,7 @@ def test_a_hole_is_filled_and_all_else_stays(visit):
     new_result(page, bench, before)
     pick(bench, "diffusion_fill")
     bench.locator(".mask-tools button:enabled, .mask-tools a").nth(1).wait_for()
+    settled(page)
     before = shown(bench)
     bench.locator("button.run").click()
     new_result(page, bench, before)
