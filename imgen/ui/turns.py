@@ -7,7 +7,6 @@ loop; only the work itself runs in threads, of which there are as many as slots.
 
 import asyncio
 import itertools
-import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,7 +26,6 @@ from imgen.controls import UserError
 from imgen.ui import report
 from imgen.ui.language import both
 
-log = logging.getLogger("imgen")
 SLOTS = {"quick": 2, "long": 1, "look": 2}  # that run at a time; `look` opens a picture and runs no model
 WAITING = {"quick": 2, "long": 2, "look": 8}  # tickets of one visitor that may wait beside the one that runs
 OF_ADDRESS = 40  # and of one address, behind which a whole class may sit
