@@ -65,13 +65,14 @@ def address(tmp_path_factory):
     """The page, served by this process, with three cards more."""
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("gradio"))}
     from imgen import catalog
-    from imgen.cards import Card, Net
+    from imgen.cards import Card
+    from imgen.loader import Complete
     from imgen.page import build, settings
     from imgen.texts.words import WORDS
     from imgen.ui import workbench
     from imgen.ui.warm import warm_up
 
-    nearest = Net("interpolation:Interpolation", kernel="nearest")
+    nearest = Complete("interpolation:Interpolation", kernel="nearest")
     more = [Card(pipeline.__name__, "upscale", nearest, pipeline, catalog.KEYS, "MIT", lesson="interpolation")
             for pipeline in (slow, glimpsed, broken)]
     words = {f"{kind}_{card.name}": (card.name, card.name) for card in more for kind in ("title", "card")}

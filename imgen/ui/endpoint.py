@@ -6,6 +6,7 @@ A picture comes in by the page's own component, as a file that was uploaded befo
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import asdict
 from functools import wraps
 
 import gradio as gr
@@ -18,15 +19,13 @@ from imgen.ui.turns import job
 from imgen.ui.work import gpu
 from imgen.ui.workbench import Workbench
 
-TOLD = ("card", "knobs", "seconds", "device", "precision", "version")
-
 
 def publish(bench: Workbench) -> None:
     @gpu
     def endpoint(request: gr.Request, *values) -> Iterator[tuple]:
-        for now in work(bench, *values):
+        for now in work(bench, *values, seen=False):
             if now.done:
-                yield now.files[0] if bench.source else now.files, {fact: now.frame.facts[fact] for fact in TOLD}
+                yield now.files[0] if bench.source else now.files, asdict(now.frame.origin)
 
     names = ["card", *(["picture"] if bench.source else []), *bench.widgets]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD  # Gradio reads the parameters' names here
