@@ -1,6 +1,5 @@
 """Nets with their weights, loaded once and kept."""
 
-import copy
 import importlib
 import threading
 from collections import OrderedDict
@@ -71,6 +70,7 @@ class Loader:
 
     room: int = KEEP
     _nets: "OrderedDict[Key, nn.Module]" = field(default_factory=OrderedDict)
+    _given: dict[str, Path] = field(default_factory=dict)  # sha256 -> a file that is in no place where one would look
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, wanted: Loadable, path: Path | None = None) -> "nn.Module":
@@ -78,12 +78,11 @@ class Loader:
 
         path: of its weights, if they are not to be looked for.  Raises UserError if they are not there or do not fit.
         """
-        path = path or self._located(wanted)
         with self._lock:
+            path = None if self.holds(wanted) else self._located(wanted, path)
             key = _key(wanted, path)
             if key not in self._nets:
                 self._nets[key] = _ready(wanted, path, wanted.dtype())
-                self._nets.move_to_end(key)
                 while len(self._nets) > 1 and self.bytes > self.room:
                     self._nets.popitem(last=False)  # whoever works with it holds it, until he is done
             self._nets.move_to_end(key)
@@ -91,26 +90,28 @@ class Loader:
 
     def private_copy(self, wanted: Loadable, path: Path | None = None, dtype: "torch.dtype | None" = None) -> "nn.Module":
         """One that nobody else has, for whoever hooks or trains it.  dtype None: that of `get`.  Raises UserError as `get`."""
-        path, dtype = path or self._located(wanted), dtype or wanted.dtype()
-        if path is None and not isinstance(wanted.net, Complete):  # its file has gone
-            return device.place(copy.deepcopy(self.get(wanted)), device.best(), dtype)
-        return _ready(wanted, path, dtype)
+        return _ready(wanted, self._located(wanted, path), dtype or wanted.dtype())
 
     def holds(self, wanted: Loadable) -> bool:
         """Whether `get` has it in memory, whatever has become of its file."""
-        return (not wanted.file or bool(wanted.file.sha256)) and _key(wanted, None) in self._nets
+        known = not wanted.file or wanted.file.sha256
+        return bool(self._nets and known) and _key(wanted, None) in self._nets
 
     def forget(self) -> None:
         """Load everything anew."""
         with self._lock:
             self._nets.clear()
+            self._given.clear()
 
-    def _located(self, wanted: Loadable) -> Path | None:
-        """The file of its weights, None if it needs none."""
+    def _located(self, wanted: Loadable, given: Path | None) -> Path | None:
+        """The file of its weights, None if it needs none; one that was given is known from then on."""
         if isinstance(wanted.net, Complete):
             return None
-        path = hub.find(wanted.file) if wanted.file else None
-        if path is None and not self.holds(wanted):  # without weights it would draw but noise
+        sha256 = wanted.file.sha256 if wanted.file else None
+        if given and sha256:
+            self._given[sha256] = given
+        path = given or self._given.get(sha256 or "") or (hub.find(wanted.file) if wanted.file else None)
+        if path is None:  # without weights it would draw but noise
             raise UserError("weights_missing", card=wanted.name)
         return path
 

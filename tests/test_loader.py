@@ -135,5 +135,13 @@ def test_a_private_copy_is_nobody_elses(tmp_path):
     next(mine.parameters()).zero_()
     assert next(mine.parameters()).dtype == torch.float64 and same(card.load(), state)
     assert card.private_copy() is not card.load() and len(loader) == 1
-    (tmp_path / "ours.safetensors").unlink()
-    assert same(card.private_copy(), state)
+
+
+def test_what_is_loaded_needs_its_file_no_more_and_a_given_file_is_known_from_then_on(tmp_path):
+    state, card = written(tmp_path, "ours", 1), small("ours")
+    elsewhere = (tmp_path / "ours.safetensors").rename(tmp_path / "elsewhere.safetensors")
+    with pytest.raises(UserError):
+        card.load()
+    assert same(card.load(elsewhere), state) and same(card.private_copy(), state)
+    elsewhere.unlink()
+    assert card.ready and same(card.load(), state)
