@@ -21,6 +21,7 @@ from imgen.pipelines.restore import restore_steps
 from imgen.pipelines.stylize import stylize, stylize_any
 from imgen.pipelines.upscale import interpolate, interpolate_between
 from imgen.texts import LANGUAGES, lesson, text
+from imgen.texts.words import WORDS
 
 CARDS = [*CHOSEN, *FAILURES]
 WITH_NETS = [card for card in CARDS if card.net and not isinstance(card.net, Complete)]
@@ -237,7 +238,7 @@ def test_knobs_are_sane(card):
 def test_words_and_lesson_are_there_in_both_languages(card):
     for language in LANGUAGES:
         for key in (f"title_{card.name}", f"card_{card.name}", *(f"knob_{k}" for k in card.knobs)):
-            assert text(key, language).strip()
+            assert key in WORDS and text(key, language).strip()
         assert len(lesson(card.lesson, language)) > 500
 
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import gradio as gr
 import numpy as np
 import pytest
+from conftest import asked_in
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
@@ -23,10 +24,6 @@ from imgen.tabs.many import enlarge_all, stopped
 from imgen.texts import text
 
 PAIR = ["bicubic", "nearest"]
-
-
-def asked_in(language):
-    return SimpleNamespace(headers={"cookie": f"language={language}"})
 
 
 @pytest.fixture

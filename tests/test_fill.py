@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from conftest import last, noise_picture
 
 from imgen.catalog import find_card
 from imgen.controls import UserError
@@ -15,20 +16,11 @@ from imgen.pipelines.restore import restore
 from imgen.pipelines.spoil import hole_known
 
 
-def last(frames):
-    *_, frame = frames
-    return frame
-
-
 def mask(height, width, *holes):
     pixels = np.zeros((height, width, 1), np.uint8)
     for top, left, bottom, right in holes:
         pixels[top:bottom, left:right] = 255
     return Picture(pixels)
-
-
-def noise_picture(height, width, channels=3, dtype=np.uint8):
-    return Picture(np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (height, width, channels), dtype))
 
 
 class White(torch.nn.Module):

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from conftest import last, noise_picture
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from skimage.restoration import inpaint_biharmonic
@@ -28,21 +29,12 @@ from imgen.pipelines.spoil import UNITS, spoil
 from imgen.training.degrade import FRAMES, Wounds, burst, noisy, noisy_or_jpeg
 
 
-def last(frames):
-    *_, frame = frames
-    return frame
-
-
 def shaken(net):
     """As if it had learned something: layers that begin at zero would hide what the others do."""
     torch.manual_seed(0)
     for p in net.parameters():
         torch.nn.init.normal_(p, std=0.05)
     return net.double().eval()
-
-
-def noise_picture(height, width, channels=3, dtype=np.uint8):
-    return Picture(np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (height, width, channels), dtype))
 
 
 @pytest.mark.parametrize(("net", "pipeline", "knobs"), [

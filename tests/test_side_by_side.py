@@ -2,12 +2,12 @@
 
 import base64
 import re
-from types import SimpleNamespace
 from typing import Annotated
 
 import gradio as gr
 import numpy as np
 import pytest
+from conftest import asked_in
 
 from imgen.cards import Card
 from imgen.catalog import GAN, find_card
@@ -28,10 +28,6 @@ PLAIN = Complete("interpolation:Interpolation", kernel="nearest")
 def broken(net, *, count: Annotated[int, Slider(1, 64, 1)] = 1, seed: Annotated[int, Seed()] = 1):
     raise UserError("picture_missing", name="<b>")
     yield
-
-
-def asked_in(language):
-    return SimpleNamespace(headers={"cookie": f"language={language}"})
 
 
 def rows_of(html: str) -> list[str]:

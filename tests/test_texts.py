@@ -3,6 +3,7 @@
 import ast
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,13 @@ def test_both_languages_say_the_same_kind_of_thing(key):
 def test_gaps_are_filled():
     assert text("picture_too_large", "en", width=9, height=8, limit=7).startswith("9 × 8")
     assert "…" in text("picture_too_large", "zh")
+
+
+def test_a_card_without_words_does_not_bring_the_command_line_down(monkeypatch, capsys):
+    from imgen import __main__
+
+    nameless = replace(CARDS[0], name="nameless_card")
+    monkeypatch.setattr(__main__, "CARDS", [nameless, *CARDS])
+    __main__.list_cards()
+    assert "title_nameless_card" in capsys.readouterr().out
+    assert text("no such key", "zh") == "no such key"

@@ -10,8 +10,11 @@ LESSONS = Path(__file__).parent / "lessons"
 
 
 def text(key: str, language: str, **facts: object) -> str:
-    """The words of `key` in "en" or "zh", their gaps filled; a gap without a fact stays empty."""
-    return WORDS[key][LANGUAGES.index(language)].format_map(_Facts(facts))
+    """The words of `key` in "en" or "zh", their gaps filled; a gap without a fact stays empty.
+
+    A key without words stands for itself: what somebody has not named yet must not bring a whole face down.
+    """
+    return WORDS[key][LANGUAGES.index(language)].format_map(_Facts(facts)) if key in WORDS else key
 
 
 @cache

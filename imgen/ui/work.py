@@ -141,7 +141,5 @@ class Trouble:
 
     def _named(self, facts: Mapping[str, object]) -> dict[str, str]:
         """A knob by the name that the page gives it."""
-        try:
-            return {"knob": text(f"knob_{facts['knob']}", self.language)}
-        except KeyError:
-            return {}
+        key = f"knob_{facts.get('knob')}"
+        return {"knob": text(key, self.language)} if key in WORDS else {}
