@@ -4,14 +4,15 @@ import copy
 import math
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from imgen.colours import covariance, root
 from imgen.drawings import landscape
 from imgen.image import to_tensor
 from imgen.losses import (
     LayerStyle,
-    colour_distance,
     elbo_terms,
     gradient_penalty,
     gram,
@@ -401,38 +402,33 @@ class Stylize:
     The last style of the net is the photograph itself: a short way to a strength that slides from photograph to painting.
     """
 
-    colour_weight = 20.0
     small_until = 0.6  # share of the run: half of the pixels teach the strokes as well, in half of the time
 
     def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=2e-3, decay=0.995):
-        """photos (N, 3, S, S) uint8, seen in crops of S/2, later 3/4 S; paintings: each (1, 3, h, w) in [0, 1]."""
+        """photos (N, 3, S, S) uint8, seen in crops of 3/4 S, later whole; paintings: each (1, 3, h, w) in [0, 1]."""
         self.net = net.to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.batches = Batches(photos, torch.zeros(len(photos), dtype=torch.long), batch, device)
         self.objective, self.device, self.rate = objective, device, rate
         self.styles = [objective.styles(painting.to(device)) for painting in paintings]
-        self.colours = torch.cat([coloured(painting.to(device), 2 * COLOURS) for painting in paintings])
         self.optimizer = self.make_optimizer(net)
         self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
 
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 50, progress, warm=0.01)
         x, _ = self.batches()
-        x = self.crop(x, x.shape[3] * (2 if progress < self.small_until else 3) // 4)
+        x = self.crop(x, x.shape[3] * (3 if progress < self.small_until else 4) // 4)
         chosen, plain = self.choose(len(x))
         with torch.autocast(self.device, torch.bfloat16):
             y = self.painted(x, chosen, plain)
         wanted = together([self.styles[n] for n in chosen.tolist()])
         content, style = self.objective.terms(y, x, wanted)
         copy_error = (y - x).abs().mean((1, 2, 3))
-        there = self.colours[chosen.to(self.device)][..., torch.randperm(4 * COLOURS**2)[: COLOURS**2].to(self.device)]
-        colour = colour_distance(coloured(y, COLOURS), there)
-        aim = self.objective.weighted(content, style) + self.colour_weight * colour
-        loss = torch.where(plain, 10 * copy_error, self.worth(aim)).mean()
+        loss = torch.where(plain, 10 * copy_error, self.worth(self.objective.weighted(content, style))).mean()
         update(self.optimizer, loss)
         self.average.update(self.net)
         painted = (~plain).float() / (~plain).sum().clamp(min=1)
-        told = {"content": content, "style": style, "colour": colour}
+        told = {"content": content, "style": style}
         return {"loss": loss, **{name: (value * painted).sum() for name, value in told.items()}}
 
     def crop(self, x: Tensor, side: int) -> Tensor:
@@ -440,9 +436,7 @@ class Stylize:
         return cut_out(x, top, left, side).contiguous(memory_format=torch.channels_last)
 
     def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
-        own = [net.table]  # of a style: few gradients, and far to go
-        groups = [{"params": [p for p in net.parameters() if p is not own[0]]}, {"params": own, "times": 4}]
-        return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
+        return Muon(net, far=(net.table,), times=4.0)  # a style has few gradients, and far to go
 
     def worth(self, objective: Tensor) -> Tensor:
         """How much a picture's objective (N,) counts."""
@@ -555,12 +549,14 @@ class StylizeAny(Stylize):
         return torch.cat([self.average.net(photo, sight[None], one) for sight in self.sights[:20]])
 
 
-COLOURS = 16  # patches a side whose mean colours are compared
+def recoloured(photos: Tensor, painting: Tensor) -> Tensor:
+    """(12,), where a style begins: the logits' matrix that gives photographs a painting's mean colour and covariance.
 
-
-def coloured(x: Tensor, side: int) -> Tensor:
-    """The mean colours of side × side patches: (N, 3, H, W) -> (N, 3, side²)."""
-    return nn.functional.adaptive_avg_pool2d(x.float(), side).flatten(2)
+    photos (N, 3, h, w) uint8, painting (1, 3, h, w) in [0, 1].
+    """
+    x, y = (torch.logit(one.double(), eps=0.02).transpose(0, 1).flatten(1).T.numpy() for one in (photos / 255, painting))
+    change = root(covariance(y), 0.5) @ root(covariance(x), -0.5)
+    return torch.from_numpy(np.c_[change, y.mean(0) - change @ x.mean(0)]).float().flatten()
 
 
 def together(styles: list[dict[str, LayerStyle]]) -> dict[str, LayerStyle]:

@@ -48,6 +48,7 @@ from imgen.training.thin import thinned
 
 STYLE_WEIGHT = 5.0
 STYLE_SIDE = 256  # of the photographs, and the shorter side of the paintings
+STROKES_WEIGHT, STROKES_SIDE = 10.0, 400  # in vgg_small's features; the paintings are larger than the photographs: broad strokes
 
 PAINTINGS = {  # style -> file in the folder of paintings
     "starry_night": "van-gogh_starry-night_1889.jpg",
@@ -270,13 +271,16 @@ def tiny_gan(npz: Path, teachers: Path | None, device: str) -> tuple[Recipe, dic
 
 
 def paintings(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-    """data: holds photos/ and style/; teachers: holds vgg19_pruned16x/enc5.pt."""
-    features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros").to(device)
-    objective = StyleObjective(features, STYLE_WEIGHT, torch.bfloat16)
-    photos = data.crops(folder / "photos", STYLE_SIDE, 6000)
-    styles = [painting(folder / "style" / file) for file in PAINTINGS.values()]
-    recipe = recipes.Stylize(TransferNet(len(styles) + 1), photos, styles, objective, device=device)
-    return recipe, {"styles": [*PAINTINGS, "photograph"]}
+    """data: holds photos/ and style/."""
+    features = SmallVGG().requires_grad_(False).to(device)
+    features.load_state_dict(read_weights(WEIGHTS / "vgg_small.safetensors"))
+    objective = StyleObjective(features, STROKES_WEIGHT, torch.bfloat16, eased=True)
+    photos = data.crops(folder / "photos", STYLE_SIDE, 4000)
+    styles = [painting(folder / "style" / file, STROKES_SIDE) for file in PAINTINGS.values()]
+    net = TransferNet(len(styles) + 1)
+    for row, one in zip(net.table.data, styles, strict=False):
+        row[-12:] = recipes.recoloured(photos[::40], one)
+    return recipes.Stylize(net, photos, styles, objective, device=device), {"styles": [*PAINTINGS, "photograph"]}
 
 
 PATCHED = ("scream", "starry_night", "contrast_of_forms", "great_wave")  # those of `transfer_gan`
@@ -315,10 +319,10 @@ def any_painting(folder: Path, teachers: Path | None, device: str) -> tuple[Reci
     return recipes.StylizeAny(net, photos, pictures, objective, device=device), {}
 
 
-def painting(path: Path) -> Tensor:
-    """(1, 3, h, w) in [0, 1], the shorter side STYLE_SIDE."""
+def painting(path: Path, side: int = STYLE_SIDE) -> Tensor:
+    """(1, 3, h, w) in [0, 1], the shorter side as long as asked."""
     picture = Image.open(path).convert("RGB")
-    factor = STYLE_SIDE / min(picture.size)
+    factor = side / min(picture.size)
     picture = picture.resize(tuple(round(s * factor) for s in picture.size), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255
 
@@ -364,7 +368,7 @@ RUNS = {
     ),
     "espcn_gan_x4": Run(sharper(ESPCN, pixels=0.5, features=0.5, adversarial=0.02), 6000, 16, starts_from="espcn_x4"),
     "tiny_gan_x7": Run(tiny_gan, 8000, 64),
-    "transfer_paintings": Run(paintings, 9000, 4, starts_from="transfer_paintings"),
+    "transfer_paintings": Run(paintings, 6000, 4),
     "transfer_gan": Run(patches_judged, 600, 4, starts_from="transfer_paintings"),
     "arbitrary_style": Run(any_painting, 7500, 4),
     "dncnn_color": Run(mended(DnCNN, noisy, batch=8, decibels=True), 12000, 8, starts_from="dncnn_color"),
