@@ -111,6 +111,19 @@ def content_loss(features: dict[str, Tensor], wanted: dict[str, Tensor], layer: 
     return (mine - theirs).square().mean(1) / theirs.square().mean(1)
 
 
+def structure_loss(features: dict[str, Tensor], wanted: dict[str, Tensor], layer: str) -> Tensor:
+    """1 − correlation over places of each channel of one layer with what is wanted, the lively channels counting more; (N,).
+
+    Mean and contrast of a channel belong to the style (Huang and Belongie 2017, arXiv:1703.06868): so they are free here, where
+    `content_loss` would hold them against the Gram matrices.
+    """
+    mine, theirs = (seen[layer].float().flatten(2) for seen in (features, wanted))
+    mine, theirs = (x - x.mean(2, keepdim=True) for x in (mine, theirs))
+    spread, wished = mine.square().mean(2), theirs.square().mean(2)
+    alike = (mine * theirs).mean(2) / (spread * wished + 1e-8).sqrt()
+    return 1 - (alike * wished).sum(1) / wished.sum(1)
+
+
 def texture_loss(x: Tensor, truth: Tensor, side: int) -> Tensor:
     """Squared distance of the Gram matrices of each patch of side × side features, relative to the truth's own.
 
@@ -222,7 +235,7 @@ class StyleObjective:
     ):
         """features: picture (N, 3, H, W), last layer -> {layer: (N, C, h, w)}, frozen; eased: see `style_loss`."""
         self.features, self.style_weight, self.dtype = features.to(dtype, memory_format=torch.channels_last), style_weight, dtype
-        self.eased = eased
+        self.eased, self.content = eased, structure_loss if eased else content_loss
 
     def see(self, x: Tensor, until: str = "") -> dict[str, Tensor]:
         return self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last), until)
@@ -238,7 +251,7 @@ class StyleObjective:
         with torch.no_grad():
             wanted = self.see(photo, until=self.content_layer)  # what lies deeper is half of the work
         seen = self.see(y)
-        return content_loss(seen, wanted, self.content_layer), style_loss(seen, styles, eased=self.eased)
+        return self.content(seen, wanted, self.content_layer), style_loss(seen, styles, eased=self.eased)
 
     def weighted(self, content: Tensor, style: Tensor) -> Tensor:
         return content + self.style_weight * style

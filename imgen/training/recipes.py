@@ -402,7 +402,7 @@ class Stylize:
     The last style of the net is the photograph itself: a short way to a strength that slides from photograph to painting.
     """
 
-    small_until = 0.6  # share of the run: half of the pixels teach the strokes as well, in half of the time
+    small_until = 0.75  # share of the run: half of the pixels teach the strokes as well, in half of the time
 
     def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=2e-3, decay=0.995):
         """photos (N, 3, S, S) uint8, seen in crops of 3/4 S, later whole; paintings: each (1, 3, h, w) in [0, 1]."""

@@ -48,7 +48,7 @@ from imgen.training.thin import thinned
 
 STYLE_WEIGHT = 5.0
 STYLE_SIDE = 256  # of the photographs, and the shorter side of the paintings
-STROKES_WEIGHT, STROKES_SIDE = 10.0, 400  # in vgg_small's features; the paintings are larger than the photographs: broad strokes
+STROKES_WEIGHT, STROKES_SIDE = 3.5, 400  # in vgg_small's features; the paintings are larger than the photographs: broad strokes
 
 PAINTINGS = {  # style -> file in the folder of paintings
     "starry_night": "van-gogh_starry-night_1889.jpg",
