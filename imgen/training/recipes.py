@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import torch
@@ -402,7 +402,7 @@ class Stylize:
     The last style of the net is the photograph itself: a short way to a strength that slides from photograph to painting.
     """
 
-    small_until = 0.75  # share of the run: half of the pixels teach the strokes as well, in half of the time
+    small_until = 0.92  # share of the run: half of the pixels teach the strokes as well, in half of the time
 
     def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=2e-3, decay=0.995):
         """photos (N, 3, S, S) uint8, seen in crops of 3/4 S, later whole; paintings: each (1, 3, h, w) in [0, 1]."""
@@ -424,7 +424,7 @@ class Stylize:
         wanted = together([self.styles[n] for n in chosen.tolist()])
         content, style = self.objective.terms(y, x, wanted)
         copy_error = (y - x).abs().mean((1, 2, 3))
-        loss = torch.where(plain, 10 * copy_error, self.worth(self.objective.weighted(content, style))).mean()
+        loss = torch.where(plain, 10 * copy_error, self.objective.weighted(content, style)).mean()
         update(self.optimizer, loss)
         self.average.update(self.net)
         painted = (~plain).float() / (~plain).sum().clamp(min=1)
@@ -437,10 +437,6 @@ class Stylize:
 
     def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
         return Muon(net, far=(net.table,), times=4.0)  # a style has few gradients, and far to go
-
-    def worth(self, objective: Tensor) -> Tensor:
-        """How much a picture's objective (N,) counts."""
-        return objective
 
     def choose(self, count: int) -> tuple[Tensor, Tensor]:
         """Which painting is wanted of each picture of a batch, and whether it should stay as it is instead."""
@@ -518,23 +514,29 @@ class StylizeAdversarially(Stylize):
 class StylizeAny(Stylize):
     """One network, any painting: it is told what a frozen eye sees of it.  One picture in 16 should stay as it is."""
 
-    def __init__(self, net, photos, paintings, objective, **settings):
-        """net: see `ArbitraryNet`; paintings (M, 3, h, w) uint8, many."""
+    def __init__(self, net, photos, paintings, objective, known, *, look, **settings):
+        """net: see `ArbitraryNet`; paintings (M, 3, h, w) uint8, many; look: pixels a side at which the net sees them.
+
+        known: paintings (1, 3, h, w) in [0, 1], and the rows of numbers (K, numbers) that another net's training found for them.
+        """
         device = settings["device"]
-        pictures = [one.float().to(device) / 255 for one in paintings.split(1)]
-        super().__init__(net, photos, pictures, objective, **settings)
-        self.sights = torch.cat([self.net.sight(one) for one in pictures])
+        pictures = lambda: (one.float().to(device) / 255 for one in paintings.split(1))  # noqa: E731
+        super().__init__(net, photos, pictures(), objective, **settings)
+        self.sights = torch.cat([self.seen(one, look) for one in pictures()])
         spread, centre = torch.std_mean(self.sights, 0)
-        for one in (self.net, self.average.net):
-            one.centre.copy_(centre)
-            one.spread.copy_(spread + 1e-3)
+        net.centre.copy_(centre)
+        net.spread.copy_(spread + 1e-3)
+        rows = known[1].mean(0).repeat(len(paintings), 1)
+        rows[:, -12:] = recoloured(photos[::40], pictures())
+        sights = torch.cat([self.sights, *(self.seen(one.to(device), look) for one in known[0])])
+        foretold(net, sights, torch.cat([rows, known[1]]).to(device), len(known[0]))
+        self.average.net.load_state_dict(net.state_dict())
+
+    def seen(self, painting: Tensor, look: int) -> Tensor:
+        return self.net.sight(nn.functional.interpolate(painting, (look, look), mode="bilinear", antialias=True))
 
     def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
         return Muon(net, far=tuple(net.predict.parameters()), times=0.1)  # a hundred weights pull at each number of a style
-
-    def worth(self, objective: Tensor) -> Tensor:
-        """Its logarithm: among many styles there are faint ones, hard to meet, that would drown the others."""
-        return torch.log1p(objective)
 
     def choose(self, count: int) -> tuple[Tensor, Tensor]:
         return torch.randint(len(self.styles), (count,)), torch.rand(count, device=self.device) < 1 / 16
@@ -549,14 +551,31 @@ class StylizeAny(Stylize):
         return torch.cat([self.average.net(photo, sight[None], one) for sight in self.sights[:20]])
 
 
-def recoloured(photos: Tensor, painting: Tensor) -> Tensor:
-    """(12,), where a style begins: the logits' matrix that gives photographs a painting's mean colour and covariance.
+def recoloured(photos: Tensor, paintings: Iterable[Tensor]) -> Tensor:
+    """Where styles begin (K, 12): the logits' matrix that gives photographs a painting's mean colour and covariance.
 
-    photos (N, 3, h, w) uint8, painting (1, 3, h, w) in [0, 1].
+    photos (N, 3, h, w) uint8; paintings: K of (1, 3, h, w) in [0, 1].
     """
-    x, y = (torch.logit(one.double(), eps=0.02).transpose(0, 1).flatten(1).T.numpy() for one in (photos / 255, painting))
-    change = root(covariance(y), 0.5) @ root(covariance(x), -0.5)
-    return torch.from_numpy(np.c_[change, y.mean(0) - change @ x.mean(0)]).float().flatten()
+    def logits(x: Tensor) -> np.ndarray:
+        return torch.logit(x.double(), eps=0.02).transpose(0, 1).flatten(1).T.cpu().numpy()
+
+    x, rows = logits(photos / 255), []
+    mean, back = x.mean(0), root(covariance(x), -0.5)
+    for y in map(logits, paintings):
+        change = root(covariance(y), 0.5) @ back
+        rows.append(np.c_[change, y.mean(0) - change @ mean].ravel())
+    return torch.from_numpy(np.stack(rows)).float()
+
+
+def foretold(net: nn.Module, sights: Tensor, rows: Tensor, exact: int, steps: int = 1500) -> None:
+    """Let a predictor of styles begin with `rows` (M, numbers) of `sights`; half of a batch are of the last `exact`."""
+    optimizer = torch.optim.Adam(net.predict.parameters(), betas=(0.9, 0.99), fused=True)
+    many = len(rows) - exact
+    for step in range(steps):
+        cosine(optimizer, 2e-3, 2e-5, step / steps)
+        chosen = torch.cat([torch.randint(many, (48,)), many + torch.randint(exact, (48,))])
+        loss = (net.style_of(sights[chosen]) - rows[chosen]).square().mean()
+        update(optimizer, loss)
 
 
 def together(styles: list[dict[str, LayerStyle]]) -> dict[str, LayerStyle]:

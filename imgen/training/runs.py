@@ -38,6 +38,7 @@ from imgen.models.srresnet import SRResNet
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
 from imgen.models.vdsr import VDSR
+from imgen.pipelines.stylize import LOOK
 from imgen.training import data, emoji, palette, recipes, weights
 from imgen.training.degrade import Wounds, burst, noisy, noisy_or_jpeg, phones
 from imgen.training.judge import can_judge, write_judge
@@ -272,15 +273,18 @@ def tiny_gan(npz: Path, teachers: Path | None, device: str) -> tuple[Recipe, dic
 
 def paintings(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: holds photos/ and style/."""
-    features = SmallVGG().requires_grad_(False).to(device)
-    features.load_state_dict(read_weights(WEIGHTS / "vgg_small.safetensors"))
-    objective = StyleObjective(features, STROKES_WEIGHT, torch.bfloat16, eased=True)
     photos = data.crops(folder / "photos", STYLE_SIDE, 4000)
     styles = [painting(folder / "style" / file, STROKES_SIDE) for file in PAINTINGS.values()]
     net = TransferNet(len(styles) + 1)
-    for row, one in zip(net.table.data, styles, strict=False):
-        row[-12:] = recipes.recoloured(photos[::40], one)
-    return recipes.Stylize(net, photos, styles, objective, device=device), {"styles": [*PAINTINGS, "photograph"]}
+    net.table.data[:-1, -12:] = recipes.recoloured(photos[::40], styles)
+    return recipes.Stylize(net, photos, styles, stroked(device), device=device), {"styles": [*PAINTINGS, "photograph"]}
+
+
+def stroked(device: str) -> StyleObjective:
+    """What is asked of a painting in one pass."""
+    features = SmallVGG().requires_grad_(False).to(device)
+    features.load_state_dict(read_weights(WEIGHTS / "vgg_small.safetensors"))
+    return StyleObjective(features, STROKES_WEIGHT, torch.bfloat16, eased=True)
 
 
 PATCHED = ("scream", "starry_night", "contrast_of_forms", "great_wave")  # those of `transfer_gan`
@@ -300,23 +304,29 @@ def patches_judged(folder: Path, teachers: Path | None, device: str) -> tuple[Re
     return recipe, {"styles": [*PATCHED, "photograph"]}
 
 
-UNSEEN = (  # paintings that measure what `arbitrary_style` makes of a style that it never met
-    "chinese-landscape_3.jpg", "gauguin_tahiti.jpg", "monet_water-lilies.jpg", "unknown_red-chalk_woman-in-peasant-dress.jpg",
-    "van-gogh_night-cafe_1888.jpg",
+UNSEEN = (  # paintings, none of PAINTINGS, that measure what `arbitrary_style` makes of a style that it never met
+    "chinese-landscape_3.jpg", "leonardo_mona-lisa.jpg", "picabia_edtaonisl_1913.jpg", "van-gogh_olive-trees.jpg",
+    "van-gogh_self-portrait.jpg",
 )
 
 
 def any_painting(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-    """data and teachers as for `paintings`; the eye is that of weights/arbitrary_style.safetensors, an earlier vgg_small."""
-    features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros").to(device)
-    objective = StyleObjective(features, STYLE_WEIGHT, torch.bfloat16)
-    photos = data.crops(folder / "photos", STYLE_SIDE, 6000)
-    known = [path for path in data.files(folder / "style") if path.name not in UNSEEN]
-    net = ArbitraryNet()
-    stored = read_weights(WEIGHTS / "arbitrary_style.safetensors")
+    """data as for `paintings`; begins with what `transfer_paintings` has learned, and with that net's styles as examples.
+
+    The eye is that of weights/arbitrary_style.safetensors, an earlier vgg_small.
+    """
+    net, stored = ArbitraryNet(), read_weights(WEIGHTS / "arbitrary_style.safetensors")
     net.eye.load_state_dict({key[4:]: value for key, value in stored.items() if key.startswith("eye.")})
-    pictures = palette.styles(known, folder / "photos", STYLE_SIDE, 2400)
-    return recipes.StylizeAny(net, photos, pictures, objective, device=device), {}
+    painted = read_weights(WEIGHTS / "transfer_paintings.safetensors")
+    table = painted.pop("table").float()
+    net.load_state_dict(painted, strict=False)
+    net.photograph.data.copy_(table[-1])
+    examples = [painting(folder / "style" / file, STROKES_SIDE) for file in PAINTINGS.values()]
+    photos = data.crops(folder / "photos", STYLE_SIDE, 4000)
+    known = [path for path in data.files(folder / "style") if path.name not in UNSEEN]
+    pictures = palette.styles(known, folder / "photos", STROKES_SIDE, 1200)
+    settings = {"device": device, "look": LOOK}
+    return recipes.StylizeAny(net, photos, pictures, stroked(device), (examples, table[:-1]), **settings), {}
 
 
 def painting(path: Path, side: int = STYLE_SIDE) -> Tensor:
