@@ -51,10 +51,10 @@ def summary(card: Card) -> dict[str, object]:
     where = "none" if weights is None else "bundled" if card.source is None else f"https://huggingface.co/{weights.repository}"
     return {
         "name": card.name, "task": card.task, "title": text(f"title_{card.name}", LANGUAGE),
-        "parameters": card.facts.get("parameters", 0), "license": card.license,
+        "parameters": card.facts.parameters, "license": card.license,
         "paper": {"title": card.paper.title, "authors": card.paper.authors, "year": card.paper.year, "url": card.paper.url},
         "weights": where, "sha256": weights.sha256 if weights else None, "bytes": weights.size if weights else 0,
-        "scores": card.facts.get("scores", {}), "training": card.facts.get("training", {}),
+        "scores": card.facts.scores, "training": card.facts.training.known() if card.facts.training else {},
     }
 
 
@@ -223,20 +223,19 @@ def steer(
     amounts = [*(amount or []), *[0.0] * DIRECTIONS][:DIRECTIONS]
     made = decode(picture)
     card = find_maker([made])
-    keep(out, follow(card.do(move(card.facts.get("directions"), amounts), made)).pictures[0])
+    keep(out, follow(card.do(move(card.facts.directions, amounts), made)).pictures[0])
 
 
 @app.command()
 def directions(names: Annotated[list[str] | None, typer.Argument(help="generators; all if none is named")] = None) -> None:
     """Find the directions in which a generator's pictures change most, and store them in weights/<card>.json."""
-    from imgen.cards import load
     from imgen.evaluation.scores import store
     from imgen.pipelines.steer import principal
 
     named = [find_card(name) for name in names or ()]
     for card in named or [card for card in CARDS if card.task == "generate" and card.net and card.source is None]:
         follow(card.prepare())
-        store(card, {}, directions=[[round(value, 4) for value in way] for way in principal(load(card)).tolist()])
+        store(card, {}, directions=[[round(value, 4) for value in way] for way in principal(card.load()).tolist()])
         print(card.name)
 
 

@@ -31,7 +31,7 @@ def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, ob
                     of_its_own = frame.stage == "download" or len(todo) == 1
                     yield Frame(*(frame.done, frame.total) if of_its_own else (number, len(todo)), stage=frame.stage)
                 picture = frame.pictures[0]
-                told |= {"fallback": frame.facts["fallback"]} if "fallback" in frame.facts else {}
+                told |= {"fallback": frame.origin.fallback} if frame.origin and frame.origin.fallback else {}
                 write(target, replace(picture, record={**picture.record, "source": source}))
         except UserError as error:
             if not (error.key.startswith("picture_") or error.key in OF_ONE_PICTURE):

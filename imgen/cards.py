@@ -1,53 +1,30 @@
 """A card: nets, their weights and facts, and the pipeline that uses them.  `run` is what every face calls."""
 
-import importlib
 import inspect
-import json
-import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgen import __version__, device, hub
-from imgen.controls import Knob, Reference, UserError, checked, knobs_of
-from imgen.image import Frame, Picture, decode, decode_film
+from imgen.controls import Abilities, Knob, Reference, UserError, abilities_of, checked, knobs_of
+from imgen.facts import Facts, read_facts
+from imgen.image import Frame, Origin, Picture, decode, decode_film
+from imgen.loader import Complete, Loadable, Net, loader
 from imgen.pipelines.judge import opinion
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    import torch
+    from torch import nn
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 stopping: ContextVar[Callable[[], None] | None] = ContextVar("stopping", default=None)  # asked at every frame; may raise Stopped
-KEEP = 64 << 20  # bytes of nets kept loaded: those that the page opens with, many more, and a large one from the Hub
 
 
 class Stopped(BaseException):
     """Nobody waits for the result any more.  Not an Exception: whoever words errors has nothing to say to nobody."""
-
-
-@dataclass(frozen=True)
-class Net:
-    """How to build a net when it is needed: Net("espcn:ESPCN", scale=3)."""
-
-    where: str
-    settings: dict[str, object]
-
-    def __init__(self, where: str, **settings: object):
-        object.__setattr__(self, "where", where)
-        object.__setattr__(self, "settings", settings)
-
-    def build(self) -> "nn.Module":
-        module, name = self.where.split(":")
-        return getattr(importlib.import_module(f"imgen.models.{module}"), name)(**self.settings)
-
-
-class Complete(Net):
-    """A net that is to run as it is built, with whatever weights it brings along."""
 
 
 @dataclass(frozen=True)
@@ -75,33 +52,35 @@ class Card:
     lesson: str  # cards of one family share a lesson
     source: hub.WeightFile | None = None  # of a third party's weights
     convert: str = ""  # function of the model file that renames a third party's tensors
-    exact: bool = False  # float32 even where bfloat16 is faster
+    float32_only: bool = False  # even where bfloat16 is faster
     judge: Net | None = None  # of a GAN: the discriminator that it was trained against
     file: str = ""  # of the weights and facts, if several cards share them; else the card's own name
-    beside: "Mapping[str, Card]" = field(default_factory=dict)  # role -> a card whose net the pipeline is given too
-    instead: "Card | None" = None  # whose net is taken if the knob `network` names it and it can be had
-    slow: bool = False  # its runs take long whatever the picture, as those that optimise: they wait in a queue of their own
+    auxiliary: "Mapping[str, Card]" = field(default_factory=dict)  # role -> a card whose net the pipeline is given too
+    alternative: "Card | None" = None  # whose net is taken if the knob `network` names it and it can be had
+    own_facts: Facts | None = None  # None: those in `weights/<stem>.json`
 
     @property
     def stem(self) -> str:
         return self.file or self.name
 
-    @cached_property
-    def facts(self) -> dict[str, object]:
-        """The stored json: parameters, sha256, class or style names, training, scores; empty for cards without weights."""
-        try:
-            return json.loads((WEIGHTS / f"{self.stem}.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
+    @property
+    def facts(self) -> Facts:
+        """What is stored of it, as it is now; empty for cards without weights."""
+        return self.own_facts or read_facts(WEIGHTS / f"{self.stem}.json")
 
     @property
-    def told(self) -> dict[str, object]:
-        """What knobs may hang on: the facts, and how the net is built."""
-        return {**(self.net.settings if self.net else {}), **self.facts}
+    def settings(self) -> dict[str, object]:
+        """What knobs may hang on: how the net is built, and the facts."""
+        stored = {name: value for name, value in vars(self.facts).items() if value not in (None, ())}
+        return {**(self.net.settings if self.net else {}), **stored}
 
     @property
     def knobs(self) -> dict[str, Knob]:
-        return knobs_of(self.pipeline, self.told)
+        return knobs_of(self.pipeline, self.settings)
+
+    @property
+    def abilities(self) -> Abilities:
+        return abilities_of(self.pipeline)
 
     @property
     def pictures(self) -> int:
@@ -111,28 +90,44 @@ class Card:
 
     @property
     def weights(self) -> hub.WeightFile | None:
-        """Where the weights come from; None if there are none to load."""
-        if self.source or "sha256" not in self.facts:
+        """Where the weights come from; None if there are none to load, or none are known."""
+        if self.source or not self.facts.sha256:
             return self.source
-        size = self.facts["bytes"]
-        return hub.WeightFile(hub.project_repository, f"{self.stem}.safetensors", "main", self.facts["sha256"], size)
+        return hub.WeightFile(hub.project_repository, f"{self.stem}.safetensors", "main", self.facts.sha256, self.facts.bytes)
 
     @property
     def judged_by(self) -> "Card | None":
-        """A GAN's discriminator as a card of its own, `<name>_judge`, with the facts under "judge"; None if there is none."""
-        if self.judge is None or "judge" not in self.facts:
+        """A GAN's discriminator as a card of its own, `<name>_judge`; None if there is none."""
+        if self.judge is None or self.facts.judge is None:
             return None
-        judge = replace(self, name=f"{self.name}_judge", net=self.judge, pipeline=opinion, exact=True, judge=None)
-        judge.__dict__["facts"] = self.facts["judge"]
-        return judge
+        return replace(
+            self, name=f"{self.name}_judge", net=self.judge, pipeline=opinion, float32_only=True, judge=None,
+            own_facts=self.facts.judge,
+        )
 
     @property
     def ready(self) -> bool:
         """Whether a run needs no download."""
+        if self.net is None or isinstance(self.net, Complete):
+            return True
         try:
-            return self.weights is None or self.name in _loaded or hub.find(self.weights) is not None
+            return loader.holds(self.loadable) or (self.weights is not None and hub.find(self.weights) is not None)
         except UserError:  # a damaged file: a download will replace it
             return False
+
+    @property
+    def loadable(self) -> Loadable:
+        """What its net is loaded by; only of a card that has one."""
+        assert self.net, self.name
+        return Loadable(self.name, self.net, self.weights, self.convert, self.float32_only)
+
+    def load(self, path: Path | None = None) -> "nn.Module | None":
+        """The net, shared by all who use it.  path: of its weights, if they are not to be looked for.  Raises UserError."""
+        return loader.get(self.loadable, path) if self.net else None
+
+    def private_copy(self, dtype: "torch.dtype | None" = None) -> "nn.Module":
+        """The net for whoever hooks or trains it, or wants it in another precision.  Raises UserError."""
+        return loader.private_copy(self.loadable, dtype=dtype)
 
     def run(self, *pictures: Picture, **knobs: object) -> Iterator[Frame]:
         """`do` what the card is for."""
@@ -147,45 +142,49 @@ class Card:
 
         Closing the generator stops the work.  Raises UserError.
         """
-        offered = knobs_of(pipeline, self.told)
+        offered = knobs_of(pipeline, self.settings)
         values = opened(offered, checked(offered, knobs))
-        net, told = yield from self.gather(values)
-        made = {"card": self.name, "knobs": recorded(values), **_how(net), "version": __version__, **told}
-        began, frame = time.perf_counter(), None
-        frames = pipeline(net, *pictures, **values)
-        for frame in frames if net is None else _without_gradients(frames):
+        net, fallback = yield from self.gather(values)
+        origin = Origin(self.name, recorded(values), _precision(net), __version__, fallback)
+        frames, clock = pipeline(net, *pictures, **values), Clock()
+        frame, results = None, []
+        for frame in clock.timed(frames if net is None else _without_gradients(frames)):
             go_on()
-            results = [replace(one, record={**one.record, **made, "number": n}) for n, one in enumerate(frame.pictures)]
+            results = [replace(one, record={**one.record, **origin.record, "number": n}) for n, one in enumerate(frame.pictures)]
             if frame.done < frame.total:
                 yield replace(frame, pictures=results)  # whoever stops may keep them
-        facts = {"seconds": round(time.perf_counter() - began, 4), "device": device.name("cpu" if net is None else device.best())}
+        assert frame, "a pipeline yields at least its result"
         device.make_room()  # for the files that are written next
-        yield replace(frame, done=frame.total, pictures=results, facts={**frame.facts, **facts, **made})
+        here = device.name("cpu" if net is None else device.best())
+        origin = replace(origin, seconds=round(clock.seconds, 4), device=here)
+        yield replace(frame, done=frame.total, pictures=results, origin=origin)
 
     def __call__(self, *pictures: Picture, **knobs: object) -> Frame:
         """`run` to its end."""
         *_, last = self.run(*pictures, **knobs)
         return last
 
-    def gather(self, values: Mapping[str, object]) -> Iterator[Frame]:
-        """Yields the progress of downloads; returns the net, or all of them by their roles, and what there is to say of it."""
-        told = {}
-        if self.instead and values.get("network") == self.instead.name:
+    def gather(self, values: Mapping[str, object]) -> Generator[Frame, None, "tuple[nn.Module | None, str]"]:
+        """Yields the progress of downloads; returns the net, or all of them by their roles, and the key of the error because of
+        which it is not the one that was asked for.
+        """
+        fallback = ""
+        if self.alternative and values.get("network") == self.alternative.name:
             try:
-                net = yield from self.instead.prepare()
+                net = yield from self.alternative.prepare()
             except UserError as error:  # without it, the own one does
-                net, told = (yield from self.prepare()), {"fallback": error.key}
+                net, fallback = (yield from self.prepare()), error.key
         else:
             net = yield from self.prepare()
         others = {}
-        for role, card in self.beside.items():
+        for role, card in self.auxiliary.items():
             others[role] = yield from card.prepare()
-        return (roles(net, others) if others else net), told
+        return (roles(net, others) if others else net), fallback
 
-    def prepare(self) -> Iterator[Frame]:
+    def prepare(self) -> Generator[Frame, None, "nn.Module | None"]:
         """Yields the progress of a download, if one is needed; returns the net, ready to run."""
         path = None
-        if self.weights is not None and self.name not in _loaded:
+        if self.weights is not None and not loader.holds(self.loadable):
             fetching = hub.fetch(self.weights)
             while path is None:
                 go_on()
@@ -195,7 +194,22 @@ class Card:
                     path = end.value
                 else:
                     yield Frame(done, total, stage="download")
-        return load(self, path)
+        return self.load(path)
+
+
+class Clock:
+    """Counts the seconds in which frames are made, not those in which they are used."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def timed(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        began = time.perf_counter()
+        for frame in frames:
+            self.seconds += time.perf_counter() - began
+            yield frame
+            began = time.perf_counter()
+        self.seconds += time.perf_counter() - began
 
 
 def go_on() -> None:
@@ -203,66 +217,6 @@ def go_on() -> None:
     check = stopping.get()
     if check is not None:
         check()
-
-
-_loaded: "OrderedDict[str, nn.Module]" = OrderedDict()
-_lock = threading.Lock()
-
-
-def load(card: Card, path: Path | None = None) -> "nn.Module | None":
-    """The card's net with its weights, on the fastest device, kept for the next time.  Raises UserError if they do not fit."""
-    if card.net is None:
-        return None
-    with _lock:
-        if card.name not in _loaded:
-            _loaded[card.name] = _fresh(card, path)
-            while len(_loaded) > 1 and sum(map(device.size, _loaded.values())) > KEEP:
-                _loaded.popitem(last=False)  # whoever works with it holds it, until he is done
-        _loaded.move_to_end(card.name)
-        return _loaded[card.name]
-
-
-def _fresh(card: Card, path: Path | None) -> "nn.Module":
-    import torch
-
-    net = card.net.build()
-    path = path or (hub.find(card.weights) if card.weights else None)
-    if card.weights:
-        if path is None:
-            raise UserError("weights_missing", card=card.name)
-        state = read_weights(path)
-        try:
-            if card.convert:
-                state = getattr(importlib.import_module(f"imgen.models.{card.net.where.split(':')[0]}"), card.convert)(state)
-            net.load_state_dict(state, strict=True)
-        except (KeyError, RuntimeError):
-            raise UserError("weights_do_not_fit", card=card.name) from None
-    elif next(net.parameters(), None) is not None and not isinstance(card.net, Complete):  # what would it draw but noise
-        raise UserError("weights_missing", card=card.name)
-    here = device.best()
-    return device.place(net, here, torch.float32 if card.exact else device.fast_dtype(here))
-
-
-def read_weights(path: Path) -> "dict[str, Tensor]":
-    """The tensors of a file, stored in half precision or not, as float32 (counters as they are).
-
-    A .safetensors file, or a third party's .pt, in which a dictionary's tensors are named "<its name>.<their name>".
-    """
-    from safetensors.torch import load_file
-
-    try:
-        tensors = unpickled(path) if path.suffix == ".pt" else load_file(path)
-        return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
-    except Exception:  # rubbish can be wrong in any way
-        raise UserError("weights_altered", file=path.name) from None
-
-
-def unpickled(path: Path) -> "dict[str, Tensor]":
-    """weights_only: torch's own reader, which builds tensors, numbers and containers and refuses all else; it runs nothing."""
-    import torch
-
-    parts = torch.load(path, map_location="cpu", weights_only=True)
-    return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
 
 
 def roles(net: "nn.Module", others: "Mapping[str, nn.Module]") -> "nn.ModuleDict":
@@ -309,7 +263,7 @@ def _without_gradients(frames: Iterator[Frame]) -> Iterator[Frame]:
         frames.close()
 
 
-def _how(net: "nn.Module | None") -> dict[str, str]:
-    """Precision, for the record of a result."""
+def _precision(net: "nn.Module | None") -> str:
+    """For the record of a result."""
     weight = None if net is None else next(net.parameters(), None)
-    return {"precision": "float32" if weight is None else str(weight.dtype).removeprefix("torch.")}
+    return "float32" if weight is None else str(weight.dtype).removeprefix("torch.")

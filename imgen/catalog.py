@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from imgen.cards import Card, Net, Paper
+from imgen.cards import Card, Paper
 from imgen.controls import UserError
 from imgen.drawing.handwriting import characters, digits
 from imgen.drawing.rules import lines, mesh, noise, splines, triangles, voronoi
 from imgen.hub import WeightFile
 from imgen.image import Picture
+from imgen.loader import Complete, Net
 from imgen.pipelines.draw import drawing
 from imgen.pipelines.fill import diffuse, fill, repair
 from imgen.pipelines.filters import median, non_local_means, smooth
@@ -129,13 +130,13 @@ CARDS = [
         judge=Net("mlp_gan:Discriminator", classes=10),
     ),
     Card("conv_ae_fashion28", "generate", Net("conv_vae:ConvAE", classes=10), generate, CONV_AE, "MIT", lesson="autoencoder"),
-    Card(  # exact: nobody here has seen its pictures in bfloat16
+    Card(  # float32: nobody here has seen its pictures in bfloat16
         "fastgan_butterflies512", "generate", Net("fastgan:Generator"), generate_large, FASTGAN, "MIT", lesson="fastgan",
         source=WeightFile(
             "ceyda/butterfly_cropped_uniq1K_512", "model.pt", "95a9596a1e47e2419c9bd5252d809eecb14fdcf4",
             "d88d20c02e7d8be48d8dcd455a42430eb69b34f357f9ec6d0687d3f2f5822a02", 154_623_695,
         ),
-        convert="convert", exact=True,
+        convert="convert", float32_only=True,
     ),
     *(
         Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn")
@@ -145,18 +146,18 @@ CARDS = [
     *(  # at twice the size bfloat16 would cost 0.023 dB
         Card(
             f"light_x{scale}", "upscale", Net("light:Light", scale=scale), upscale, SPAN, "MIT", lesson="light",
-            exact=scale == 2,
+            float32_only=scale == 2,
         )
         for scale in (4, 3, 2)
     ),
     Card(
         "srgan_x4", "upscale", Net("srresnet:SRResNet"), upscale_between, SRGAN, "MIT", lesson="srgan",
-        beside={"faithful": SRRESNET},
+        auxiliary={"faithful": SRRESNET},
     ),
     SRRESNET,
     Card(
         "enhancenet_pat_x4", "upscale", Net("enhancenet:EnhanceNet"), upscale_between, ENHANCENET, "MIT", lesson="enhancenet",
-        beside={"faithful": ENHANCENET_E},
+        auxiliary={"faithful": ENHANCENET_E},
     ),
     ENHANCENET_E,
     *(
@@ -174,13 +175,16 @@ CARDS = [
     ),
     Card("tiny_gan_x7", "upscale", Net("tiny_gan:Generator"), guess, SRGAN, "MIT", lesson="tiny_gan"),
     *(
-        Card(name, "upscale", Net("interpolation:Interpolation", kernel=name), interpolate, paper, "MIT", lesson="interpolation")
+        Card(
+            name, "upscale", Complete("interpolation:Interpolation", kernel=name), interpolate, paper, "MIT",
+            lesson="interpolation",
+        )
         for name, paper in INTERPOLATION.items()
     ),
     Card(
-        "trilinear", "upscale", Net("interpolation:Trilinear"), interpolate_between, PYRAMID, "MIT", lesson="interpolation",
+        "trilinear", "upscale", Complete("interpolation:Trilinear"), interpolate_between, PYRAMID, "MIT", lesson="interpolation",
     ),
-    Card("edge_directed", "upscale", Net("edge_directed:EdgeDirected"), upscale, DCCI, "MIT", lesson="interpolation"),
+    Card("edge_directed", "upscale", Complete("edge_directed:EdgeDirected"), upscale, DCCI, "MIT", lesson="interpolation"),
     Card(
         "realesrgan_x4", "upscale", Net("rrdbnet:RRDBNet"), upscale, REAL_ESRGAN, "BSD-3-Clause", lesson="realesrgan",
         source=WeightFile("wkrettek/real-esrgan-models", "realesrgan_x4plus.safetensors", "main", None, 67_000_000),
@@ -191,15 +195,15 @@ CARDS = [
     Card("transfer_gan", "stylize", Net("transfer:TransferNet", styles=5), stylize, MARKOV, "MIT", lesson="transfer_gan"),
     Card(
         "gatys", "stylize", Net("features:SmallVGG"), repaint, GATYS, "MIT", lesson="gatys", file="vgg_small",
-        beside={"fast": ARBITRARY}, instead=VGG19, slow=True,
+        auxiliary={"fast": ARBITRARY}, alternative=VGG19,
     ),
     Card(
         "texture", "stylize", Net("features:SmallVGG"), synthesize, TEXTURE, "MIT", lesson="texture", file="vgg_small",
-        instead=VGG19, slow=True,
+        alternative=VGG19,
     ),
     Card(
         "reconstruct", "stylize", Net("features:SmallVGG"), reconstruct, INVERTING, "MIT", lesson="reconstruct", file="vgg_small",
-        instead=VGG19, slow=True,
+        alternative=VGG19,
     ),
     Card("light_restore", "restore", Net("nafnet:NAFNet"), restore, NAFNET, "MIT", lesson="nafnet"),
     Card("dncnn_color", "restore", Net("dncnn:DnCNN"), restore, DNCNN, "MIT", lesson="dncnn"),

@@ -7,14 +7,16 @@ file runs code.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgen.cards import Card, Complete, Paper, read_weights
+from imgen.cards import Card, Paper
 from imgen.controls import UserError
+from imgen.hub import sha256_of
+from imgen.loader import Complete, read_weights
 from imgen.pipelines.upscale import upscale
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-FIELD = 32  # pixels of overlap between tiles: what a foreign network's results really depend on is not known
+OVERLAP = 32  # pixels of overlap between tiles: what a foreign network's results really depend on is not known
 
 
 def card_of(path: Path) -> Card:
@@ -35,7 +37,7 @@ def card_of(path: Path) -> Card:
     if not isinstance(model, ImageModelDescriptor) or model.input_channels not in (1, 3):
         raise UserError("checkpoint_unknown", name=path.name)
     about = Paper(f"{model.architecture.name} {path.name}", "", 0)
-    return Card(path.name, "upscale", Built(wrapped(model)), upscale, about, "", lesson="", exact=True)
+    return Card(path.name, "upscale", Built(wrapped(model), sha256_of(path)), upscale, about, "", lesson="", float32_only=True)
 
 
 def tensors(path: Path) -> "dict[str, Tensor]":
@@ -54,10 +56,10 @@ def tensors(path: Path) -> "dict[str, Tensor]":
 
 
 class Built(Complete):
-    """A net that is there already."""
+    """A net that is there already; of two files of one name, each its own."""
 
-    def __init__(self, net: "nn.Module"):
-        super().__init__("", scale=net.scale)
+    def __init__(self, net: "nn.Module", sha256: str):
+        super().__init__("", scale=net.scale, sha256=sha256)
         object.__setattr__(self, "net", net)
 
     def build(self) -> "nn.Module":
@@ -69,7 +71,7 @@ def wrapped(model) -> "nn.Module":
     import torch
 
     class Foreign(torch.nn.Module):
-        scale, channels, field = model.scale, model.input_channels, FIELD
+        scale, channels, overlap = model.scale, model.input_channels, OVERLAP
 
         def __init__(self):
             super().__init__()

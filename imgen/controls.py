@@ -200,6 +200,47 @@ class Knob:
         return number
 
 
+@dataclass(frozen=True)
+class Abilities:
+    """What a pipeline says of itself, to whoever has to decide without knowing it."""
+
+    takes_mask: bool = False  # as the knob `mask`
+    needs_mask: bool = False  # and does nothing without
+    spoils: bool = False  # makes a picture worse, on purpose
+    shows_steps: bool = False  # its result is followed by the pictures after each step
+    shows_attention: bool = False  # can say where a pixel came from
+    knows_noise: bool = False  # can be told how strong it is, as the knob `noise_level`
+    any_factor: bool = False  # enlarges as the knob `scale` says
+    named_styles: bool = False  # has learned those of the knob `style`
+    any_style: bool = False  # looks at pictures, the knob `paintings`
+    optimises: bool = False  # a picture by a feature network: takes long whatever the picture, and waits in a queue of its own
+    continues: bool = False  # can begin with a result of its own, as the knob `begin`
+    reads_words: bool = False  # the knob `words`
+
+    def __post_init__(self):
+        assert self.takes_mask or not self.needs_mask
+
+
+NONE = Abilities()
+
+
+def able(**abilities: bool) -> Callable[[Callable], Callable]:
+    """Declares what the decorated pipeline can do, one word for each of its `Abilities`."""
+    def declare(pipeline: Callable) -> Callable:
+        pipeline.abilities = Abilities(**abilities)
+        return pipeline
+
+    return declare
+
+
+def abilities_of(pipeline: Callable) -> Abilities:
+    return getattr(pipeline, "abilities", NONE)
+
+
+def is_seeded(knobs: Mapping[str, Knob]) -> bool:
+    return any(isinstance(knob.control, Seed) for knob in knobs.values())
+
+
 def plain(number: float) -> str:
     """4294967295, not 4.29497e+09; 0.5."""
     return str(int(number)) if number == int(number) else f"{number:g}"

@@ -269,10 +269,15 @@ def _spare() -> Path:
 
 def _matches(path: Path, sha256: str | None) -> bool:
     try:
-        facts = path.stat()
-        return _sha256(path, facts.st_mtime_ns, facts.st_size) == sha256
+        return sha256_of(path) == sha256
     except OSError:
         return False
+
+
+def sha256_of(path: Path) -> str:
+    """Of the file as it is now.  Raises OSError."""
+    state = path.stat()
+    return _sha256(path, state.st_mtime_ns, state.st_size)
 
 
 @functools.lru_cache(maxsize=256)

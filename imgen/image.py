@@ -92,14 +92,45 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """How a result came about."""
+
+    card: str
+    knobs: Mapping[str, object]  # of pictures that were knobs, what they are known by
+    precision: str
+    version: str
+    fallback: str = ""  # the key of the error because of which another net worked than was asked for
+    seconds: float = 0.0  # of work, without loading before it and without whoever used its frames
+    device: str = ""  # "" if it was only read from a file
+
+    @classmethod
+    def of(cls, record: Mapping[str, object]) -> "Origin | None":
+        """What a picture's record tells of it; None if it tells nothing."""
+        known = {name: record[name] for name in ("card", "knobs", "precision", "version", "fallback") if name in record}
+        return cls(**known) if known.keys() >= {"card", "knobs", "precision", "version"} else None
+
+    @property
+    def record(self) -> dict[str, object]:
+        """What is written into pictures: all that they depend on."""
+        known = {"card": self.card, "knobs": self.knobs, "precision": self.precision, "version": self.version}
+        return known | ({"fallback": self.fallback} if self.fallback else {})
+
+
+@dataclass(frozen=True)
 class Frame:
-    """A moment of long work: `done` of `total` steps of `stage`, what there is to see by now, and facts about it."""
+    """A moment of long work: `done` of `total` steps of `stage`, what there is to see by now, and facts that were found."""
 
     done: int
     total: int
     pictures: list[Picture] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     stage: str = "work"  # or "download", "load"
+    origin: Origin | None = None  # of a result
+
+    @property
+    def finished(self) -> bool:
+        """Whether this is the result."""
+        return self.origin is not None
 
 
 def resized(picture: Picture, height: int, width: int) -> Picture:

@@ -7,21 +7,25 @@ from functools import cache
 
 import pytest
 import torch
+from torch import nn
 
 from imgen import cards, device
 from imgen.catalog import CARDS as CHOSEN
 from imgen.catalog import CATALOG, FAILURES
-from imgen.controls import Choice, Choices, Reference, Seed, Slider, Words
+from imgen.controls import Abilities, Choice, Choices, Reference, Seed, Slider, Words, abilities_of
 from imgen.drawing import scenes
 from imgen.evaluation import scores
+from imgen.loader import Complete, loader, read_weights
 from imgen.pipelines.guess import guess
 from imgen.pipelines.restore import restore_steps
 from imgen.pipelines.stylize import stylize, stylize_any
+from imgen.pipelines.upscale import interpolate, interpolate_between
 from imgen.texts import LANGUAGES, lesson, text
 
 CARDS = [*CHOSEN, *FAILURES]
-FIXED = ("interpolation", "edge_directed")  # nets that have nothing to learn
-WITH_NETS = [card for card in CARDS if card.net and card.net.where.split(":")[0] not in FIXED]
+WITH_NETS = [card for card in CARDS if card.net and not isinstance(card.net, Complete)]
+BUILDS = {card.net.key: card for card in CARDS if card.net}  # one card of each net that is built
+TILED = [card for card in BUILDS.values() if hasattr(card.net.build(), "receptive_radius")]
 BUNDLED = [card for card in WITH_NETS if card.source is None]
 
 
@@ -56,7 +60,7 @@ def forward(card, net):
         return torch.cat([features.flatten() for features in net(torch.rand(2, 3, 40, 44)).values()])
     if card.pipeline is restore_steps:
         return net(torch.rand(1, 2, 3, 20, 24))
-    if "mask" in card.knobs:
+    if card.abilities.takes_mask:
         x = torch.rand(1, net.channels, 20, 24)
         x[:, 3] = (x[:, 3] > 0.9).float()
         return net(x)
@@ -102,16 +106,88 @@ def test_gradient_reaches_every_parameter(card):
 def test_bundled_weights_are_the_recorded_ones(card):
     path = cards.WEIGHTS / f"{card.stem}.safetensors"
     data = path.read_bytes()
-    assert hashlib.sha256(data).hexdigest() == card.facts["sha256"]
-    assert len(data) == card.facts["bytes"] < 10_000_000
+    assert hashlib.sha256(data).hexdigest() == card.facts.sha256
+    assert len(data) == card.facts.bytes < 10_000_000
 
 
 @each(BUNDLED)
 def test_bundled_weights_fit_strictly_and_are_all_there(card):
     net = card.net.build()
-    net.load_state_dict(cards.read_weights(cards.WEIGHTS / f"{card.stem}.safetensors"), strict=True)
+    net.load_state_dict(read_weights(cards.WEIGHTS / f"{card.stem}.safetensors"), strict=True)
     counted = sum(t.numel() for t in net.state_dict().values() if t.is_floating_point())
-    assert counted == card.facts["parameters"]
+    assert counted == card.facts.parameters
+
+
+@cache
+def lively(card):
+    """Its net with weights of which each counts: one at its start hardly does anything, a trained one may leave a part idle."""
+    torch.manual_seed(0)
+    net = card.net.build().eval().requires_grad_(False)
+    for parameter in net.parameters():
+        if parameter.dim() == 4:
+            nn.init.kaiming_normal_(parameter, nonlinearity="relu")
+        elif parameter.dim() == 3:
+            nn.init.normal_(parameter)
+    return net
+
+
+STEPS = 2
+
+
+def per_pixel(card):
+    """The net as a map from pictures (N, C, H, W) to pictures."""
+    net = lively(card)
+    if card.abilities.shows_steps:
+        return lambda x: net(x[:, None].expand(-1, STEPS, -1, -1, -1))[:, -1]
+    if card.pipeline is interpolate:
+        return lambda x: net(x, 3)
+    if card.pipeline is interpolate_between:
+        return lambda x: net(x, 3, net.levels)
+    return net
+
+
+@each(TILED)
+def test_a_result_depends_on_what_lies_within_the_radius_and_on_no_more(card):
+    """Measured: which pixels change those in the middle.  A radius too small leaves seams, one too large costs time."""
+    net, work = lively(card), per_pixel(card)
+    radius, grid = net.receptive_radius, getattr(net, "grid", 1)
+    radius = radius(STEPS) if card.abilities.shows_steps else radius
+    side = -(-(2 * radius + grid + 6) // grid) * grid
+    first = side // 2 // grid * grid
+    x = torch.rand(1, net.channels or 3, side, side)
+    if card.abilities.takes_mask:
+        x[:, 3] = (x[:, 3] > 0.9).float()
+
+    def middle(x):
+        y = work(x)
+        pixels = slice(first * y.shape[-1] // side, (first + grid) * y.shape[-1] // side)
+        return y[..., pixels, pixels]
+
+    places = torch.arange(side)
+    away = torch.maximum(first - places, places - (first + grid - 1))
+    away = torch.maximum(away[:, None], away)
+    if isinstance(card.net, Complete):  # a rule that chooses has no slope
+        seen, rings = middle(x), range(radius + 3, 0, -1)
+        farthest = next((d for d in rings if not torch.equal(middle(torch.where(away >= d, torch.rand_like(x), x)), seen)), 0)
+        assert radius // 2 <= farthest <= radius
+    else:
+        seen = middle(x.requires_grad_())
+        (seen * torch.randn_like(seen)).sum().backward()
+        farthest = away[x.grad.abs().sum((0, 1)) > 0].max().item()
+        assert radius - grid - 1 <= farthest <= radius  # one more: where a place at a larger scale lies is rounded up
+
+
+@each(CARDS)
+def test_abilities_and_knobs_agree(card):
+    able, knobs = card.abilities, card.knobs
+    brushes = {name for name, knob in knobs.items() if isinstance(knob.control, Reference) and knob.control.brush}
+    assert able.takes_mask == ("mask" in brushes)
+    for ability, knob in (
+        (able.spoils, "damage"), (able.knows_noise, "noise_level"), (able.any_factor, "scale"), (able.named_styles, "style"),
+        (able.any_style, "paintings"), (able.continues, "begin"), (able.reads_words, "words"),
+    ):
+        assert ability == (knob in knobs)
+    assert able == abilities_of(card.pipeline) and isinstance(able, Abilities)
 
 
 def test_all_weights_together_stay_small():
@@ -120,20 +196,20 @@ def test_all_weights_together_stay_small():
 
 @each(BUNDLED)
 def test_every_bundled_card_was_trained_and_measured(card):
-    assert card.facts["training"]["steps"] > 0
-    assert any(isinstance(v, dict) for v in card.facts["scores"].values())
+    assert card.facts.training.steps > 0
+    assert any(isinstance(v, dict) for v in card.facts.scores.values())
 
 
-@each([card for card in CARDS if "exact_psnr" in card.facts.get("scores", {}).get("Set5", {})])
+@each([card for card in CARDS if "exact_psnr" in card.facts.measured().get("Set5", {})])
 def test_a_faster_precision_costs_next_to_nothing(card):
-    """At most 0.02 dB on Set5, or the card is exact."""
-    scores = card.facts["scores"]["Set5"]
+    """At most 0.02 dB on Set5, or the card is in float32."""
+    scores = card.facts.scores["Set5"]
     assert scores["psnr"] >= scores["exact_psnr"] - 0.02
 
 
 @each([card for card in CARDS if card.source is None])
 def test_a_sample_anyone_can_make_scores_as_recorded(card):
-    recorded = card.facts["scores"]["sample"]
+    recorded = card.facts.scores["sample"]
     exact = card.task == "upscale" and card.pipeline is not guess
     tolerance = 0.1 if exact else 1.0  # other processors round otherwise, and a GAN passes it on
     assert scores.sample_figure(card) == pytest.approx(recorded, abs=tolerance)
@@ -177,12 +253,12 @@ def picture_for(card):
 
 def knobs_for(card, **generation):
     """Quick ones; a painting or a mask where there must be one."""
-    if "mask" in card.knobs:
+    if card.abilities.takes_mask:
         return {"mask": [scenes.logo(64)]}
     if card.pipeline is restore_steps:
         return {"steps": 3, "frames": [scenes.landscape(64, seed=4)]}
-    paintings = {"paintings": [scenes.still_life(64, seed=1)]} if "paintings" in card.knobs else {}
-    steps = {"steps": 10, "side": 128} if "steps" in card.knobs else {}
+    paintings = {"paintings": [scenes.still_life(64, seed=1)]} if card.abilities.any_style else {}
+    steps = {"steps": 10, "side": 128} if card.abilities.optimises else {}
     return paintings | steps | (generation if card.task == "generate" else {})
 
 
@@ -216,6 +292,6 @@ def test_gpu_and_cpu_agree(card, monkeypatch):
     made = []
     for name in ("cpu", "cuda"):
         monkeypatch.setattr(device, "best", lambda name=name: name)
-        cards._loaded.clear()
+        loader.forget()
         made.append(card(*picture_for(card), **knobs_for(card)).pictures[0].pixels.astype(int))
     assert abs(made[0] - made[1]).mean() < 2

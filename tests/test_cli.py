@@ -56,7 +56,7 @@ def test_list_for_programs_tells_what_the_cards_say(imgen):
     rows = {row["name"]: row for row in json.loads(out)}
     assert code == 0 and list(rows) == [card.name for card in CARDS]
     for card in CARDS:
-        assert rows[card.name]["license"] == card.license and rows[card.name]["scores"] == card.facts.get("scores", {})
+        assert rows[card.name]["license"] == card.license and rows[card.name]["scores"] == card.facts.scores
 
 
 def test_a_picture_is_enlarged_as_in_python(imgen, photo, tmp_path):

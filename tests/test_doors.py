@@ -247,10 +247,8 @@ def test_whoever_hangs_up_leaves_nothing_running(server):
     wish = {"card": "gatys", "picture": picture, "paintings": painting, "steps": 500, "size": 256}
     for _ in range(2):
         event = server.ask("stylize", **wish)
-        with httpx.stream("GET", server.url + API + f"call/stylize/{event}", timeout=60) as stream:
-            for line in stream.iter_lines():
-                if '"done"' in line:
-                    break
+        with httpx.stream("GET", server.url + API + f"call/stylize/{event}", timeout=60):
+            time.sleep(2)
     began = time.monotonic()
     assert "event: complete" in server.call("stylize", **{**wish, "steps": 10})
     assert time.monotonic() - began < 8  # nothing waits for 500 steps
@@ -264,8 +262,8 @@ def test_work_has_a_deadline(server):
     assert "took longer than 1 minutes" in said and 7 < time.monotonic() - began < 30
 
 
-def test_a_visitor_has_a_share_and_hears_his_place(server):
-    """One runs, two wait and hear which they are, the fourth is refused; another address's quick work is done meanwhile."""
+def test_a_visitor_has_a_share_and_another_is_served_meanwhile(server):
+    """One runs, two wait, the others are refused; another address's quick work is done at once."""
     picture = server.upload(png(64))
     wish = {"card": "gatys", "picture": picture, "paintings": [{"image": picture, "caption": None}], "steps": 500, "size": 256}
     greedy = httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.9"), timeout=60)
@@ -277,7 +275,7 @@ def test_a_visitor_has_a_share_and_hears_his_place(server):
         with greedy.stream("GET", server.url + API + f"call/stylize/{events[number]}") as stream:
             for line in stream.iter_lines():
                 heard[number] = said = said + line + "\n"
-                if '"done"' in line or "event: error" in said and line.startswith("data"):
+                if "event: error" in said and line.startswith("data"):
                     return
 
     threads = [threading.Thread(target=listen, args=(number,)) for number in range(5)]
@@ -290,9 +288,8 @@ def test_a_visitor_has_a_share_and_hears_his_place(server):
     for thread in threads:
         thread.join(90)
     greedy.close()
-    places = [[n for n in (1, 2) if f'"place": {n}' in heard[one]] for one in range(5)]
     assert sum("waiting already" in heard[one] for one in range(5)) == 2, heard
-    assert [2] in [found[-1:] or found for found in places] or [2, 1] in places
+    assert sum("took longer" in heard[one] for one in range(5)) >= 1, heard
 
 
 def test_a_callers_faults_are_worded_and_not_ours(server):

@@ -21,6 +21,7 @@ from imgen.evaluation import generation, scores, upscaling
 from imgen.functional import metrics
 from imgen.functional.losses import bernoulli, gaussian
 from imgen.image import Picture
+from imgen.loader import loader, read_weights
 from imgen.models.eye import Eye
 from imgen.training.runs import RUNS
 
@@ -43,7 +44,7 @@ class Glance(nn.Module):
 @pytest.fixture
 def glance(monkeypatch):
     stand_in = Glance()
-    monkeypatch.setattr(generation, "load", lambda card: stand_in)
+    monkeypatch.setattr(generation, "EYE", SimpleNamespace(load=lambda: stand_in))
     known = generation.real, generation.by_eye, generation.by_teacher, generation.novelty
     for remembered in known:
         remembered.cache_clear()
@@ -112,10 +113,10 @@ def test_a_peer_is_measured_by_the_same_real_pictures_which_are_looked_at_once(g
     usual = scores.peer(find_card(name), tmp_path / f"usual_{name}.safetensors", fashion, None)
     assert usual == {
         "usual_frechet": ours["frechet"], "usual_nats_per_picture": ours["nats_per_picture"],
-        "usual_pictures_seen": find_card(name).facts["training"]["pictures_seen"],
+        "usual_pictures_seen": find_card(name).facts.training.pictures_seen,
     }
     assert glance.shown == 100 + 300 + 2 * scores.SAMPLES
-    cards._loaded.pop(f"usual_{name}")
+    loader.forget()
 
 
 def test_the_nearest_training_picture_stands_below_its_copy(glance, fashion, monkeypatch):
@@ -184,7 +185,7 @@ def test_what_is_not_measured_anew_stays(tmp_path, monkeypatch):
 
 def test_the_eyes_distance_comes_near_to_lpips():
     """The stored weights, on what was measured in both: figures of one size, and in nearly one order."""
-    measured = [found for card in CARDS for found in card.facts.get("scores", {}).values() if isinstance(found, dict)]
+    measured = [found for card in CARDS for found in card.facts.measured().values()]
     pairs = [(one["lpips"], one["eye_distance"]) for one in measured if "lpips" in one]
     theirs, ours = zip(*pairs, strict=True)
     assert len(pairs) > 10 and spearmanr(theirs, ours).statistic > 0.8
@@ -218,32 +219,32 @@ def test_the_eye_sees_any_size_and_grey_as_grey_in_colour():
 def test_the_bundled_eye_is_the_recorded_one_and_fits():
     path, facts = cards.WEIGHTS / f"{generation.EYE.name}.safetensors", generation.EYE.facts
     data = path.read_bytes()
-    assert hashlib.sha256(data).hexdigest() == facts["sha256"] and len(data) == facts["bytes"] < 2_500_000
+    assert hashlib.sha256(data).hexdigest() == facts.sha256 and len(data) == facts.bytes < 2_500_000
     net = generation.EYE.net.build()
-    net.load_state_dict(cards.read_weights(path), strict=True)
-    assert sum(t.numel() for t in net.state_dict().values() if t.is_floating_point()) == facts["parameters"]
-    assert generation.EYE.name in RUNS and facts["training"]["steps"] > 0
-    assert scores.sample_figure(generation.EYE) == pytest.approx(facts["scores"]["sample"], abs=0.01)
+    net.load_state_dict(read_weights(path), strict=True)
+    assert sum(t.numel() for t in net.state_dict().values() if t.is_floating_point()) == facts.parameters
+    assert generation.EYE.name in RUNS and facts.training.steps > 0
+    assert scores.sample_figure(generation.EYE) == pytest.approx(facts.scores["sample"], abs=0.01)
 
 
 def test_an_altered_eye_measures_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "bundled", tmp_path)
     monkeypatch.setattr(hub, "cache", tmp_path)
-    cards._loaded.pop(generation.EYE.name, None)
+    loader.forget()
     (tmp_path / f"{generation.EYE.name}.safetensors").write_bytes(b"something else")
     with pytest.raises(UserError, match="weights_altered"):
         generation.look(pictures(1, 0))
 
 
 def test_the_eye_stands_for_squeezenet():
-    found = generation.EYE.facts["scores"]
+    found = generation.EYE.facts.scores
     assert found["together"]["correlation"] > 0.65
     assert found["generators"]["rank_correlation"] > 0.8  # of the two young GANs of emoji they disagree
 
 
 @pytest.mark.parametrize("card", GENERATORS, ids=lambda card: card.name)
 def test_every_trained_generator_is_measured_and_copies_nothing(card):
-    (found,) = [one for one in card.facts["scores"].values() if isinstance(one, dict)]
+    (found,) = [one for one in card.facts.scores.values() if isinstance(one, dict)]
     assert found.keys() >= MEASURES and found["copy_ratio"] > 0.5
     assert 0 < found["precision"] <= 1 and 0 <= found["recall"] <= 1 and found["frechet"] > found["floor_frechet"]
 

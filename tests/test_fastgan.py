@@ -15,6 +15,7 @@ from imgen import cards, device, hub
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.hub import WeightFile
+from imgen.loader import loader
 from imgen.models.fastgan import Generator, convert
 from imgen.pipelines.explore import morph
 from imgen.pipelines.generate import at_once, generate_large, noise
@@ -108,7 +109,7 @@ def card(server, tmp_path, monkeypatch):
     settings = {"bundled": tmp_path, "cache": tmp_path / "cache", "endpoint": server.url, "_downloads": {}, "_spares": []}
     for name, value in settings.items():
         monkeypatch.setattr(hub, name, value)
-    monkeypatch.setattr(cards, "_loaded", type(cards._loaded)())
+    loader.forget()
     monkeypatch.setattr(device, "best", lambda: "cpu")
 
     def of(content: bytes) -> cards.Card:
@@ -131,7 +132,7 @@ def test_the_published_tensors_draw_the_pictures_that_their_authors_would():
 def test_the_full_net_has_the_published_parameters_but_for_biases_that_a_norm_takes_away():
     with torch.device("meta"):
         ours = sum(p.numel() for p in Generator().parameters())
-    assert ours == CARD.facts["parameters"] == 12_872_712 - 512 - 2 * (512 + 512 + 256 + 128 + 64 + 32 + 3)
+    assert ours == CARD.facts.parameters == 12_872_712 - 512 - 2 * (512 + 512 + 256 + 128 + 64 + 32 + 3)
 
 
 def test_it_comes_from_the_hub_and_its_pictures_remember_how_they_were_made(card):

@@ -163,7 +163,7 @@ def test_a_trained_net_fills_better_than_grey():
 
 def test_a_huge_scan_is_mended_in_tiles_not_at_once():
     class Seen(torch.nn.Module):
-        field, grid, channels = 8, 4, 3
+        receptive_radius, grid, channels = 8, 4, 3
 
         def forward(self, x):
             assert max(x.shape[2:]) <= 256 + 2 * 8

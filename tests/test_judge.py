@@ -12,6 +12,7 @@ from imgen import cards, hub
 from imgen.catalog import CARDS
 from imgen.controls import UserError
 from imgen.image import Picture, encode
+from imgen.loader import loader, read_weights
 from imgen.models import mlp_gan
 from imgen.models.espcn import ESPCN
 from imgen.pipelines.judge import opinion, rank
@@ -79,7 +80,7 @@ def test_the_stored_quantiles_are_those_of_the_judge_in_each_class(tmp_path):
     tensors = recipe.generator.state_dict()
     facts = write_judge("tiny", recipe, tensors, tmp_path)
     judge = mlp_gan.Discriminator(2, widths=(8,), side=8)
-    judge.load_state_dict(cards.read_weights(tmp_path / "tiny_judge.safetensors"))
+    judge.load_state_dict(read_weights(tmp_path / "tiny_judge.safetensors"))
     x, label = recipe.batches.pictures / 255, recipe.batches.labels
     with torch.no_grad():
         logits = judge(x, label)[:, 0].numpy()
@@ -122,10 +123,10 @@ def test_where_there_is_no_judge_to_keep_one_sentence_says_why(tmp_path, monkeyp
 @each(JUDGED)
 def test_a_bundled_judge_is_the_recorded_one_and_fits(card):
     data = (cards.WEIGHTS / f"{card.name}_judge.safetensors").read_bytes()
-    facts = card.facts["judge"]
-    assert hashlib.sha256(data).hexdigest() == facts["sha256"] and len(data) == facts["bytes"] < 10_000_000
-    card.judge.build().load_state_dict(cards.read_weights(cards.WEIGHTS / f"{card.name}_judge.safetensors"), strict=True)
-    assert len(facts["real"]) == len(facts["made"]) == cards.load(card).classes
+    facts = card.facts.judge
+    assert hashlib.sha256(data).hexdigest() == facts.sha256 and len(data) == facts.bytes < 10_000_000
+    card.judge.build().load_state_dict(read_weights(cards.WEIGHTS / f"{card.name}_judge.safetensors"), strict=True)
+    assert len(facts.real) == len(facts.made) == card.load().classes
 
 
 @each(JUDGED)
@@ -134,7 +135,10 @@ def test_a_judge_is_not_easily_deceived(card):
     made, judge = card(count=20, seed=1).pictures, card.judged_by
     *_, last = judge.do(opinion, *made)
     real, own = (
-        np.mean([rank(logit, judge.facts[kind][n]) for logit, n in zip(last.facts["logits"], last.facts["classes"], strict=True)])
+        np.mean([
+            rank(logit, getattr(judge.facts, kind)[n])
+            for logit, n in zip(last.facts["logits"], last.facts["classes"], strict=True)
+        ])
         for kind in ("real", "made")
     )
     assert real < own and 0.3 < own < 0.7
@@ -160,7 +164,7 @@ def test_a_judge_that_is_missing_is_told_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "cache", tmp_path)
     monkeypatch.setattr(hub, "endpoint", "http://127.0.0.1:9")  # nobody listens there
     monkeypatch.setattr(hub, "patience", 0.5)
-    monkeypatch.setattr(cards, "_loaded", type(cards._loaded)())
+    loader.forget()
     with pytest.raises(UserError, match="weights_offline") as caught:
         list(judge.do(opinion, grey(0, **{"class": 0})))
     assert caught.value.facts["file"] == f"{judge.name}.safetensors"

@@ -12,9 +12,10 @@ import pytest
 import torch
 from torch import nn
 
-from imgen import cards, device
-from imgen.cards import Card, Complete, Paper
+from imgen import device
+from imgen.cards import Card, Paper
 from imgen.image import Frame, Picture
+from imgen.loader import Complete, loader
 
 MEGA = 1 << 20
 GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
@@ -38,43 +39,47 @@ def painted(net):
 
 
 def card(name, mega=1):
-    return Card(name, "generate", Heavy("", mega=mega), painted, Paper("", "", 0), "MIT", lesson="", exact=True)
+    return Card(name, "generate", Heavy(name, mega=mega), painted, Paper("", "", 0), "MIT", lesson="", float32_only=True)
 
 
 @pytest.fixture(autouse=True)
-def empty(monkeypatch):
-    monkeypatch.setattr(cards, "_loaded", type(cards._loaded)())
+def empty():
+    loader.forget()
+    yield
+    loader.forget()
 
 
-def kept(monkeypatch, limit, loads):
-    monkeypatch.setattr(cards, "KEEP", limit * MEGA)
+def kept(monkeypatch, limit, *loads):
+    """The names of those that are still there, of cards named by a letter and so many MiB."""
+    monkeypatch.setattr(loader, "room", limit * MEGA)
     for one in loads:
-        cards.load(one)
-    return list(cards._loaded)
+        one.load()
+    return "".join(one.name for one in loads if loader.holds(one.loadable))
 
 
 def test_nets_are_kept_by_bytes_and_those_used_last_longest(monkeypatch):
     a, b, c, d = (card(name) for name in "abcd")
-    assert kept(monkeypatch, 3, [a, b, c]) == ["a", "b", "c"]
-    assert kept(monkeypatch, 3, [a, d]) == ["c", "a", "d"]
+    assert kept(monkeypatch, 3, a, b, c) == "abc"
+    a.load()
+    assert kept(monkeypatch, 3, d) == "d" and [loader.holds(one.loadable) for one in (a, b, c)] == [True, False, True]
 
 
 def test_a_heavy_net_takes_the_place_of_many(monkeypatch):
-    assert kept(monkeypatch, 4, [card("a"), card("b"), card("c"), card("heavy", 3)]) == ["c", "heavy"]
+    assert kept(monkeypatch, 4, card("a"), card("b"), card("c"), card("h", 3)) == "ch"
 
 
 def test_a_net_heavier_than_all_that_may_be_kept_is_kept_alone(monkeypatch):
-    assert kept(monkeypatch, 2, [card("a"), card("heavy", 3)]) == ["heavy"]
-    assert kept(monkeypatch, 2, [card("b")]) == ["b"]
+    assert kept(monkeypatch, 2, card("a"), card("h", 3)) == "h"
+    assert kept(monkeypatch, 2, card("b")) == "b" and len(loader) == 1
 
 
 def test_a_net_at_work_survives_until_the_work_is_done(monkeypatch):
-    monkeypatch.setattr(cards, "KEEP", MEGA)
+    monkeypatch.setattr(loader, "room", MEGA)
     work = card("a").run()
     assert next(work).pictures[0].pixels.item() == 50
-    net = weakref.ref(cards._loaded["a"])
-    cards.load(card("b"))
-    assert list(cards._loaded) == ["b"] and net() is not None
+    net = weakref.ref(card("a").load())
+    card("b").load()
+    assert not loader.holds(card("a").loadable) and net() is not None
     assert next(work).pictures[0].pixels.item() == 100
     work.close()
     assert net() is None
@@ -90,11 +95,10 @@ def test_the_cards_that_the_page_opens_with_all_stay():
     from imgen.catalog import CARDS, TASKS
 
     opening = [next(one for one in CARDS if one.task == task) for task in TASKS]
-    for one in opening:
-        cards.load(one)
-    assert list(cards._loaded) == [one.name for one in opening]
-    held = sum(p.untyped_storage().nbytes() for net in cards._loaded.values() for p in net.state_dict().values())
-    assert held < cards.KEEP / 2  # so that another is not loaded at their cost
+    nets = [one.load() for one in opening]
+    assert all(loader.holds(one.loadable) for one in opening)
+    held = sum(p.untyped_storage().nbytes() for net in nets for p in net.state_dict().values())
+    assert held == loader.bytes < loader.room / 2  # so that another is not loaded at their cost
 
 
 HOARD = """

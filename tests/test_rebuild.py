@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from imgen.cards import load
 from imgen.catalog import find_card, find_maker
 from imgen.controls import UserError, checked, knobs_of
 from imgen.image import Picture, decode, encode
@@ -119,9 +118,9 @@ def test_a_seed_finds_the_same_again():
 @pytest.mark.parametrize("name", ["conv_ae_fashion28", "mlp_vae_fashion28", "mlp_vae2d_fashion28"])
 def test_a_net_that_encodes_shows_what_it_makes_of_its_own_code(name):
     card = find_card(name)
-    made, net = card(count=4, seed=8, label="bag").pictures[3], load(card)
+    made, net = card(count=4, seed=8, label="bag").pictures[3], card.load()
     *_, last = card.do(rebuild, made, label="bag")
-    weight, label = next(net.parameters()), torch.tensor([card.facts["classes"].index("bag")])
+    weight, label = next(net.parameters()), torch.tensor([card.facts.classes.index("bag")])
     with torch.inference_mode():
         code = net.encode(torch.tensor(made.pixels / 255).to(weight.dtype).view(1, 1, 28, 28), label)
         unpacked = net.decode(code[0] if isinstance(code, tuple) else code, label).float()
@@ -148,7 +147,7 @@ def test_what_was_found_can_be_kept_and_filmed(name):
     assert np.abs(film.pictures[0].pixels.astype(int) - kept.pixels).max() <= 1
     for other in (last.pictures[0], last.pictures[2]):  # not made by the net
         with pytest.raises(UserError, match="picture_without_place"):
-            place(load(card), other)
+            place(card.load(), other)
 
 
 def test_who_stops_keeps_what_is_there():
@@ -158,7 +157,7 @@ def test_who_stops_keeps_what_is_there():
     frames.close()
     assert next(frames, None) is None
     kept = decode(encode(frame.pictures[1]))
-    assert find_maker([kept]) is GAN and len(place(load(GAN), kept)[0]) == load(GAN).latent
+    assert find_maker([kept]) is GAN and len(place(GAN.load(), kept)[0]) == GAN.load().latent
 
 
 RNG = np.random.default_rng(1)

@@ -7,13 +7,14 @@ from skimage.color import rgb2ycbcr
 from torchvision.models import vgg19
 
 from imgen import hub
-from imgen.cards import Card, Complete
+from imgen.cards import Card
 from imgen.catalog import GATYS, VGG19
 from imgen.controls import UserError, checked, knobs_of
 from imgen.drawing import scenes
 from imgen.functional.colour_transfer import matched, with_luma_of
 from imgen.functional.losses import gram, layer_styles, style_loss
 from imgen.image import Picture
+from imgen.loader import Complete
 from imgen.models.features import VGG, SmallVGG, convert
 from imgen.pipelines.repaint import LAYERS, pyramid, reconstruct, repaint, synthesize
 
@@ -227,10 +228,10 @@ def test_without_vgg19_the_small_network_does_and_it_is_said(monkeypatch, net):
         yield
 
     monkeypatch.setattr(hub, "fetch", offline)
-    card = Card("test_texture", "stylize", Complete("features:SmallVGG"), synthesize, GATYS, "MIT", lesson="", instead=VGG19)
+    card = Card("test_texture", "stylize", Complete("features:SmallVGG"), synthesize, GATYS, "MIT", lesson="", alternative=VGG19)
     last = card(paintings=[PAINTING], steps=10, side=128, network="vgg19")
-    assert last.facts["fallback"] == "weights_offline" and last.pictures
-    assert "fallback" not in card(paintings=[PAINTING], steps=10, side=128).facts
+    assert last.origin.fallback == "weights_offline" and last.pictures
+    assert not card(paintings=[PAINTING], steps=10, side=128).origin.fallback
 
 
 def test_a_style_is_its_own_style():

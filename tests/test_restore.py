@@ -59,7 +59,7 @@ def test_tiles_leave_no_seam(net, pipeline, knobs):
 class Darker(torch.nn.Module):
     """Stands in for a net: everything 0.25 darker."""
 
-    field, grid, channels = 0, 1, 3
+    receptive_radius, grid, channels = 0, 1, 3
 
     def forward(self, x):
         return x - 0.25
@@ -76,7 +76,7 @@ def test_grey_alpha_and_16_bit_come_back_as_they_were(channels, dtype):
     picture = noise_picture(20, 24, channels, dtype)
     for pipeline in (restore, repair):
         net = Darker() if pipeline is restore else lambda x: x[:, :3] - 0.25
-        net.field, net.grid = 0, 1
+        net.receptive_radius, net.grid = 0, 1
         result = last(pipeline(net, picture)).pictures[0]
         assert result.pixels.shape == picture.pixels.shape and result.pixels.dtype == dtype
         if picture.alpha is not None:
@@ -117,7 +117,7 @@ class Told(torch.nn.Module):
 
     grid = 1
 
-    def field(self, steps):
+    def receptive_radius(self, steps):
         return 0
 
     def forward(self, frames):

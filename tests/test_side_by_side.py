@@ -9,19 +9,20 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from imgen import cards
-from imgen.cards import Card, Net
+from imgen.cards import Card
 from imgen.catalog import GAN, find_card
 from imgen.controls import Seed, Slider, UserError
 from imgen.evaluation import scores, speed
+from imgen.facts import Facts
 from imgen.image import Picture, decode
+from imgen.loader import Complete
 from imgen.tabs import side_by_side
 from imgen.tabs.side_by_side import COUNT, at_first, compare, rivals
 from imgen.texts import text
 from imgen.ui import plot
 
 PAIR = ["mlp_gan_fashion28", "mlp_vae2d_fashion28"]
-PLAIN = Net("interpolation:Interpolation", kernel="nearest")
+PLAIN = Complete("interpolation:Interpolation", kernel="nearest")
 
 
 def broken(net, *, count: Annotated[int, Slider(1, 64, 1)] = 1, seed: Annotated[int, Seed()] = 1):
@@ -38,11 +39,10 @@ def rows_of(html: str) -> list[str]:
 
 
 def stand_in(name, seconds=None, size=None, pipeline=None, **scores):
-    card = Card(name, "generate", PLAIN, pipeline, GAN, "MIT", lesson="gan")
-    facts = {"scores": {"flowers": scores, "sample": 7.0}}
-    facts |= {"bench": {"seconds_per_picture": seconds}} if seconds else {}
-    card.__dict__["facts"] = facts | ({"sha256": "0", "bytes": size} if size else {})
-    return card
+    known = {"sha256": "0", "bytes": size} if size else {}
+    known |= {"bench": {"seconds_per_picture": seconds}} if seconds else {}
+    facts = Facts(scores={"flowers": scores, "sample": 7.0}, **known)
+    return Card(name, "generate", PLAIN, pipeline, GAN, "MIT", lesson="gan", own_facts=facts)
 
 
 def test_the_rows_appear_one_by_one():
@@ -92,7 +92,6 @@ def test_a_seed_that_is_none_gets_one_sentence(seed):
 
 def test_a_generator_that_cannot_run_says_so_and_the_others_go_on(monkeypatch):
     bad = stand_in("dcgan_flowers64", pipeline=broken)
-    monkeypatch.setattr(cards, "_loaded", type(cards._loaded)())  # the stand-in must not stay under that name
     monkeypatch.setattr(side_by_side, "CARDS", [bad, find_card(PAIR[0])])
     *_, (rows, *_) = compare(asked_in("zh"), [bad.name, PAIR[0]], 5)
     failed, fine = rows_of(rows)
@@ -100,7 +99,7 @@ def test_a_generator_that_cannot_run_says_so_and_the_others_go_on(monkeypatch):
 
 
 def test_it_begins_with_generators_of_one_data_set():
-    learned = {find_card(name).facts["training"]["data"] for name in at_first()}
+    learned = {find_card(name).facts.training.data for name in at_first()}
     assert len(learned) == 1 and len(at_first()) > 1
 
 
@@ -196,8 +195,7 @@ def test_a_time_is_measured_and_stored_where_the_plot_reads_it(tmp_path, monkeyp
     monkeypatch.setattr("imgen.cards.WEIGHTS", tmp_path)
     (tmp_path / f"{card.name}.json").write_text('{"scores": {"flowers": {"kid_x1000": 3}}}')
     scores.store(card, {}, bench=pace)
-    assert card.facts["bench"] == pace and card.facts["scores"]["flowers"] == {"kid_x1000": 3}
-    card.__dict__.pop("facts")
+    assert card.facts.bench == pace and card.facts.scores["flowers"] == {"kid_x1000": 3}
 
 
 def test_drawings_and_films_are_timed(monkeypatch):

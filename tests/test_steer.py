@@ -73,5 +73,5 @@ def test_a_model_without_directions_says_so():
 
 
 def test_stored_directions_are_of_length_one_and_at_right_angles():
-    ways = torch.tensor(CARD.facts["directions"])
+    ways = torch.tensor(CARD.facts.directions)
     torch.testing.assert_close(ways @ ways.T, torch.eye(DIRECTIONS), atol=1e-3, rtol=0)

@@ -41,13 +41,13 @@ def seamless(out, whole):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_tiles_leave_no_seam(scale, dtype):
     net, x = espcn(scale, dtype), last(torch.rand(1, 1, 77, 90, dtype=dtype))
-    _, out = whole_of(net, x, tile=32, overlap=net.field, scale=scale)
+    _, out = whole_of(net, x, tile=32, overlap=net.receptive_radius, scale=scale)
     seamless(out, net(x).to(dtype))
 
 
 def test_an_overlap_below_the_receptive_field_would_leave_seams():
     net, x = espcn(2, torch.float64), last(torch.rand(1, 1, 77, 90, dtype=torch.float64))
-    _, out = whole_of(net, x, tile=32, overlap=net.field - 1, scale=2)
+    _, out = whole_of(net, x, tile=32, overlap=net.receptive_radius - 1, scale=2)
     with pytest.raises(AssertionError):
         seamless(out, net(x))
 
@@ -56,7 +56,7 @@ def test_an_overlap_below_the_receptive_field_would_leave_seams():
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_interpolated_tiles_leave_no_seam(kernel, scale):
     net, x = Interpolation(kernel), torch.rand(1, 3, 50, 71)
-    _, out = whole_of(lambda cut: net(cut, scale), x, tile=24, overlap=net.field, scale=scale)
+    _, out = whole_of(lambda cut: net(cut, scale), x, tile=24, overlap=net.receptive_radius, scale=scale)
     assert torch.equal(out, net(x, scale))
 
 

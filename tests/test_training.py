@@ -318,7 +318,7 @@ def test_patches_are_pairs(tmp_path):
 def test_written_weights_load_and_are_recorded(tmp_path):
     net = ESPCN(2)
     path = weights.write("espcn_x2", net.state_dict(), {"scale": 2}, {"steps": 5}, tmp_path)
-    from imgen.cards import read_weights
+    from imgen.loader import read_weights
 
     ESPCN(2).load_state_dict(read_weights(path), strict=True)
     record = json.loads((tmp_path / "espcn_x2.json").read_text())
@@ -349,7 +349,7 @@ def test_weights_say_how_they_were_made(tmp_path):
 def test_every_bundled_card_has_a_run():
     from imgen.catalog import CARDS
 
-    trained = {c.stem for c in CARDS if c.source is None and c.facts.get("parameters")}
+    trained = {c.stem for c in CARDS if c.source is None and c.facts.parameters}
     assert trained <= set(RUNS)
 
 

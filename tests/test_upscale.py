@@ -6,11 +6,12 @@ import torch
 from PIL import Image
 from torch import nn
 
-from imgen.cards import Card, Complete
+from imgen.cards import Card
 from imgen.catalog import KEYS
 from imgen.controls import UserError
 from imgen.functional.metrics import from_luma_and_colour, luma
 from imgen.image import Picture
+from imgen.loader import Complete
 from imgen.models.edge_directed import EdgeDirected
 from imgen.models.espcn import ESPCN
 from imgen.models.interpolation import Interpolation, Trilinear
@@ -37,7 +38,7 @@ def pixels_of(height, width, channels, dtype=np.uint8):
 class Repeat(nn.Module):
     """Twice as large and a little too dark, as a learned net may be; it notes how many channels it saw."""
 
-    scale, field = 2, 0
+    scale, receptive_radius = 2, 0
 
     def __init__(self, channels):
         super().__init__()
@@ -224,15 +225,22 @@ def test_between_two_nets_lie_the_means_of_their_weights():
 
 
 def test_a_card_hands_its_pipeline_the_faithful_net_beside_the_sharp_one():
-    small = Complete("srresnet:SRResNet", blocks=1, width=4)
-    faithful = Card("test_faithful", "upscale", small, upscale, KEYS, "MIT", lesson="")
-    sharp = Card("test_sharp", "upscale", small, upscale_between, KEYS, "MIT", lesson="", beside={"faithful": faithful})
+    class Random(Complete):
+        """Two of one seed are one net."""
+
+        def build(self) -> nn.Module:
+            torch.manual_seed(self.settings["seed"])
+            return SRResNet(blocks=1, width=4)
+
+    faithful = Card("test_faithful", "upscale", Random("", seed=1), upscale, KEYS, "MIT", lesson="")
+    auxiliary = {"faithful": faithful}
+    sharp = Card("test_sharp", "upscale", Random("", seed=2), upscale_between, KEYS, "MIT", lesson="", auxiliary=auxiliary)
     picture = Picture(pixels_of(8, 8, 3))
     plain, *mixed = (card(picture, **knobs) for card, knobs in (
         (faithful, {}), (sharp, {"sharpness": 0}), (sharp, {"sharpness": 1}),
     ))
     assert mixed[0].pictures == plain.pictures and mixed[1].pictures != plain.pictures
-    assert mixed[1].facts["precision"] == plain.facts["precision"]
+    assert mixed[1].origin.precision == plain.origin.precision
 
 
 def test_a_guess_shrinks_to_what_was_asked_and_another_seed_guesses_otherwise():

@@ -61,7 +61,7 @@ def test_tiles_equal_the_whole(make):
     def store(rows, columns, y):
         together[..., rows, columns] = y
 
-    list(tiled(net, x, store, tile=64, overlap=net.field, scale=net.scale))
+    list(tiled(net, x, store, tile=64, overlap=net.receptive_radius, scale=net.scale))
     assert (together - whole).abs().max() <= 1e-6 * whole.abs().max()
 
 
@@ -69,12 +69,12 @@ def test_tiles_equal_the_whole(make):
 def test_a_result_depends_on_no_pixel_beyond_the_field(make):
     torch.manual_seed(0)
     net = livelier(make()).double()
-    side = 2 * net.field + 5
+    side = 2 * net.receptive_radius + 5
     x = torch.rand(1, net.channels, side, side, dtype=torch.float64, requires_grad=True)
-    middle = (net.field + 2) * net.scale
+    middle = (net.receptive_radius + 2) * net.scale
     net(x)[..., middle, middle].sum().backward()
     reached = x.grad.abs().sum((0, 1)).nonzero()
-    assert (reached - (net.field + 2)).abs().max() <= net.field
+    assert (reached - (net.receptive_radius + 2)).abs().max() <= net.receptive_radius
 
 
 BANDED = ("srcnn_x3", "vdsr_x4", "srresnet_x4", "enhancenet_x4")

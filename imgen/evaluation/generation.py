@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
-from imgen.cards import Card, Net, Paper, load
+from imgen.cards import Card, Paper
 from imgen.catalog import CARDS
 from imgen.controls import UserError
+from imgen.loader import Net
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 Scores = dict[str, float | int]
 SAMPLES = 2000
 HINTON = Paper("Distilling the knowledge in a neural network", "Hinton, Vinyals, Dean", 2015, "1503.02531")
-EYE = Card("eye_squeezenet", "measure", Net("eye:Eye"), None, HINTON, "MIT", lesson="", exact=True)  # in no catalog: no pipeline
+EYE = Card(  # in no catalog: no pipeline
+    "eye_squeezenet", "measure", Net("eye:Eye"), None, HINTON, "MIT", lesson="", float32_only=True
+)
 
 
 @cache
@@ -51,7 +54,7 @@ def look(pictures: "Tensor") -> "Tensor":
     """(N, C, H, W) uint8 -> (N, 512) float64: what the eye makes of them."""
     import torch
 
-    eye = load(EYE)
+    eye = EYE.load()
     here = eye.mean.device
     with torch.inference_mode():
         return torch.cat([eye(part.to(here).float() / 255).cpu().double() for part in pictures.split(250)])
@@ -65,9 +68,9 @@ def eye_distance(x: "Tensor", truth: "Tensor") -> float:
 
     from imgen.functional.metrics import perceptual_distance
 
-    eye = load(EYE)
+    eye = EYE.load()
     here = eye.mean.device
-    weights = [torch.tensor(worth, device=here) for worth in EYE.facts["worth"]]
+    weights = [torch.tensor(worth, device=here) for worth in EYE.facts.worth]
     with torch.inference_mode():
         return perceptual_distance(*(eye.stages(picture.to(here).float()) for picture in (x, truth)), weights).item()
 
@@ -167,7 +170,7 @@ def closeness(folder: Path, teachers: Path | None) -> dict[str, Scores]:
     seen = {kind: (look(pictures), pooled(net, pictures)) for kind, pictures in unseen.items()}
     seen["together"] = tuple(torch.cat(features) for features in zip(*seen.values(), strict=True))
     scores = {kind: {"correlation": round(correlation(*pair), 3), "pictures": len(pair[0])} for kind, pair in seen.items()}
-    measured = [scores for card in CARDS for scores in card.facts.get("scores", {}).values()]
+    measured = [scores for card in CARDS for scores in card.facts.measured().values()]
     return scores | {
         "generators": ranking(measured, "kid_x1000", "eye_kid_x1000"), "upscalers": ranking(measured, "lpips", "eye_distance"),
     }
@@ -191,8 +194,6 @@ def ranking(scores: list[object], *names: str) -> Scores:
 
 def _net(card: Card) -> "nn.Module":
     """A copy of the card's net on the CPU, to be measured in float32."""
-    import copy
+    import torch
 
-    from imgen.cards import load
-
-    return copy.deepcopy(load(card)).cpu().float()
+    return card.private_copy(torch.float32).cpu()

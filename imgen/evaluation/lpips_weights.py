@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from PIL import Image, ImageFilter
 
-from imgen.cards import load
 from imgen.catalog import find_card
 from imgen.evaluation.generation import EYE
 from imgen.functional.metrics import unit
@@ -28,7 +27,7 @@ def worth(photos: Path, teachers: Path) -> list[list[float]]:
     """A weight for each channel of each of the eye's stages, none below 0: least squares of their distances against LPIPS."""
     from scipy.optimize import nnls
 
-    rng, eye, distance = np.random.default_rng(0), load(EYE), lpips(teachers)
+    rng, eye, distance = np.random.default_rng(0), EYE.load(), lpips(teachers)
     crops = data.crops(photos, SIDE, PHOTOS).permute(0, 2, 3, 1).numpy()
     seen, wanted = [], []
     for number in range(PAIRS):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imgen.cards import Card, load
+from imgen.cards import Card
 from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.drawing.rules import lines, mesh, triangles
@@ -39,9 +39,9 @@ def repairing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
     if not pictures:
         raise UserError("data_empty", name=folder.name)
     scores: Scores = {"count": len(pictures)}
-    if "mask" in card.knobs:
+    if card.abilities.takes_mask:
         scores |= filling(card, pictures, teachers)
-    if "steps" in card.knobs:
+    if card.abilities.shows_steps:
         scores |= stepping(card, pictures)
     mend = mender(card)
     if mend:
@@ -82,22 +82,22 @@ def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | Non
     import torch
 
     if card.net is None:
-        if "mask" in card.knobs or "damage" in card.knobs:
+        if card.abilities.takes_mask or card.abilities.spoils:
             return None
-        known = {"noise_level": sigma} if "noise_level" in card.knobs else {}
+        known = {"noise_level": sigma} if card.abilities.knows_noise else {}
         return lambda x: to_tensor(card(Picture(to_pixels(x[0])), **known).pictures[0].pixels)
-    net = load(card)
-    if "mask" in card.knobs:
-        if "strength" not in card.knobs:
+    net = card.load()
+    if card.abilities.takes_mask:
+        if card.abilities.needs_mask:
             return None
         net = unmasked(net)
-    elif "steps" in card.knobs:
-        steps = load(card)
+    elif card.abilities.shows_steps:
+        steps = card.load()
         net = lambda x: steps(x[:, None].expand(-1, MOST, -1, -1, -1))[:, -1]  # noqa: E731
 
     def mend(x: "Tensor") -> "Tensor":
         with torch.inference_mode():
-            return net(x.to(next(load(card).parameters()).device)).float().cpu().clamp(0, 1)
+            return net(x.to(next(card.load().parameters()).device)).float().cpu().clamp(0, 1)
 
     return mend
 
@@ -117,7 +117,7 @@ def stepping(card: Card, pictures: list[np.ndarray], sigma: float = 25.0) -> Sco
     """dB after 1, 2 … steps on one picture; and after as many frames of it, each with noise of its own."""
     import torch
 
-    net, after = load(card), {"after_steps": [], "after_frames": []}
+    net, after = card.load(), {"after_steps": [], "after_frames": []}
     for n, pixels in enumerate(pictures):
         true = to_tensor(pixels)
         frames = [noised(pixels, sigma, n + 1000 * number) for number in range(MOST)]
@@ -183,7 +183,7 @@ def repairing_sample(card: Card) -> float:
     """PSNR (dB) of a drawn city with noise, or with holes if the card only fills them, or spoiled if that is what it does."""
     pixels = scenes.city(192, seed=1).pixels
     mend = mender(card)
-    if "damage" in card.knobs:
+    if card.abilities.spoils:
         mended = to_tensor(card(Picture(pixels)).pictures[0].pixels)
     else:
         mended = mend(noised(pixels, 25, 0)) if mend else to_tensor(filled(card, *gap(pixels, 1)))

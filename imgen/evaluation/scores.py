@@ -31,6 +31,7 @@ from imgen.evaluation.generation import (
 from imgen.evaluation.restoration import repairing, repairing_sample
 from imgen.evaluation.style import PHOTOGRAPHS, painting, seeing
 from imgen.evaluation.upscaling import small, upscaling
+from imgen.facts import read_facts, write_facts
 from imgen.functional.contact_sheet import sheet
 from imgen.image import Picture, to_tensor
 from imgen.pipelines.guess import guess
@@ -54,7 +55,7 @@ def evaluate(
     if card is EYE:
         return closeness(folder, teachers)
     if card.task == "stylize":
-        return {PHOTOGRAPHS.name: (seeing if card.stem == "vgg_small" else painting)(card, folder, teachers)}
+        return {PHOTOGRAPHS.name: (seeing if card.abilities.optimises else painting)(card, folder, teachers)}
     if card.task == "restore":
         return {folder.stem: repairing(card, folder, teachers)}
     if card.pipeline is guess:
@@ -100,14 +101,14 @@ def generation(card: Card, folder: Path, teachers: Path | None = None, inception
 
 def peer(card: Card, weights: Path, folder: Path, teachers: Path | None) -> Scores:
     """Some measures of the same net with weights that the usual recipe made, and how many pictures it had seen."""
-    from imgen.cards import load
-
-    twin = replace(card, name=weights.stem)
-    twin.__dict__["facts"] = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
-    load(twin, weights)
+    facts = read_facts(weights.with_suffix(".json"))
+    if not facts.training:
+        raise UserError("weights_missing", card=weights.stem)
+    twin = replace(card, name=weights.stem, own_facts=facts)
+    twin.load(weights)
     measured = generation(twin, folder, teachers)
     usual = {f"usual_{name}": measured[name] for name in ("kid_x1000", "frechet", "nats_per_picture") if name in measured}
-    return usual | {"usual_pictures_seen": twin.facts["training"]["pictures_seen"]}
+    return usual | {"usual_pictures_seen": facts.training.pictures_seen}
 
 
 def neighbours(card: Card, folder: Path, count: int = 10) -> Picture:
@@ -125,13 +126,13 @@ def drawn(card: Card, count: int, folder: Path) -> "Tensor":
     """Samples (N, C, H, W) uint8."""
     import torch
 
-    made = worded(card, count, folder) if "words" in card.knobs else samples(card, count)
+    made = worded(card, count, folder) if card.abilities.reads_words else samples(card, count)
     return (torch.cat([to_tensor(picture.pixels) for picture in made]) * 255).round().byte()
 
 
 def samples(card: Card, count: int) -> Iterator[Picture]:
     """`count` pictures, classes in turn, each as often as another."""
-    most, classes = int(card.knobs["count"].control.high), max(1, len(card.facts.get("classes", ())))
+    most, classes = int(card.knobs["count"].control.high), max(1, len(card.facts.classes))
     at_once = most - most % classes
     for start in range(0, count, at_once):
         yield from card(count=min(at_once, count - start), seed=start).pictures
@@ -211,7 +212,7 @@ def sample_figure(card: Card) -> float:
         scale = int(card.knobs["scale"].default)
         hr, lr = small(scenes.city(192, seed=1).pixels, scale)
         return round(psnr(to_tensor(card(Picture(lr)).pictures[0].pixels), to_tensor(hr), scale), 2)
-    if card.file:  # a feature network, which several cards share
+    if card.abilities.optimises:  # a feature network, which several cards share
         import torch
 
         net = _net(card)
@@ -222,7 +223,7 @@ def sample_figure(card: Card) -> float:
     if card.task == "generate":
         pictures = card(count=16).pictures
     else:
-        paintings = {"paintings": [scenes.still_life(128, seed=1)]} if "paintings" in card.knobs else {}
+        paintings = {"paintings": [scenes.still_life(128, seed=1)]} if card.abilities.any_style else {}
         pictures = card(*[scenes.landscape(192, seed=1)] * card.pictures, **paintings).pictures
     return round(float(np.mean([picture.pixels for picture in pictures])), 1)
 
@@ -239,5 +240,4 @@ def store(card: Card, scores: dict[str, object], **facts: object) -> None:
     old = known.get("scores", {})
     merged = {name: {**old.get(name, {}), **new} if isinstance(new, dict) else new for name, new in scores.items()}
     known = {**known, **facts, "scores": {**old, **merged}}
-    path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    card.__dict__.pop("facts", None)  # to be read anew
+    write_facts(path, known)

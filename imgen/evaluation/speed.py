@@ -23,7 +23,7 @@ from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
 from imgen.drawing import scenes
 from imgen.evaluation.peers import USUAL, usual_gatys, usual_transfer
-from imgen.image import Picture, animate, encode
+from imgen.image import Frame, Origin, Picture, animate, encode
 from imgen.pipelines.explore import morph
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def stored(card: Card) -> dict[str, object]:
 
     if card.task != "stylize":
         return pace(card)
-    facts = repainting() if card.name == REPAINTED else stylizers((card.name,))[card.name]
+    facts = repainting() if card.abilities.optimises else stylizers((card.name,))[card.name]
     precision = str(device.fast_dtype("cpu")).removeprefix("torch.")
     return facts | {"threads": torch.get_num_threads(), "device": device.name("cpu"), "precision": precision}
 
@@ -64,7 +64,7 @@ def stored(card: Card) -> dict[str, object]:
 def timed() -> list[Card]:
     """The cards whose time is stored."""
     paced = [card for card in CARDS if card.task in ("generate", "upscale", "restore") and card.net and card.ready]
-    paced += [card for card in CARDS if card.task == "restore" and card.net is None and "damage" not in card.knobs]
+    paced += [card for card in CARDS if card.task == "restore" and card.net is None and not card.abilities.spoils]
     return paced + [find_card(name) for name in (*AT_ONCE, REPAINTED)]
 
 
@@ -72,7 +72,7 @@ def seconds(name: str, rounds: int = 5) -> float:
     """Median time of a run on a 256×256 picture (or of 16 generated ones), loaded and warm."""
     card = find_card(name)
     pictures = [noisy(256)] * card.pictures
-    times = [card(*pictures, **needed(card)).facts["seconds"] for _ in range(rounds + 1)]
+    times = [timing(card(*pictures, **needed(card))).seconds for _ in range(rounds + 1)]
     return statistics.median(times[1:])
 
 
@@ -88,21 +88,26 @@ def pace(card: Card) -> dict[str, object]:
         count = int(min(64, card.knobs["count"].control.high))
         inputs, knobs = [], {"count": count}
     else:
-        inputs, knobs, count = [noisy(256)], {"scale": 4} if "scale" in card.knobs else needed(card), 1
-    runs = [card(*inputs, **knobs).facts for _ in range(6)][1:]
-    middle = statistics.median(run["seconds"] for run in runs)
-    where = {name: runs[0][name] for name in ("device", "precision")}
+        inputs, knobs, count = [noisy(256)], {"scale": 4} if card.abilities.any_factor else needed(card), 1
+    runs = [timing(card(*inputs, **knobs)) for _ in range(6)][1:]
+    middle = statistics.median(run.seconds for run in runs)
+    where = {"device": runs[0].device, "precision": runs[0].precision}
     facts = {"seconds_per_picture": float(f"{middle / count:.3g}"), "count": count, "threads": torch.get_num_threads(), **where}
-    return facts | ({"memory_mib": memory(card.name)} if "scale" in knobs else {})
+    return facts | ({"memory_mib": memory(card.name)} if card.abilities.any_factor else {})
+
+
+def timing(result: Frame) -> Origin:
+    assert result.origin
+    return result.origin
 
 
 def needed(card: Card) -> dict[str, list[Picture]]:
     """What the card cannot do without, for a picture of 256×256: a hole, or a painting."""
-    if "mask" in card.knobs and "strength" not in card.knobs:
+    if card.abilities.needs_mask:
         spot = np.zeros((256, 256, 1), np.uint8)
         spot[112:144, 112:144] = 255
         return {"mask": [Picture(spot)]}
-    return {"paintings": [noisy(256)]} if "paintings" in card.knobs else {}
+    return {"paintings": [noisy(256)]} if card.abilities.any_style else {}
 
 
 def noisy(side: int) -> Picture:
@@ -132,7 +137,7 @@ def memory(name: str) -> float:
 
 def drawn(count: int = 64, size: int = 64) -> dict[str, float]:
     """Seconds that `count` pictures of `size` pixels take by each rule."""
-    return {card.name: card(count=count, size=size).facts["seconds"] for card in generators() if card.net is None}
+    return {card.name: timing(card(count=count, size=size)).seconds for card in generators() if card.net is None}
 
 
 def films(steps: int = 30) -> dict[str, float]:
@@ -247,12 +252,11 @@ def upscalers(side: int = 256, rounds: int = 7) -> dict[str, dict[str, float]]:
 
     Interleaved, medians; nets alone, ×4, on the same picture of side × side pixels.  Weights do not matter to time.
     """
-    from imgen.cards import load
     from imgen.image import to_tensor
 
     picture, result = to_tensor(noisy(side).pixels), {}
     for name, builders in USUAL.items():
-        net = load(find_card(name))
+        net = find_card(name).load()
         x = picture.mean(1, keepdim=True) if net.channels == 1 else picture
         peers = {build.__name__: partial(build().eval(), x.contiguous()) for build in builders}
         result[name] = raced(partial(net, x), peers, rounds)
@@ -284,11 +288,10 @@ def stylizers(names: tuple[str, ...] = AT_ONCE, side: int = 512, rounds: int = 7
     """
     import torch
 
-    from imgen.cards import load
     from imgen.image import to_tensor
 
     x, painting = to_tensor(noisy(side).pixels), to_tensor(noisy(256).pixels)
-    known, every = load(find_card("transfer_paintings")), load(find_card("arbitrary_style"))
+    known, every = find_card("transfer_paintings").load(), find_card("arbitrary_style").load()
     mix = torch.eye(known.styles)[:1]
     peers = {"usual_transfer": partial(usual_transfer().eval(), x.contiguous())}
     works = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from imgen.cards import Card, load
+from imgen.cards import Card
 from imgen.controls import UserError
 from imgen.evaluation.peers import gatys, usual_gatys
 from imgen.image import Picture, decode, to_tensor
@@ -35,8 +35,8 @@ def painting(card: Card, folder: Path, teachers: Path | None, photographs: int =
     from imgen.training.teachers import pruned_vgg
 
     objective = StyleObjective(pruned_vgg(known(teachers, "vgg19_pruned16x/enc5.pt"), "zeros"), STYLE_WEIGHT)
-    if "style" in card.knobs:
-        wishes = [({"style": style}, folder / "style" / PAINTINGS[style]) for style in card.facts["styles"][:-1]]
+    if card.abilities.named_styles:
+        wishes = [({"style": style}, folder / "style" / PAINTINGS[style]) for style in card.facts.styles[:-1]]
         ours, theirs = [], {50: []}
     else:
         wishes = [({"paintings": [folder / "style" / file]}, folder / "style" / file) for file in UNSEEN]
@@ -70,7 +70,7 @@ def seeing(card: Card, folder: Path, teachers: Path | None) -> Scores:
     from imgen.training.makers import PAINTINGS, STYLE_WEIGHT
     from imgen.training.teachers import TRUE_VGG, true_vgg, wide_features
 
-    net, wide = load(card), wide_features(known(teachers, "vgg19_pruned16x/enc5.pt").parent.parent, "cpu")
+    net, wide = card.load(), wide_features(known(teachers, "vgg19_pruned16x/enc5.pt").parent.parent, "cpu")
     photos = squares(folder, SIDE, 10)
     with torch.inference_mode():
         pairs = [(net(x.to(next(net.parameters()).dtype)), wide(x)) for x in (to_tensor(photo.pixels) for photo in photos)]

@@ -1,12 +1,13 @@
 """What an upscaler is worth: PSNR, SSIM and perceptual distances beside pictures that training never saw."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from imgen.cards import Card, roles
+from imgen.cards import Card
 from imgen.controls import UserError
-from imgen.evaluation.generation import Scores, _net
+from imgen.evaluation.generation import Scores
 from imgen.image import Picture, to_tensor
 
 
@@ -39,18 +40,16 @@ DIGITS = {"psnr": 3, "ssim": 4, "eye_distance": 4, "lpips": 4}
 
 def exact_psnr(card: Card, folder: Path) -> Scores:
     """PSNR (dB) of an upscaler that runs in float32: what its faster precision costs."""
-    import torch
-
     from imgen.functional.metrics import psnr
     from imgen.training.data import files, rgb
 
-    net, scale, values = _net(card), int(card.knobs["scale"].default), []
-    net = roles(net, {role: _net(one) for role, one in card.beside.items()}) if card.beside else net
+    scale, values = int(card.knobs["scale"].default), []
+    others = {role: replace(one, float32_only=True) for role, one in card.auxiliary.items()}
+    exact = replace(card, float32_only=True, auxiliary=others)
     for path in files(folder):
         hr, lr = small(rgb(path), scale)
-        with torch.inference_mode():
-            *_, last = card.pipeline(net, Picture(lr), scale=scale)
-        values.append(psnr(to_tensor(last.pictures[0].pixels), to_tensor(hr), scale))
+        sr = exact(Picture(lr), scale=scale).pictures[0]
+        values.append(psnr(to_tensor(sr.pixels), to_tensor(hr), scale))
     return {"exact_psnr": round(float(np.mean(values)), 3)}
 
 

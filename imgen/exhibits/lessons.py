@@ -35,7 +35,7 @@ def lesson_pictures() -> dict[str, Exhibit]:
 def classes(name: str, count: int = 12, times: int = 2) -> Exhibit:
     """One row a class, the same noise in a column."""
     card = trained(name)
-    names = card.facts["classes"]
+    names = card.facts.classes
     rows = [[enlarged(picture, times) for picture in card(label=one, count=count, seed=7).pictures] for one in names]
     return sheet(rows, beside=[f"option_{one}" for one in names])
 

@@ -8,6 +8,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from imgen.catalog import CARDS, TASKS
+from imgen.controls import is_seeded
 from imgen.exhibits.examples import DRAWINGS, examples, first_example, has_weights, style_pictures, trained
 from imgen.exhibits.files import ASSETS, EXAMPLES
 from imgen.exhibits.layout import GAP, Exhibit, enlarged, sheet, stacked, to_width
@@ -68,7 +69,7 @@ def openings() -> dict[str, list[Picture]]:
     for task in TASKS:
         card = next(card for card in CARDS if card.task == task)
         if has_weights(card):
-            knobs = {"seed": SEED} if "seed" in card.knobs else {}
+            knobs = {"seed": SEED} if is_seeded(card.knobs) else {}
             results[task] = card(*([first_example(task)] if card.pictures else []), **knobs).pictures
     return results
 

@@ -1,7 +1,7 @@
 """What the program writes about its models: the table of the README in two languages, and a model card each for the Hub."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from imgen.texts import text
@@ -30,7 +30,7 @@ def table(rows: list[Row], language: str) -> str:
     for row in rows:
         cells = [
             f"`{row['name']}`", text(f"title_{row['name']}", language), f"{row['parameters']:,}",
-            weights(row, language), row["license"], paper(row), figures(row, language),
+            weights(row, language), row["license"], paper(row), figures(row["scores"], language),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -50,11 +50,11 @@ def paper(row: Row) -> str:
     return f"[{name}]({row['paper']['url']})" if row["paper"]["url"] else name
 
 
-def figures(row: Row, language: str, brief: bool = False) -> str:
-    """The stored scores, each with the data it was measured on; `brief`: the main ones.  row: a summary, or a card's facts."""
+def figures(found: Mapping[str, object], language: str, brief: bool = False) -> str:
+    """The stored scores, each with the data it was measured on; `brief`: the main ones.  found: a card's."""
     comma, end = ("，", "；") if language == "zh" else (", ", "; ")
     parts = []
-    for data, scores in row.get("scores", {}).items():
+    for data, scores in found.items():
         if isinstance(scores, dict):
             shown = [(key, scores[key[6:]]) for key in (BRIEF if brief else SHOWN) if key[6:] in scores]
             told = comma.join(f"{text(key, language)} {number(value)}" for key, value in shown)
@@ -94,5 +94,5 @@ def model_card(row: Row) -> str:
         f"---\nlicense: {row['license'].lower()}\nlibrary_name: pytorch\ntags:\n- imgen\n- {row['task']}\n---\n"
         f"# {row['name']}\n\n{text('card_' + row['name'], 'en')}\n\n{text('card_' + row['name'], 'zh')}\n\n"
         f"{row['parameters']:,} parameters. Paper: {row['paper']['title']} ({paper(row)}). sha256 `{row['sha256']}`.\n\n"
-        f"## Measured\n\n{figures(row, 'en')}\n\n## Training\n\n{training}"
+        f"## Measured\n\n{figures(row['scores'], 'en')}\n\n## Training\n\n{training}"
     )

@@ -16,7 +16,7 @@ class DnCNN(nn.Module):
 
     def __init__(self, depth: int = 20, width: int = 64):
         super().__init__()
-        self.field = depth
+        self.receptive_radius = depth
         self.noise = chain(3, depth, width)
 
     def forward(self, degraded: Tensor) -> Tensor:

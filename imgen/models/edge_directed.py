@@ -19,7 +19,7 @@ class EdgeDirected(nn.Module):
     """Any number of channels, four times larger."""
 
     scale, channels = 4, None
-    field = 8  # pixels to each side: three doublings reach 4 + 2 + 1
+    receptive_radius = 8  # pixels to each side: three doublings reach 4 + 2 + 1
 
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, C, H, W) in [0, 1] -> (N, C, 4H, 4W), float32, not clamped."""

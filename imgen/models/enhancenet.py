@@ -17,7 +17,7 @@ class EnhanceNet(nn.Module):
     def __init__(self, blocks: int = 10, width: int = 64):
         super().__init__()
         # 3×3 and two 3×3 a block; one at twice the size; three at four times.
-        self.field = 1 + 2 * blocks + 1 + reach_of(3, 4, kernel="nearest")
+        self.receptive_radius = 1 + 2 * blocks + 1 + reach_of(3, 4, kernel="nearest")
 
         def conv(cin: int, cout: int) -> nn.Conv2d:
             return nn.Conv2d(cin, cout, 3, padding=1)

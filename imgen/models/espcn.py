@@ -12,7 +12,7 @@ from imgen.functional.resample import enlarged
 class ESPCN(nn.Module):
     """Luminance in, luminance out; the colours of a picture are interpolated, as in the paper."""
 
-    field = 4  # pixels to each side that a result depends on: 5×5, 3×3, 3×3; bicubic needs 2
+    receptive_radius = 4  # pixels to each side that a result depends on: 5×5, 3×3, 3×3; bicubic needs 2
 
     def __init__(self, scale: int, channels: int = 1):
         super().__init__()

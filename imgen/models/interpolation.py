@@ -12,7 +12,7 @@ class Interpolation(nn.Module):
 
     def __init__(self, kernel: str):
         super().__init__()
-        self.kernel, self.field = kernel, reach(kernel)
+        self.kernel, self.receptive_radius = kernel, reach(kernel)
 
     def forward(self, lr: Tensor, scale: int) -> Tensor:
         """LR (N, C, H, W) -> (N, C, sH, sW), not clamped."""
@@ -24,7 +24,7 @@ class Trilinear(nn.Module):
 
     channels = None
     levels = 3  # above the picture itself, each half as large
-    field = 2 * 2**levels
+    receptive_radius = 2 * 2**levels
 
     def forward(self, lr: Tensor, scale: int, level: float) -> Tensor:
         """LR (N, C, H, W), level in [0, levels] -> (N, C, sH, sW): sharp at 0, where it is bilinear, softer above."""

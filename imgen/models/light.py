@@ -34,7 +34,7 @@ class Light(nn.Module):
 
     def __init__(self, scale: int, blocks: int = 4, width: int = 64):
         super().__init__()
-        self.scale, self.field = scale, 1 + 3 * blocks + 1
+        self.scale, self.receptive_radius = scale, 1 + 3 * blocks + 1
         self.head = nn.Conv2d(3, width, 3, padding=1)
         self.blocks = nn.ModuleList(Attentive(width) for _ in range(blocks))
         self.fuse = nn.Conv2d(4 * width, width, 1)

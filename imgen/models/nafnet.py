@@ -37,7 +37,7 @@ class NAFNet(nn.Module):
         wide, deep = widths
         before, within, after = blocks
         # In pixels: head, tail and each block at half size see 2 further, each at a quarter 4; the corner of a cell 3.
-        self.field = 2 + 2 * (before + after) + 4 * within + 2 + 3
+        self.receptive_radius = 2 + 2 * (before + after) + 4 * within + 2 + 3
         self.head = nn.Conv2d(12, wide, 3, padding=1)
         self.before = nn.Sequential(*(Gated(wide) for _ in range(before)))
         self.down = nn.Conv2d(wide, deep, 2, stride=2)

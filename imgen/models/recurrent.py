@@ -27,7 +27,7 @@ class RecurrentNet(nn.Module):
         nn.init.zeros_(self.tell.weight)
         nn.init.zeros_(self.tell.bias)
 
-    def field(self, steps: int) -> int:
+    def receptive_radius(self, steps: int) -> int:
         """Radius of what the picture after so many steps depends on: a step sees two pixels of half the size further."""
         return 4 * steps + 3
 

@@ -21,7 +21,7 @@ class REDNet(nn.Module):
         super().__init__()
         self.grid = 2 ** (len(widths) - 1)
         # Level 0: four 3×3 convolutions; each deeper one: half a pixel of its own on the way in, then three times a whole one.
-        self.field = 4 + sum(7 * 2**level // 2 for level in range(1, len(widths)))
+        self.receptive_radius = 4 + sum(7 * 2**level // 2 for level in range(1, len(widths)))
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()
         for level, width in enumerate(widths):
             down = nn.Conv2d(4 if level == 0 else widths[level - 1], width, 3, stride=1 if level == 0 else 2, padding=1)

@@ -52,7 +52,7 @@ class RRDBNet(nn.Module):
     scale, channels = 4, 3
     # Pixels to each side that count in practice.  The true radius is 349 (3 · 5 · 23 convolutions and a few), larger than
     # any tile; but every block adds only a fifth of what it finds, so the far ones hardly matter.
-    field = 16
+    overlap = 16
 
     def __init__(self, blocks: int = 23, width: int = 64, growth: int = 32):
         super().__init__()

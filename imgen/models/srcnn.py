@@ -17,7 +17,7 @@ class SRCNN(nn.Module):
 
     def __init__(self, scale: int):
         super().__init__()
-        self.scale, self.field = scale, reach_of(4 + 2 + 2, scale)
+        self.scale, self.receptive_radius = scale, reach_of(4 + 2 + 2, scale)
         self.detail = nn.Sequential(
             nn.Conv2d(1, 64, 9, padding=4), nn.ReLU(inplace=True),
             nn.Conv2d(64, 32, 5, padding=2), nn.ReLU(inplace=True),

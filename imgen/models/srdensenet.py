@@ -33,7 +33,7 @@ class SRDenseNet(nn.Module):
 
     def __init__(self, scale: int, blocks: int = 4, layers: int = 6, growth: int = 16, width: int = 64):
         super().__init__()
-        self.scale, self.field = scale, 1 + blocks * layers + 1
+        self.scale, self.receptive_radius = scale, 1 + blocks * layers + 1
         wide = layers * growth
         self.head = nn.Sequential(nn.Conv2d(1, growth, 3, padding=1), nn.ReLU(inplace=True))
         self.blocks = nn.ModuleList(Dense(wide if n else growth, layers, growth) for n in range(blocks))

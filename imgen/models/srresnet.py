@@ -18,7 +18,7 @@ class SRResNet(nn.Module):
     def __init__(self, blocks: int = 16, width: int = 64):
         super().__init__()
         # 9×9, two 3×3 a block, three more; one 3×3 at twice the size; 9×9 at four times.
-        self.field = 4 + 2 * blocks + 1 + 1 + 1 + reach_of(4, 4, kernel="nearest")
+        self.receptive_radius = 4 + 2 * blocks + 1 + 1 + 1 + reach_of(4, 4, kernel="nearest")
         self.head = nn.Sequential(nn.Conv2d(3, width, 9, padding=4), nn.PReLU())
         self.body = nn.Sequential(*(Residual(width, nn.PReLU()) for _ in range(blocks)), nn.Conv2d(width, width, 3, padding=1))
         self.up = nn.Sequential(

@@ -17,7 +17,7 @@ class VDSR(nn.Module):
 
     def __init__(self, scale: int, depth: int = 20, width: int = 64):
         super().__init__()
-        self.scale, self.depth, self.field = scale, depth, reach_of(depth, scale)
+        self.scale, self.depth, self.receptive_radius = scale, depth, reach_of(depth, scale)
         self.detail = chain(1, depth, width)
 
     def forward(self, lr: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import cv2
 import numpy as np
 
-from imgen.controls import Choice, Reference, Slider, UserError
+from imgen.controls import Choice, Reference, Slider, UserError, able
 from imgen.image import Frame, Picture
 from imgen.pipelines.restore import Strength, Tile, whole, with_alpha
 from imgen.pipelines.stylize import mask as levels
@@ -26,6 +26,7 @@ TAKEN, HERE = (255, 150, 0), (214, 40, 57)  # colours of what attention takes fr
 Box = tuple[int, int, int, int]  # top, left, bottom, right
 
 
+@able(takes_mask=True, needs_mask=True, shows_attention=True)
 def fill(
     net: "nn.Module", picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3
 ) -> Iterator[Frame]:
@@ -37,6 +38,7 @@ def fill(
     yield from _filled(picture, hole_of(picture, mask, covered, grow), feather, by_net(net))
 
 
+@able(takes_mask=True)
 def repair(
     net: "nn.Module", picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3,
     strength: Strength = 1.0, tile: Tile = 256,
@@ -48,6 +50,7 @@ def repair(
         yield from whole(net, unmasked(net), picture, strength, tile)
 
 
+@able(takes_mask=True, needs_mask=True)
 def diffuse(
     net: None, picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3,
     method: Annotated[str, Choice(("navier_stokes", "telea"))] = "navier_stokes",

@@ -6,7 +6,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from imgen.controls import Slider
+from imgen.controls import Slider, able
 from imgen.image import Frame, Picture
 from imgen.pipelines.restore import with_alpha
 
@@ -21,6 +21,7 @@ def median(net: None, picture: Picture, *, radius: Annotated[int, Slider(1, 2, 1
     yield _banded(picture, lambda band: cv2.medianBlur(band, 2 * radius + 1))
 
 
+@able(knows_noise=True)
 def non_local_means(
     net: None, picture: Picture, *, noise_level: Annotated[float, Slider(1.0, 60.0, 1.0)] = 25.0
 ) -> Iterator[Frame]:

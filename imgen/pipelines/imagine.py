@@ -7,7 +7,7 @@ adversarial text to image synthesis", arXiv:1605.05396, with the mean of learned
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-from imgen.controls import Seed, Slider, Words
+from imgen.controls import Seed, Slider, Words, able
 from imgen.image import Frame
 from imgen.pipelines.explore import draw
 from imgen.pipelines.generate import noise
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+@able(reads_words=True)
 def imagine(
     net: "nn.Module", *,
     words: Annotated[str, Words("vocabulary")] = "smiling face",

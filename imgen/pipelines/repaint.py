@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from imgen.controls import Choice, Choices, Reference, Seed, Slider, UserError
+from imgen.controls import Choice, Choices, Reference, Seed, Slider, UserError, able
 from imgen.device import is_out_of_memory
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
 from imgen.pipelines.stylize import (
@@ -72,6 +72,7 @@ def learning(pipeline: Callable[..., Way]) -> Callable[..., Way]:
     return watched
 
 
+@able(any_style=True, optimises=True, continues=True)
 @learning
 def repaint(
     nets: "nn.ModuleDict", picture: Picture, *,
@@ -121,6 +122,7 @@ def repaint(
     yield from climbed(first or smalls[0], smalls, aim, steps, lambda made: toned(made, photo, colours))
 
 
+@able(any_style=True, optimises=True)
 @learning
 def synthesize(
     net: "nn.Module", *,
@@ -147,6 +149,7 @@ def synthesize(
     yield from climbed(speckled(smalls[0].height, smalls[0].width, seed), smalls, aim, steps)
 
 
+@able(optimises=True)
 @learning
 def reconstruct(
     net: "nn.Module", picture: Picture, *,

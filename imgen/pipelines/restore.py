@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import cv2
 import numpy as np
 
-from imgen.controls import Reference, Slider, UserError
+from imgen.controls import Reference, Slider, UserError, able
 from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, to_pixels, to_tensor
 
@@ -30,11 +30,12 @@ def whole(
 ) -> Iterator[Frame]:
     """`restore` by `work`: the net as it takes a picture (N, 3, H, W)."""
     out = np.empty_like(picture.colour)
-    for done, total in mended(net, work, [picture], [out], tile, net.field, strength):
+    for done, total in mended(net, work, [picture], [out], tile, net.receptive_radius, strength):
         yield Frame(done, total)
     yield Frame(1, 1, [with_alpha(out, picture)])
 
 
+@able(shows_steps=True)
 def restore_steps(
     net: "nn.Module", picture: Picture, *,
     steps: Annotated[int, Slider(1, 12, 1)] = 6,
@@ -55,7 +56,7 @@ def restore_steps(
         looks = x.unflatten(1, (len(shots), 3))
         return net(looks[:, [n % len(shots) for n in range(steps)]])[:, -kept:].flatten(1, 2)
 
-    for done, total in mended(net, applied, shots, outs, tile, net.field(steps)):
+    for done, total in mended(net, applied, shots, outs, tile, net.receptive_radius(steps)):
         yield Frame(done, total)
     after = [with_alpha(out, picture) for out in outs]
     yield Frame(1, 1, [after[-1], *(after if kept > 1 else [])])
@@ -63,12 +64,12 @@ def restore_steps(
 
 def mended(
     net: "nn.Module", work: "Callable[[Tensor], Tensor]", pictures: Sequence[Picture], outs: Sequence[np.ndarray], tile: int,
-    field: int, strength: float = 1.0,
+    radius: int, strength: float = 1.0,
 ) -> Iterator[tuple[int, int]]:
     """Fill `outs` with what `net` makes of `pictures`, all of one size, tile by tile; yields (done, total).
 
-    work: the net, as it takes RGB of all pictures, one behind the other as channels, and gives RGB of all `outs`; field: the
-    radius of what a result depends on.
+    work: the net, as it takes RGB of all pictures, one behind the other as channels, and gives RGB of all `outs`; radius:
+    of what a result depends on, in pixels.
     """
     import torch
 
@@ -84,7 +85,7 @@ def mended(
             one = one if out.shape[2] == 3 else one.mean(0, keepdim=True)
             out[rows, columns] = to_pixels(one, out.dtype)
 
-    yield from tiled(worked, x, store, tile=tile, overlap=math.ceil(field / net.grid) * net.grid)
+    yield from tiled(worked, x, store, tile=tile, overlap=math.ceil(radius / net.grid) * net.grid)
 
 
 def with_alpha(pixels: np.ndarray, like: Picture) -> Picture:

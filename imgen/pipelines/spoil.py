@@ -5,7 +5,7 @@ from typing import Annotated
 
 import numpy as np
 
-from imgen.controls import Choice, Seed, Slider, UserError, checked, knobs_of
+from imgen.controls import Choice, Seed, Slider, UserError, able, checked, knobs_of
 from imgen.functional.degradations import CHANGES, HOLES, NEUTRAL
 from imgen.image import Frame, Picture
 
@@ -15,6 +15,7 @@ UNITS = {  # what an amount of 1 is: σ in grey levels, pixels in a hundred, ten
 WHITE = ("scratches", "words")  # what lies over a picture; the other holes are grey
 
 
+@able(spoils=True)
 def spoil(
     net: None, picture: Picture, *,
     damage: Annotated[str, Choice(tuple(UNITS))] = "noise",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from PIL import Image
 
-from imgen.controls import Choice, Option, Reference, Slider, UserError
+from imgen.controls import Choice, Option, Reference, Slider, UserError, able
 from imgen.functional.colour_transfer import matched, with_luma_of
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
 
@@ -24,6 +24,7 @@ Region = Annotated[tuple, Reference(brush=True, more=True)]
 StyleScale = Annotated[float, Slider(0.25, 2.0, 0.25, "×", more=True)]
 
 
+@able(named_styles=True)
 def stylize(
     net: "nn.Module", picture: Picture, *,
     style: Annotated[str, Choice("styles")] = "composition_vii",
@@ -46,6 +47,7 @@ def stylize(
     yield Frame(1, 1, [toned(whole, photo, colours)])
 
 
+@able(any_style=True)
 def stylize_any(
     net: "nn.Module", picture: Picture, *,
     paintings: Paintings = (),

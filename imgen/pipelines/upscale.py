@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from imgen.controls import Slider, UserError
+from imgen.controls import Slider, UserError, able
 from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
 
@@ -22,6 +22,7 @@ Tile = Annotated[int, Slider(64, 512, 64, "px", more=True)]
 MAX_OUTPUT = 16384**2  # pixels: 0.8 GB in colour
 
 
+@able(any_factor=True)
 def upscale(
     net: "nn.Module", picture: Picture, *, scale: Scale = 4.0, width: Width = 0, views: Views = 1, tile: Tile = 256
 ) -> Iterator[Frame]:
@@ -33,6 +34,7 @@ def upscale(
     yield from _enlarge(net, _averaged(net, views), picture, net.scale, _wanted(picture, scale, width), tile)
 
 
+@able(any_factor=True)
 def upscale_between(
     nets: "nn.ModuleDict", picture: Picture, *,
     sharpness: Annotated[float, Slider(0.0, 1.0, 0.05)] = 1.0,
@@ -48,6 +50,7 @@ def upscale_between(
     yield from upscale(net, picture, scale=scale, width=width, views=views, tile=tile)
 
 
+@able(any_factor=True)
 def interpolate(
     net: "nn.Module", picture: Picture, *, scale: Scale = 4.0, width: Width = 0, tile: Tile = 256
 ) -> Iterator[Frame]:
@@ -57,6 +60,7 @@ def interpolate(
     yield from _enlarge(net, lambda x: net(x, times), picture, times, wanted, tile)
 
 
+@able(any_factor=True)
 def interpolate_between(
     net: "nn.Module", picture: Picture, *,
     level: Annotated[float, Slider(0.0, 3.0, 0.1)] = 0.5,
@@ -70,7 +74,7 @@ class _At:
     """A net with its last argument given."""
 
     def __init__(self, net: "nn.Module", level: float):
-        self.net, self.level, self.channels, self.field = net, level, net.channels, net.field
+        self.net, self.level, self.channels, self.receptive_radius = net, level, net.channels, net.receptive_radius
 
     def __call__(self, x: "Tensor", scale: int) -> "Tensor":
         return self.net(x, scale, self.level)
@@ -128,7 +132,12 @@ def _once(
     def store(rows: slice, columns: slice, y: "Tensor") -> None:
         out[rows, columns] = to_pixels(y[0], out.dtype)
 
-    yield from tiled(work, x, store, tile=tile, overlap=net.field, scale=scale)
+    yield from tiled(work, x, store, tile=tile, overlap=overlap_of(net), scale=scale)
+
+
+def overlap_of(net: object) -> int:
+    """Pixels that neighbouring tiles share: the radius of what a result depends on, unless a net says that fewer will do."""
+    return getattr(net, "overlap", None) or net.receptive_radius
 
 
 def _averaged(enlarge: "Callable[[Tensor], Tensor]", views: int) -> "Callable[[Tensor], Tensor]":

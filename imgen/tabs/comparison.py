@@ -170,9 +170,9 @@ def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None)
         card(Picture(given.pixels[:32, :32]), scale=SCALE)  # a net's first run prepares the processor
         made = card(given, scale=SCALE)
         sr = made.pictures[0]
-        facts = [both("seconds", seconds=f"{made.facts['seconds']:.2f}")]
-        if "memory_mib" in card.facts.get("bench", {}):
-            facts.append(f"{card.facts['bench']['memory_mib']:.0f} MiB")
+        facts = [both("seconds", seconds=f"{made.origin.seconds:.2f}")]
+        if "memory_mib" in card.facts.bench:
+            facts.append(f"{card.facts.bench['memory_mib']:.0f} MiB")
         wrong = error_map(sr, true) if true else None
         return figure(card.name, title, sr, DOT.join([*facts, *near(sr, true, SCALE)]), wrong)
     except Exception as error:

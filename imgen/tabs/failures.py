@@ -60,5 +60,5 @@ def shown(card: Card, seed: int) -> str:
 
 
 def about(card: Card) -> str:
-    measured = {language: escape(figures(card.facts, language, brief=True)) for language in LANGUAGES}
+    measured = {language: escape(figures(card.facts.scores, language, brief=True)) for language in LANGUAGES}
     return f"<h3>{both(f'title_{card.name}')}</h3><p>{both(f'card_{card.name}')}</p><p class='facts'>{spans(**measured)}</p>"

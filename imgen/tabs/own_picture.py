@@ -40,7 +40,7 @@ class OwnPicture:
                         label=t("input_picture"), placeholder=t("input_placeholder"), type="filepath",
                         sources=["upload", "webcam", "clipboard"], buttons=["fullscreen"], height=280, elem_classes="source",
                     )
-                    knob = knobs_of(rebuild, card.facts)["label"]
+                    knob = knobs_of(rebuild, card.settings)["label"]
                     self.label = widget([knob], knob, knob.default)
                     with gr.Row(elem_classes="go"):
                         self.run = gr.Button(t("own_run"), variant="primary", elem_classes="find", scale=3)
@@ -73,7 +73,7 @@ def find(request: gr.Request, card_name: str, source: Path | None, label: str) -
         card, shown = find_card(card_name), 0.0
         with closing(card.do(rebuild, decode(source), label=fitting(card, label))) as frames:
             for frame in frames:
-                done = "seconds" in frame.facts
+                done = frame.finished
                 if done or not frame.pictures or time.monotonic() - shown > LIVE:
                     shown = time.monotonic()
                     pictures = gallery(frame, card, language_of(request)) if frame.pictures else gr.skip()
@@ -96,8 +96,9 @@ def said(frame: Frame) -> str:
         return report.progress(frame)
     facts = frame.facts
     near = [both("own_near", db=f"{facts['db']:.1f}"), kind(facts), both("own_inverted") if facts["inverted"] else ""]
-    if "seconds" in facts:
-        return report.status(" · ".join(filter(None, [both("seconds", seconds=f"{facts['seconds']:.2g}"), *near])), kind="done")
+    if frame.origin:
+        seconds = both("seconds", seconds=f"{frame.origin.seconds:.2g}")
+        return report.status(" · ".join(filter(None, [seconds, *near])), kind="done")
     words = [both("status_work", done=frame.done, total=frame.total), *near]
     return report.status(" · ".join(filter(None, words)), frame.done / frame.total)
 
@@ -112,7 +113,7 @@ def kind(facts: Mapping[str, object]) -> str:
 
 def fitting(card: Card, label: str) -> str:
     """The label, or "all" if the card has none of that name."""
-    knob = knobs_of(rebuild, card.facts)["label"]
+    knob = knobs_of(rebuild, card.settings)["label"]
     return label if label in knob.options else knob.default
 
 

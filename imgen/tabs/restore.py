@@ -52,7 +52,7 @@ class Restorers(Workbench):
             super().make_knob(name, kinds)
         else:
             self.widgets[name] = widget(kinds, self.card.knobs.get(name), painted(self.given, None) if self.given else None)
-            with gr.Row(elem_classes="actions mask-tools", visible=name in self.card.knobs) as self.tools:
+            with gr.Row(elem_classes="actions mask-tools", visible=self.card.abilities.takes_mask) as self.tools:
                 self.upload = Upload(t("mask_upload"), file_types=["image"], size="sm")
                 self.mask_file = Download(t("mask_download"), size="sm", interactive=False)
 
@@ -83,8 +83,8 @@ class Restorers(Workbench):
         """The picture after each step; and what can be clicked to see where attention looked."""
         if not now.done:
             return {}
-        steps = now.shown[1:] if "steps" in now.card.knobs else []
-        seen = {self.look.picture: now.shown[0]} if now.card.name == LOOKS else {}
+        steps = now.shown[1:] if now.card.abilities.shows_steps else []
+        seen = {self.look.picture: now.shown[0]} if now.card.abilities.shows_attention else {}
         return {self.steps: strip(steps) + (gained(now.card) if steps else ""), **seen}
 
 
@@ -108,7 +108,7 @@ def strip(paths: Sequence[str]) -> str:
 
 def gained(card: Card) -> str:
     """What each step and each frame was measured to bring, as curves."""
-    found = [scores for scores in card.facts.get("scores", {}).values() if isinstance(scores, dict) and "after_steps" in scores]
+    found = [scores for scores in card.facts.measured().values() if "after_steps" in scores]
     if not found:
         return ""
     kinds = {name: found[0][name] for name in ("after_steps", "after_frames")}
@@ -126,7 +126,7 @@ def canvas(request: gr.Request, card_name: str, source: Path | None, under: str)
     under: the mark of the picture that lies there already: what is painted over it stays.
     """
     with Trouble(request):
-        tools = gr.update(visible="mask" in find_card(card_name).knobs)
+        tools = gr.update(visible=find_card(card_name).abilities.takes_mask)
         if not tools["visible"] or mark(source) == under:
             return tools, gr.skip(), gr.skip()
         return tools, painted(source, hole_of_ours(source)) if source else None, mark(source)

@@ -34,7 +34,7 @@ def rivals() -> list[Card]:
 
 def at_first() -> list[str]:
     """Those of the data set that most of them learned: like should be compared with like."""
-    learned = {card.name: card.facts.get("training", {}).get("data") for card in rivals()}
+    learned = {card.name: card.facts.training and card.facts.training.data for card in rivals()}
     most = Counter(filter(None, learned.values())).most_common(1)
     return [name for name, data in learned.items() if data in dict(most)]
 
@@ -84,7 +84,7 @@ def row(request: gr.Request, card: Card, seed: int) -> str:
         verdicts = ask_judge(card, made.pictures)
     except Exception as error:
         return f'<section>{title}<p class="failed">{Trouble(request).sentence(error)}</p></section>'
-    names, language = card.facts.get("classes", ()), language_of(request)
+    names, language = card.facts.classes, language_of(request)
     words = [text(f"option_{names[p.record['class']]}", language) if names else "" for p in made.pictures]
     shown = zip(made.pictures, words, verdicts or [None] * COUNT, strict=True)
     strip = "".join(figure(*one) for one in shown)
@@ -99,18 +99,18 @@ def ask_judge(card: Card, pictures: list[Picture]) -> list[Verdict]:
     if judge is None:
         return []
     *_, last = judge.do(opinion, *pictures)
-    real, made = judge.facts["real"], judge.facts["made"]
+    real, made = judge.facts.real, judge.facts.made
     opinions = zip(last.facts["logits"], last.facts["classes"], strict=True)
     return [(rank(logit, real[label]), rank(logit, made[label])) for logit, label in opinions]
 
 
 def costs(card: Card, made: Frame) -> str:
     """Time, size, parameters, and how far its pictures are from real ones."""
-    time = float(f"{1000 * made.facts['seconds'] / len(made.pictures):.2g}")
+    time = float(f"{1000 * made.origin.seconds / len(made.pictures):.2g}")
     parts = [both("milliseconds_each", time=f"{time:g}")]
     if card.weights:
         parts.append(both("megabytes", size=f"{card.weights.size / report.MEGA:.1f}"))
-    parts.append(both("parameters", count=f"{card.facts.get('parameters', 0):,}"))
+    parts.append(both("parameters", count=f"{card.facts.parameters:,}"))
     parts += [both_of(figure_words, *one) for one in quality(card)]
     return '<i aria-hidden="true"> · </i>'.join(parts)
 

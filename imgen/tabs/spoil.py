@@ -25,7 +25,7 @@ NONE, BRUSH = "none", "brush"
 
 
 def repairers() -> list[Card]:
-    return [card for card in CARDS if card.task == "restore" and "damage" not in card.knobs]
+    return [card for card in CARDS if card.task == "restore" and not card.abilities.spoils]
 
 
 class SpoilAndRepair:
@@ -114,10 +114,10 @@ def entry(request: gr.Request, card: Card, worse: Picture, mask: Picture | None,
 
     title = both(f"title_{card.name}")
     try:
-        if "mask" in card.knobs and mask is None and "strength" not in card.knobs:
+        if card.abilities.needs_mask and mask is None:
             return f'<figure><p class="title">{title}</p><p class="facts">{both("no_mask_here")}</p></figure>'
-        made = card(worse, **({"mask": [mask]} if mask and "mask" in card.knobs else {}))
-        facts = [both("seconds", seconds=f"{made.facts['seconds']:.2f}"), *near(made.pictures[0], truth)]
+        made = card(worse, **({"mask": [mask]} if mask and card.abilities.takes_mask else {}))
+        facts = [both("seconds", seconds=f"{made.origin.seconds:.2f}"), *near(made.pictures[0], truth)]
         wrong = error_map(made.pictures[0], truth) if truth else None
         return figure(card.name, title, made.pictures[0], DOT.join(facts), wrong)
     except Exception as error:

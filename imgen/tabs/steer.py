@@ -84,7 +84,7 @@ def moved(start: Path | str | None, amounts: list[float]) -> tuple[str, str]:
 def steered(start: str | Path, amounts: list[float]) -> tuple[Card, Frame]:
     picture = decode(start, OURS)
     card = find_maker([picture])
-    *_, last = card.do(steer(card.facts.get("directions"), amounts), picture)
+    *_, last = card.do(steer(card.facts.directions, amounts), picture)
     return card, last
 
 

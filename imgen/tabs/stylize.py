@@ -40,7 +40,7 @@ class Stylizers(Workbench):
         self.curves = gr.HTML("", elem_classes="live-curves")
         self.others.append(self.curves)
         with gr.Row(elem_classes="actions"):
-            self.go_on = gr.Button(t("go_on"), size="sm", visible="begin" in self.card.knobs)
+            self.go_on = gr.Button(t("go_on"), size="sm", visible=self.card.abilities.continues)
 
     def make_rooms(self) -> None:
         self.many = Many()
@@ -66,16 +66,16 @@ class Stylizers(Workbench):
         file = next((path for path in self.paintings if path.stem == name), None)
         if file is None:
             return card, wish, {}
-        if "style" in card.knobs and name in card.knobs["style"].options:
+        if card.abilities.named_styles and name in card.knobs["style"].options:
             return card, wish | {"style": name}, {}
-        card = card if "paintings" in card.knobs else find_card("arbitrary_style")
+        card = card if card.abilities.any_style else find_card("arbitrary_style")
         return card, wish, {"paintings": [str(file)]}
 
 
 def goes_on(request: gr.Request, card_name: str) -> dict:
     """Whether the card can begin with a result."""
     with Trouble(request):
-        return gr.update(visible="begin" in find_card(card_name).knobs)
+        return gr.update(visible=find_card(card_name).abilities.continues)
 
 
 def canvas(path: Path | None) -> dict | None:

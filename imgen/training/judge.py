@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from imgen.cards import read_weights
+from imgen.loader import read_weights
 from imgen.training import weights
 from imgen.training.gan import Adversarial, Guess
 

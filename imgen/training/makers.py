@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from imgen.cards import WEIGHTS, read_weights
+from imgen.cards import WEIGHTS
 from imgen.functional.losses import StyleObjective
+from imgen.loader import read_weights
 from imgen.models import mlp_gan, resgan
 from imgen.models import tiny_gan as tiny
 from imgen.models.arbitrary import ArbitraryNet

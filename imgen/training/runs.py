@@ -9,10 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from imgen.cards import WEIGHTS, read_weights
+from imgen.cards import WEIGHTS
 from imgen.catalog import find_card
 from imgen.controls import UserError
+from imgen.facts import write_facts
 from imgen.image import Frame
+from imgen.loader import read_weights
 from imgen.models.dncnn import DnCNN
 from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
@@ -135,8 +137,8 @@ def start(
     older, earlier = WEIGHTS / f"{run.starts_from}.safetensors", 0
     if run.starts_from and older.exists():
         borrow(recipe.net, read_weights(older))
-        known = find_card(run.starts_from).facts.get("training", {})
-        earlier = known.get("steps", 0) + known.get("earlier_steps", 0)
+        known = find_card(run.starts_from).facts.training
+        earlier = known.steps + known.earlier_steps if known else 0
     return recipe, facts, train(recipe, steps or run.steps, checkpoints / f"{name}.pt", earlier=earlier)
 
 
@@ -195,5 +197,5 @@ def keep_judge(name: str, folder: Path, checkpoints: Path, out: Path) -> Path:
     judges = torch.load(checkpoint, weights_only=True)["state"]["judges"]  # the first sees pixels, a second may see features
     recipe.discriminator.load_state_dict({key[2:]: value for key, value in judges.items() if key.startswith("0.")})
     facts = write_judge(name, recipe, read_weights(out / f"{name}.safetensors"), out)
-    weights.write_facts(name, json.loads(known.read_text(encoding="utf-8")) | {"judge": facts}, out)
+    write_facts(known, json.loads(known.read_text(encoding="utf-8")) | {"judge": facts})
     return out / f"{name}_judge.safetensors"

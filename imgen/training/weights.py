@@ -1,7 +1,6 @@
 """From a finished recipe to `weights/<card>.safetensors` and `.json`."""
 
 import hashlib
-import json
 from pathlib import Path
 
 import torch
@@ -9,6 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from imgen import __version__
+from imgen.facts import write_facts
 from imgen.functional.contact_sheet import sheet
 from imgen.image import Picture, animate, to_pixels
 from imgen.training.loop import History
@@ -23,7 +23,7 @@ def write(name: str, tensors: dict[str, Tensor], facts: dict[str, object], train
         **facts, **save(name, tensors, folder),
         "training": {**training, "torch": torch.__version__, "imgen": __version__},
     }
-    write_facts(name, record, folder)
+    write_facts(folder / f"{name}.json", record)
     return folder / f"{name}.safetensors"
 
 
@@ -36,10 +36,6 @@ def save(name: str, tensors: dict[str, Tensor], folder: Path) -> dict[str, objec
         "parameters": sum(value.numel() for value in tensors.values() if value.is_floating_point()),
         "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
     }
-
-
-def write_facts(name: str, record: dict[str, object], folder: Path) -> None:
-    (folder / f"{name}.json").write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def curve(history: History, points: int = 100) -> dict[str, list[float]]:

@@ -4,11 +4,14 @@ A picture comes in by the page's own component, as a file that was uploaded befo
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
+from dataclasses import asdict
+from functools import wraps
 
 import gradio as gr
 
-from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Slider, Words
+from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Slider, UserError, Words
 from imgen.texts import text
 from imgen.ui.events import WORK, lane_of, work
 from imgen.ui.knobs import all_knobs
@@ -16,18 +19,13 @@ from imgen.ui.turns import job
 from imgen.ui.work import gpu
 from imgen.ui.workbench import Workbench
 
-TOLD = ("card", "knobs", "seconds", "device", "precision", "version")
-
 
 def publish(bench: Workbench) -> None:
     @gpu
     def endpoint(request: gr.Request, *values) -> Iterator[tuple]:
-        """A generator, so that it ends when whoever asked hangs up; on the way it says how far it is."""
-        for now in work(bench, *values):
+        for now in work(bench, *values, seen=False):
             if now.done:
-                yield now.files[0] if bench.source else now.files, {fact: now.frame.facts[fact] for fact in TOLD}
-            else:
-                yield None, {"stage": now.frame.stage, "done": now.frame.done, "total": now.frame.total}
+                yield now.files[0] if bench.source else now.files, asdict(now.frame.origin)
 
     names = ["card", *(["picture"] if bench.source else []), *bench.widgets]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD  # Gradio reads the parameters' names here
@@ -35,8 +33,20 @@ def publish(bench: Workbench) -> None:
     endpoint.__signature__ = inspect.Signature([request, *(inspect.Parameter(name, kind) for name in names)])
     endpoint.__doc__ = describe(bench)
     inputs = [bench.picker, *([bench.source] if bench.source else []), *bench.widgets.values()]
-    handler = job(endpoint, lane=lane_of(bench), on_the_way=lambda place: (None, {"stage": "queue", "place": place}))
+    handler = answered(job(endpoint, lane=lane_of(bench)))
     bench.caller.click(handler, inputs, [bench.file, bench.made], api_name=bench.task, show_progress="hidden", **WORK)
+
+
+def answered(running: Callable[..., AsyncIterator]) -> Callable[..., Awaitable]:
+    """One answer, at the end: Gradio would send, and its clients fetch, the result of a generator twice."""
+    @wraps(running)
+    async def handler(request: gr.Request, *values):
+        async with aclosing(running(request, *values)) as frames:
+            async for last in frames:
+                return last
+        raise UserError("call_unreadable")  # it was stopped: nobody hears it
+
+    return handler
 
 
 def describe(bench: Workbench) -> str:

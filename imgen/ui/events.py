@@ -11,7 +11,7 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import find_card
-from imgen.controls import LONGEST, UserError
+from imgen.controls import LONGEST, UserError, is_seeded
 from imgen.ui import lesson, report
 from imgen.ui.doors import number_of
 from imgen.ui.knobs import updates
@@ -72,9 +72,9 @@ def connect_send(button: gr.Button, start: Workbench, end: Workbench, tabs: gr.T
     press_run(end, button.click(send, [given, start.chosen], [tabs, end.source], cancels=[end.running], **AT_ONCE))
 
 
-def work(bench: Workbench, card_name: str, *values) -> Iterator[Result]:
+def work(bench: Workbench, card_name: str, *values, seen: bool = True) -> Iterator[Result]:
     source, knobs = (values[0], values[1:]) if bench.source else (None, values)
-    return results(bench.task, card_name, source, dict(zip(bench.widgets, knobs, strict=True)))
+    return results(bench.task, card_name, source, dict(zip(bench.widgets, knobs, strict=True)), seen)
 
 
 def runner(bench: Workbench):
@@ -102,14 +102,14 @@ def on_the_way(bench: Workbench, now: Result) -> dict:
 
 
 def outcome(bench: Workbench, now: Result) -> dict:
-    facts, pictures = now.frame.facts, now.frame.pictures
+    origin, pictures = now.frame.origin, now.frame.pictures
     before = f"{now.given.width}×{now.given.height}" if now.given else None
     label = t(f"download_picture{'s' if len(pictures) > 1 else ''}")
     return {
         bench.result: bench.show(now),
-        bench.status: report.finished(facts, before, [f"{p.width}×{p.height}" for p in pictures]),
+        bench.status: report.finished(origin, before, [f"{p.width}×{p.height}" for p in pictures]),
         bench.download: gr.update(value=bundle(now.files, now.card.name), label=label),
-        bench.code: report.code(now.card, facts["knobs"]), bench.chosen: 0, bench.stop: gr.update(interactive=False),
+        bench.code: report.code(now.card, origin.knobs), bench.chosen: 0, bench.stop: gr.update(interactive=False),
         **bench.also(now),
     }
 
@@ -168,9 +168,9 @@ def chosen(
     bench: Workbench, request: gr.Request, card: Card, kept: Mapping[str, object], wish: Mapping[str, object] = NOTHING
 ) -> list:
     """The tab for another card: knobs stay where they are, but what the card says itself, as its scale, is not kept."""
-    values = {name: value for name, value in kept.items() if name not in card.told} | dict(wish)
+    values = {name: value for name, value in kept.items() if name not in card.settings} | dict(wish)
     more = [gr.update(visible=has_more(card))] if bench.more else []
-    dice = [gr.update(visible="seed" in card.knobs)] if "seed" in bench.widgets else []
+    dice = [gr.update(visible=is_seeded(card.knobs))] if "seed" in bench.widgets else []
     return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)), *more, *dice]
 
 

@@ -41,11 +41,11 @@ def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, dict
     """The picture of that moment, and the curves; without a replay there is nothing to see and to slide."""
     with Trouble(request):
         card = find_card(card_name)
-        replay, moments = WEIGHTS / f"{card.name}.webp", card.facts.get("moments", [])
+        replay, moments = WEIGHTS / f"{card.name}.webp", card.facts.moments
         number = max(0, min(int(moment), len(moments) - 1))
         step = moments[number] if moments else None
         path = save(decode_frame(replay, number), f"{card.name}-step{step}") if moments else None
-        drawing = curves(card.facts.get("curve", {}), step) or f"<p>{both('no_growth')}</p>"
+        drawing = curves(card.facts.curve, step) or f"<p>{both('no_growth')}</p>"
         there = gr.update(visible=bool(path))
         return there, gr.update(value=path, visible=bool(path)), there, drawing
 

@@ -20,7 +20,7 @@ def markdown(card: Card, language: str) -> str:
     if words is None:
         return text("lesson_missing", language)
     words = PICTURE.sub(partial(_picture, language=language), WISH.sub(_link, words))
-    count = card.facts.get("parameters")
+    count = card.facts.parameters
     return words.replace("{parameters}", f"{count:,}" if count else "0")
 
 

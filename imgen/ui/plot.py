@@ -33,8 +33,8 @@ class Dot:
 def quality(card: Card) -> list[tuple[str, str, float]]:
     """(data set, measure, distance) for each data set that it was measured against, by the measure that is preferred."""
     found = []
-    for data, scores in card.facts.get("scores", {}).items():
-        measure = next((m for m in MEASURES if isinstance(scores, dict) and m in scores), None)
+    for data, scores in card.facts.measured().items():
+        measure = next((m for m in MEASURES if m in scores), None)
         if measure:
             found.append((data, measure, scores[measure]))
     return found
@@ -53,8 +53,8 @@ def panels(cards: Iterable[Card], *groups: tuple[str, ...], across: str = "plot_
     """
     scored = defaultdict(list)
     for card in cards:
-        for data, scores in card.facts.get("scores", {}).items():
-            if isinstance(scores, dict) and "bench" in card.facts:
+        for data, scores in card.facts.measured().items():
+            if card.facts.bench:
                 scored[data].append((card, scores))
     drawn = []
     for data, pairs in scored.items():
@@ -69,7 +69,7 @@ def panels(cards: Iterable[Card], *groups: tuple[str, ...], across: str = "plot_
 
 def dot(card: Card, value: float) -> Dot:
     size = card.weights.size / 1e6 if card.weights else 0.0
-    return Dot(card.name, 1000 * card.facts["bench"]["seconds_per_picture"], value, size)
+    return Dot(card.name, 1000 * card.facts.bench["seconds_per_picture"], value, size)
 
 
 def panel(data: str, measure: str, dots: list[Dot], words: str) -> str:

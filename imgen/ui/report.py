@@ -6,7 +6,7 @@ from html import escape
 
 from imgen.cards import Card
 from imgen.exhibits.readme import NONE, figures
-from imgen.image import Frame
+from imgen.image import Frame, Origin
 from imgen.texts import LANGUAGES
 from imgen.ui.language import both, spans, t
 
@@ -19,7 +19,7 @@ def choices(cards: Iterable[Card]) -> list[tuple[object, str]]:
 
 def about(card: Card) -> str:
     """One sentence, and the facts a teacher asks for."""
-    count = card.facts.get("parameters")
+    count = card.facts.parameters
     facts = [both("parameters", count=f"{count:,}") if count else "" if card.weights else both("no_parameters")]
     if card.weights:
         facts.append(both("license", license=card.license))
@@ -27,8 +27,8 @@ def about(card: Card) -> str:
     link = f'href="{escape(card.paper.url)}" target="_blank" rel="noopener"'
     facts.append(f'<a {link} title="{escape(card.paper.title)}">{paper}</a>' if card.paper.url
                  else f'<span title="{escape(card.paper.title)}">{paper}</span>')
-    if card.facts.get("scores"):
-        measured = {language: escape(figures(card.facts, language, brief=True)) for language in LANGUAGES}
+    if card.facts.scores:
+        measured = {language: escape(figures(card.facts.scores, language, brief=True)) for language in LANGUAGES}
         facts.append(f'<span class="measured">{spans(**measured)}</span>' if measured["en"] != NONE else "")
     if not card.ready:
         facts.append(f'<b>{both("downloads", size=round(card.weights.size / MEGA))}</b>')
@@ -52,18 +52,17 @@ def progress(frame: Frame) -> str:
     return status(both("status_work", done=frame.done, total=frame.total), share)
 
 
-def finished(made: Mapping[str, object], before: str | None, sizes: list[str]) -> str:
+def finished(made: Origin | None, before: str | None, sizes: list[str]) -> str:
     """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024."""
-    facts, seconds = [both(f"title_{made['card']}")] if "card" in made else [], made.get("seconds")
-    if seconds is None:
-        facts.append(both("status_opening"))
+    if made is None:
+        facts = [both("status_opening")]
     else:
-        facts.append(both("seconds", seconds=f"{seconds:.2f}" if seconds < 10 else f"{seconds:.0f}"))
-    facts.append(escape(" ".join(str(made[fact]) for fact in ("device", "precision") if fact in made)))
-    if "fallback" in made:
-        facts.append(both("fallback"))
-    if "seed" in made.get("knobs", {}):
-        facts.append(both("seed", seed=made["knobs"]["seed"]))
+        spent = both("seconds", seconds=f"{made.seconds:.2f}" if made.seconds < 10 else f"{made.seconds:.0f}")
+        facts = [
+            both(f"title_{made.card}"), spent if made.device else both("status_opening"),
+            escape(f"{made.device} {made.precision}".strip()), both("fallback") if made.fallback else "",
+            both("seed", seed=made.knobs["seed"]) if "seed" in made.knobs else "",
+        ]
     size = sizes[0] if sizes else ""
     facts.append(f"{before} → {size}" if before else both("pictures", count=len(sizes), size=size) if len(sizes) > 1 else size)
     return status(" · ".join(fact for fact in facts if fact), kind="done")

@@ -7,7 +7,6 @@ loop; only the work itself runs in threads, of which there are as many as slots.
 
 import asyncio
 import itertools
-import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -27,7 +26,6 @@ from imgen.controls import UserError
 from imgen.ui import report
 from imgen.ui.language import both
 
-log = logging.getLogger("imgen")
 SLOTS = {"quick": 2, "long": 1, "look": 2}  # that run at a time; `look` opens a picture and runs no model
 WAITING = {"quick": 2, "long": 2, "look": 8}  # tickets of one visitor that may wait beside the one that runs
 OF_ADDRESS = 40  # and of one address, behind which a whole class may sit
@@ -49,6 +47,7 @@ class Ticket:
     called: asyncio.Event = field(default_factory=asyncio.Event)
     given_up: bool = False
     dropped: bool = False  # its place was needed for another address
+    slot: int = 0
     began: float = 0.0
 
 
@@ -60,7 +59,8 @@ class Turns:
         self.running: list[Ticket] = []
         self.served: dict[str, int] = defaultdict(int)  # address or visitor -> the number of its last call
         self.numbers = itertools.count(1)
-        self.pools = {lane: ThreadPoolExecutor(slots, thread_name_prefix=lane) for lane, slots in SLOTS.items()}
+        # A thread for each slot, and the first that is free: memory, caches and torch's own threads belong to a thread.
+        self.threads = {lane: [ThreadPoolExecutor(1, f"{lane}-{n}") for n in range(slots)] for lane, slots in SLOTS.items()}
 
     def ask(self, lane: str, address: str, visitor: str) -> Ticket:
         """Raises UserError: visitor_busy, server_busy."""
@@ -118,6 +118,7 @@ class Turns:
                 self.waiting.remove(ticket)
                 self.running.append(ticket)
                 self.served[ticket.address] = self.served[ticket.visitor] = next(self.numbers)
+                ticket.slot = min(set(range(slots)) - {one.slot for one in mine})
                 ticket.began = time.monotonic()
                 ticket.called.set()
         while len(self.served) > 10_000:  # visitors of long ago
@@ -180,6 +181,10 @@ class Job:
         self.context = copy_context()
         self.context.run(stopping.set, self.check)
 
+    @property
+    def thread(self) -> ThreadPoolExecutor:
+        return self.turns.threads[self.ticket.lane][self.ticket.slot]
+
     def check(self) -> None:
         """Asked by the work itself at every frame, in its thread."""
         if self.ticket.given_up:
@@ -209,7 +214,7 @@ class Job:
     async def run(self, function: Callable, *values: object) -> object:
         """`function(*values)` in a thread of the lane.  Raises what it raises, Stopped, UserError."""
         loop = asyncio.get_running_loop()
-        self.step = loop.run_in_executor(self.turns.pools[self.ticket.lane], self.context.run, function, *values)
+        self.step = loop.run_in_executor(self.thread, self.context.run, function, *values)
         while not self.step.done():
             await asyncio.wait({self.step}, timeout=TICK)
             if not self.step.done():
@@ -238,7 +243,7 @@ class Job:
         if self.frames is None and self.step is None:
             return self.turns.end(self.ticket)
         loop = asyncio.get_running_loop()
-        closing = loop.run_in_executor(self.turns.pools[self.ticket.lane], self.context.run, self.tidy)
+        closing = loop.run_in_executor(self.thread, self.context.run, self.tidy)
         closing.add_done_callback(lambda _: self.turns.end(self.ticket))
 
     def tidy(self) -> None:
@@ -248,24 +253,21 @@ class Job:
         device.release()
 
 
-def job(work: Callable, *, lane: str | Callable[..., str] = "quick", status=None, stop=None, on_the_way=None):
+def job(work: Callable, *, lane: str | Callable[..., str] = "quick", status=None, stop=None):
     """An event handler that does `work(request, *values)`, which returns or yields, when it is the visitor's turn.
 
-    lane: its name, or what tells it from the values.  status, stop: components that say the place in the queue and may end the
-    waiting; on_the_way: what to yield at each frame instead, of `(place)`.  Raises UserError at once if too much waits already.
+    lane: its name, or what tells it from the values.  status, stop: components that say the place in the queue, and may end the
+    waiting.  Raises UserError at once if too much waits already.
     """
-    said = on_the_way or (lambda place: {
-        status: report.status(both("status_waiting", place=place), 0), stop: gr.update(interactive=True),
-    })
-
     @wraps(work)
     async def handler(request: gr.Request, *values):
         name = lane if isinstance(lane, str) else await look(lane)(*values, request=request)
         now = Job(work, name, request)
         try:
             async for place in now.turn():
-                if status is not None or on_the_way is not None:
-                    yield said(place)
+                if status is not None:
+                    words = report.status(both("status_waiting", place=place), 0)
+                    yield {status: words, stop: gr.update(interactive=True)}
             async for frame in now.results(request, *values):
                 yield frame
         except Stopped:

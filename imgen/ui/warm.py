@@ -3,7 +3,6 @@
 import logging
 import threading
 
-from imgen.cards import load
 from imgen.catalog import CARDS, TASKS
 
 
@@ -19,6 +18,6 @@ def _work() -> None:
         if not card.ready:
             continue
         try:
-            load(card)
+            card.load()
         except Exception:  # whoever clicks will be told; the others need not wait
             logging.getLogger("imgen").warning("could not warm up %s", card.name, exc_info=True)

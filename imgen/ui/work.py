@@ -46,13 +46,16 @@ class Result:
 
     @property
     def done(self) -> bool:
-        return "seconds" in self.frame.facts
+        return self.frame is not None and self.frame.finished
 
 
-def results(task: str, card_name: str, source: Path | None, values: Mapping[str, object]) -> Iterator[Result]:
+def results(
+    task: str, card_name: str, source: Path | None, values: Mapping[str, object], seen: bool = True
+) -> Iterator[Result]:
     """Run a card of `task` on a file and say what there is by now, a few times a second.  Raises UserError.
 
-    values: of knobs, also of those that the card lacks; None is the card's own default.
+    values: of knobs, also of those that the card lacks; None is the card's own default.  seen: whether somebody looks on; else
+    only the results are written, at the end.
     """
     card = find_card(card_name)
     if card.task != task:
@@ -66,18 +69,19 @@ def results(task: str, card_name: str, source: Path | None, values: Mapping[str,
     frames = card.run(*([given] if given else []), **knobs)
     try:
         for frame in frames:
-            now, last = time.monotonic(), "seconds" in frame.facts
-            live = bool(frame.pictures) and now - showed > LIVE
+            now, last = time.monotonic(), frame.finished
+            live = seen and bool(frame.pictures) and now - showed > LIVE
             if not last and not live and now - said < PAUSE:
                 continue
             said = now
             shown, files = [], []
             if last or live:
                 showed = now
-                before = before or (view(given, "before", least=least) if given else None)
-                names = [_name(card, one, n, len(frame.pictures)) for n, one in enumerate(frame.pictures)]
-                files = [save(picture, name) for picture, name in zip(frame.pictures, names, strict=True)]
-                shown = [view(*one, least) for one in zip(frame.pictures, names, files, strict=True)]
+                before = before or (view(given, "before", least=least) if given and seen else None)
+                pictures = frame.pictures if seen or not card.pictures else frame.pictures[:1]
+                names = [_name(card, one, n, len(frame.pictures)) for n, one in enumerate(pictures)]
+                files = [save(picture, name) for picture, name in zip(pictures, names, strict=True)]
+                shown = [view(*one, least) for one in zip(pictures, names, files, strict=True)] if seen else []
             yield Result(card, frame, given, before, shown, files)
     finally:
         frames.close()
@@ -93,9 +97,10 @@ def lane(card_name: str, source: Path | None, values: Mapping[str, object]) -> s
         beside = sum(map(pixels_of, given))
     except UserError:
         return "quick"  # it will be refused at once
-    if card.slow or not card.ready or pixels + beside > LARGE or wish.get("count", 1) * wish.get("size", 1) ** 2 > LARGE:
+    drawn = wish.get("count", 1) * wish.get("size", 1) ** 2
+    if card.abilities.optimises or not card.ready or max(pixels + beside, drawn) > LARGE:
         return "long"
-    bench = card.facts.get("bench", {})
+    bench = card.facts.bench
     seconds = bench.get("seconds_per_picture", bench.get("seconds", 0.0) / 4) * pixels / MEASURED
     return "long" if seconds * wish.get("count", 1) * wish.get("views", 1) > QUICK else "quick"
 

@@ -8,6 +8,7 @@ from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import Knob, Reference
 from imgen.exhibits.files import example_files, opening_files
+from imgen.image import Origin
 from imgen.ui import lesson, report
 from imgen.ui.examples import strip
 from imgen.ui.growth import Growth
@@ -149,5 +150,5 @@ class Workbench:
         if not self.opened:
             return report.status(both("status_ready"))
         before = peek(self.given)[0] if self.given else None
-        return report.finished(self.record, before, [peek(path)[0] for path in self.opened])
+        return report.finished(Origin.of(self.record), before, [peek(path)[0] for path in self.opened])
 
