@@ -322,7 +322,7 @@ def evaluate(
     as_json: Annotated[bool, typer.Option("--json")] = False,
     store: Annotated[bool, typer.Option(help="keep the figures in weights/<card>.json")] = False,
 ) -> None:
-    """Measure a card: PSNR and SSIM, distances to real pictures, or the style objective."""
+    """Measure a card: PSNR and SSIM, distances to real pictures, or to a painting's style and the photograph."""
     from imgen.evaluation import scores as evaluation
     from imgen.evaluation.upscaling import exact_psnr
 

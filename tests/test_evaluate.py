@@ -9,20 +9,25 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageFilter
-from scipy.stats import spearmanr
+from safetensors.torch import save_file
+from scipy.stats import spearmanr, wasserstein_distance
 from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
+from torchvision.models import squeezenet1_1
 
 from imgen import cards, hub
 from imgen.catalog import CARDS, find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
-from imgen.evaluation import generation, scores, upscaling
+from imgen.evaluation import generation, peers, scores, style, upscaling
 from imgen.functional import metrics
-from imgen.functional.losses import bernoulli, gaussian
-from imgen.image import Picture
+from imgen.functional.losses import StyleObjective, bernoulli, gaussian
+from imgen.image import Picture, decode
 from imgen.loader import loader, read_weights
 from imgen.models.eye import Eye
+from imgen.models.features import VGG
+from imgen.training import teachers
+from imgen.training.makers import PAINTINGS, PATCHED
 from imgen.training.runs import RUNS
 
 GENERATORS = [card for card in CARDS if card.task == "generate" and card.net and card.source is None]
@@ -87,8 +92,6 @@ def test_one_picture_again_and_again_has_no_recall(glance, fashion):
 
 def test_distances_in_other_networks_features_are_those_of_their_features(glance, fashion, monkeypatch):
     """With copies of the training pictures: what is left is the floor."""
-    from imgen.training import teachers
-
     monkeypatch.setattr(teachers, "inception", lambda: "inception")
     monkeypatch.setattr(teachers, "squeezenet", lambda folder: "squeezenet")
     monkeypatch.setattr(teachers, "pooled", lambda net, pictures, side=224: generation.look(pictures))
@@ -302,3 +305,127 @@ def test_a_perceptual_distance_is_the_papers_formula():
                 a, b = f[0, :, i, j] / f[0, :, i, j].norm(), g[0, :, i, j] / g[0, :, i, j].norm()
                 total += (w * (a - b) ** 2).sum().item() / 12
     assert metrics.perceptual_distance(x, y, worth).item() == pytest.approx(total)
+
+
+# -- stylizers -------------------------------------------------------------------------------------------------------
+
+
+def maps(seed, sides, channels=(6, 9)):
+    """Features of a picture: skewed, a spread of its own for each channel."""
+    torch.manual_seed(seed)
+    return [torch.rand(1, c, *sides) ** 3 * torch.rand(1, c, 1, 1) * 5 for c in channels]
+
+
+def test_a_sliced_distance_is_the_mean_of_distances_along_rays():
+    """Of quantiles by numpy in float64; of whole distributions by scipy, where no tail is cut off."""
+    x, y, units = maps(1, (20, 30)), maps(2, (25, 17)), [torch.rand(c, 1) + 0.5 for c in (6, 9)]
+    numbers, levels, ours, whole = torch.Generator().manual_seed(0), np.linspace(0.01, 0.99, 200), [], []
+    for one, other, unit in zip(x, y, units, strict=True):
+        rays = torch.randn(len(unit), 128, generator=numbers).double().numpy()
+        rays /= np.linalg.norm(rays, axis=0)
+        pair = [(p[0].flatten(1).double() / unit).numpy().T @ rays for p in (one, other)]
+        ours.append(np.abs(np.subtract(*(np.quantile(p, levels, axis=0) for p in pair))).mean())
+        whole.append(np.mean([wasserstein_distance(a, b) for a, b in zip(*(p.T for p in pair), strict=True)]))
+    found = metrics.sliced_distance(x, y, units).item()
+    assert found == pytest.approx(np.mean(ours), rel=1e-4) and found == pytest.approx(np.mean(whole), rel=0.05)
+
+
+def test_the_photograph_lacks_all_the_style_and_the_painting_none():
+    worth = [torch.ones(c) for c in range(3, 10)]
+    photo, painting = (maps(seed, sides, range(3, 10)) for seed, sides in ((1, (20, 20)), (2, (20, 20))))
+    assert style.judge(photo, photo, painting, worth) == (1, 0)
+    lacks, lpips = style.judge(painting, photo, painting, worth)
+    assert lacks == 0 and lpips == pytest.approx(metrics.perceptual_distance(painting, photo, worth).item()) and lpips > 0
+    shuffled = [one.flatten(2)[..., torch.randperm(400)].view_as(one) for one in painting]  # a style lies nowhere
+    assert style.judge(shuffled, photo, painting, worth)[0] == pytest.approx(0, abs=1e-6)
+    half = [one.where(torch.rand(20, 20) < 0.5, other) for one, other in zip(photo, painting, strict=True)]
+    assert 0.3 < style.judge(half, photo, painting, worth)[0] < 0.7
+
+
+def test_a_style_has_no_units_and_lies_in_the_first_layers():
+    worth, (made, photo, painting) = [torch.ones(c) for c in range(3, 10)], (maps(n, (9, 9), range(3, 10)) for n in (3, 4, 5))
+    left, _ = style.judge(made, photo, painting, worth)
+    large = [[one * torch.arange(1, one.shape[1] + 1).view(1, -1, 1, 1) for one in seen] for seen in (made, photo, painting)]
+    plain = [one[0].flatten(1) for one in (photo[0], painting[0])]
+    deviation = torch.cat(plain, 1).double().numpy().std(1, ddof=1)
+    deviation = np.maximum(deviation, 0.05 * deviation.mean())
+    np.testing.assert_allclose(style.spread(photo[0], painting[0])[:, 0], deviation, rtol=1e-5)
+    units = [style.spread(*pair) for pair in zip(photo[:5], painting[:5], strict=True)]  # whatever was made
+    apart = [metrics.sliced_distance(one[:5], painting[:5], units).item() for one in (made, photo)]
+    assert left == pytest.approx(apart[0] / apart[1], rel=1e-5)
+    assert style.judge(*large, worth)[0] == pytest.approx(left, rel=1e-5)
+    assert style.judge([*made[:5], *photo[5:]], photo, painting, worth)[0] == left
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of teachers by chance, of photographs and of paintings."""
+    torch.manual_seed(0)
+    net = squeezenet1_1(weights=None)
+    save_file(net.state_dict(), tmp_path / "squeezenet1_1.safetensors")
+    for name in ("lpips", "vgg19_pruned16x", "style", "eval/Kodak24"):
+        (tmp_path / name).mkdir(parents=True)
+    widths = (64, 128, 256, 384, 384, 512, 512)
+    torch.save({f"lin{n}.model.1.weight": torch.rand(1, c, 1, 1) for n, c in enumerate(widths)}, tmp_path / "lpips/squeeze.pth")
+    (tmp_path / "vgg19_pruned16x/enc5.pt").touch()
+    monkeypatch.setattr(teachers, "pruned_vgg", lambda path, padding: VGG((4, 4, 4, 4, 4)).requires_grad_(False))
+    for n, name in enumerate(PATCHED):
+        Image.fromarray(scenes.still_life(64, n).pixels).save(tmp_path / "style" / PAINTINGS[name])
+    for n in range(2):
+        Image.fromarray(scenes.landscape(64, n).pixels).save(tmp_path / f"eval/Kodak24/{n}.png")
+    return tmp_path
+
+
+def test_lpips_looks_where_its_authors_look(folder):
+    """At richzhang/PerceptualSimilarity's slices of SqueezeNet, in its units, with RGB in [−1, 1]; in float64."""
+    net = squeezenet1_1(weights=None)
+    net.load_state_dict(teachers.load_file(folder / "squeezenet1_1.safetensors"))
+    worth, pair = torch.load(folder / "lpips/squeeze.pth"), torch.rand(2, 1, 3, 64, 64)
+    seen = []
+    for x in 2 * pair.double() - 1:
+        x = (x - torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1)) / torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1)
+        for start, end in ((0, 2), (2, 5), (5, 8), (8, 10), (10, 11), (11, 12), (12, 13)):
+            x = net.features.double()[start:end](x)
+            seen.append((x / x.norm(dim=1, keepdim=True)).detach())
+    wanted = sum(((seen[n] - seen[7 + n]) ** 2 * one.double()).sum(1).mean() for n, one in enumerate(worth.values()))
+    assert teachers.lpips(folder)(*pair) == pytest.approx(wanted.item(), rel=1e-4)
+
+
+class Stylizer:
+    """Hands back the photograph, or the painting itself."""
+
+    task, stem = "stylize", "copier"
+    abilities, facts = SimpleNamespace(named_styles=True, optimises=False), SimpleNamespace(styles=(*PATCHED, "photograph"))
+
+    def __init__(self, paintings=None):
+        self.paintings = paintings
+
+    def __call__(self, photo, style, size):
+        return SimpleNamespace(pictures=[decode(self.paintings / PAINTINGS[style]) if self.paintings else photo])
+
+
+def test_a_stylizer_is_measured_beside_gatys(folder, monkeypatch):
+    for name, value in (("JUDGED", 64), ("GATYS", 4), ("PAIRS", 2)):
+        monkeypatch.setattr(style, name, value)
+    [(name, lazy)], [(_, copy)] = (scores.evaluate(Stylizer(which), folder, folder).items() for which in (None, folder / "style"))
+    assert name == "Kodak24" and lazy["photos"] == 2 and lazy["paintings"] == 4 and lazy["gatys_pairs"] == 2
+    assert lazy["style_distance"] == 1 and lazy["photo_lpips"] == 0
+    assert copy["style_distance"] == 0 and copy["photo_lpips"] > copy["gatys_photo_lpips"] > 0
+    assert 0 < copy["gatys_style_distance"] < 1.2
+
+
+def test_gatys_gives_the_best_that_it_met():
+    torch.manual_seed(0)
+    objective, photo = StyleObjective(VGG((4, 4, 4, 4, 4)).requires_grad_(False), 5.0), torch.rand(1, 3, 48, 48)
+    wanted, met = objective.styles(torch.rand(1, 3, 48, 48) ** 4), []
+
+    def loss(x):
+        met.append(objective.weighted(*objective.terms(x, photo, wanted)).sum())
+        return met[-1]
+
+    best, least = peers.usual_lbfgs(loss, photo, 12)
+    assert len(met) == 12 and least == min(met) < met[0]
+    assert torch.equal(peers.gatys(objective, photo, wanted, 12), best.clamp(0, 1)) and loss(best).item() == least
+    met.clear()
+    best, least = peers.usual_lbfgs(lambda x: met.append((x - 0.3).abs().sqrt().sum()) or met[-1], torch.zeros(1, 1, 1, 1), 9)
+    assert met[-1] > least == min(met) == (best - 0.3).abs().sqrt()  # its steps go too far

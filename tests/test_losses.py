@@ -146,6 +146,16 @@ def test_no_step_moves_the_pixels_further_than_allowed():
     assert max(far) <= 0.0201 and 0.005 < far[0] < 0.02
 
 
+def test_structure_is_correlation_whatever_the_contrast():
+    x, y = torch.randn(2, 1, 3, 6, 7, dtype=torch.float64)
+    flat = [one[0].flatten(1).numpy() for one in (x, y)]
+    alike = np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(*flat, strict=True)])
+    found = losses.structure_loss({"relu": x}, {"relu": y}, "relu")
+    np.testing.assert_allclose(found.item(), 1 - np.average(alike, weights=flat[1].var(1)), atol=1e-5)
+    moved = x * torch.tensor([2.0, 3.0, 0.5])[:, None, None] + 4
+    assert losses.structure_loss({"relu": moved}, {"relu": x}, "relu").item() == pytest.approx(0, abs=1e-5)
+
+
 def test_style_does_not_ask_where():
     judge, painting = objective(), torch.rand(1, 3, 64, 64)
     _, moved = judge.terms(painting.flip(2), painting, judge.styles(painting.flip(2)))

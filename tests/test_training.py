@@ -21,7 +21,7 @@ from imgen.models.espcn import ESPCN
 from imgen.models.eye import Eye
 from imgen.models.features import VGG, SmallVGG, Widened
 from imgen.models.light import Light
-from imgen.models.transfer import TransferNet
+from imgen.models.transfer import TransferNet, tinted
 from imgen.models.vae import VAE
 from imgen.training import data, sights, weights
 from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
@@ -35,7 +35,7 @@ from imgen.training.regression import Upscale
 from imgen.training.runs import RUNS, finish
 from imgen.training.sharpening import Sharpen
 from imgen.training.steps import Batches
-from imgen.training.stylizing import Stylize, StylizeAdversarially, StylizeAny
+from imgen.training.stylizing import Stylize, StylizeAdversarially, StylizeAny, recoloured
 from imgen.training.thin import thinned
 
 
@@ -142,7 +142,18 @@ def any_style():
     torch.manual_seed(0)
     objective = StyleObjective(VGG((4, 4, 4, 4, 4)).requires_grad_(False), 1.0)
     photos, paintings = (torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8) for _ in range(2))
-    return StylizeAny(ArbitraryNet((4, 4, 8), 1, (4, 4)), photos, paintings, objective, device="cpu", batch=3)
+    net = ArbitraryNet((4, 4, 8), 1, (4, 4))
+    known = [torch.rand(1, 3, 40, 48) for _ in range(2)], torch.rand(2, len(net.plain))
+    return StylizeAny(net, photos, paintings, objective, known, look=32, device="cpu", batch=3)
+
+
+def test_a_style_begins_with_the_mean_and_covariance_of_the_paintings_colours():
+    """Of logits, on the photographs as a whole, through the painter's own recolouring."""
+    photos, one = torch.randint(20, 235, (2, 3, 24, 24), dtype=torch.uint8), torch.rand(1, 3, 16, 20) * 0.6 + 0.3
+    changed = tinted(photos / 255, recoloured(photos, [one]).view(1, 3, 4).expand(2, -1, -1))
+    changed, wanted = (x.double().transpose(0, 1).flatten(1) for x in (changed, torch.logit(one)))
+    torch.testing.assert_close(changed.mean(1), wanted.mean(1), atol=1e-3, rtol=0)
+    torch.testing.assert_close(changed.cov(), wanted.cov(), atol=1e-2, rtol=1e-2)
 
 
 def patch_judged():

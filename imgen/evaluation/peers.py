@@ -1,8 +1,8 @@
 """The usual implementations that ours are compared with, as papers and most scripts have them: nets and optimisations."""
 
+import math
 import time
 from collections.abc import Callable
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from imgen.image import Picture
@@ -53,26 +53,29 @@ def usual_gatys(goal: "Aim", photo: Picture, evaluations: int) -> tuple[float, f
         return (goal.weights["content"] * content + goal.weights["style"] * sum(distances) / len(distances)).sum()
 
     began = time.perf_counter()
-    losses = usual_lbfgs(loss, to_tensor(photo.pixels), evaluations)
-    return time.perf_counter() - began, min(losses)
+    _, least = usual_lbfgs(loss, to_tensor(photo.pixels), evaluations)
+    return time.perf_counter() - began, least
 
 
-def usual_lbfgs(loss: "Callable[[Tensor], Tensor]", start: "Tensor", evaluations: int) -> list[float]:
-    """`torch.optim.LBFGS` as it comes, history 100: the losses."""
+def usual_lbfgs(loss: "Callable[[Tensor], Tensor]", start: "Tensor", evaluations: int) -> "tuple[Tensor, float]":
+    """`torch.optim.LBFGS` as it comes, history 100: the best that it met, and its loss."""
     import torch
 
-    x, losses = start.clone().contiguous().requires_grad_(True), []
+    x = start.clone().contiguous().requires_grad_(True)
+    best, least = start, math.inf
     optimizer = torch.optim.LBFGS([x], max_iter=evaluations, max_eval=evaluations, tolerance_grad=0, tolerance_change=0)
 
     def closure() -> "Tensor":
+        nonlocal best, least
         optimizer.zero_grad()
         value = loss(x)
         value.backward()
-        losses.append(value.item())
+        if value.item() < least:
+            best, least = x.detach().clone(), value.item()
         return value
 
     optimizer.step(closure)
-    return losses
+    return best, least
 
 
 def usual_espcn() -> "nn.Module":
@@ -132,12 +135,10 @@ USUAL = {
 }
 
 
-def gatys(
-    objective: "StyleObjective", photo: "Tensor", wanted: "dict[str, LayerStyle]", evaluations: int
-) -> list[float]:
-    """Style transfer by optimising the picture itself, from the photograph: the best objective after each evaluation.
+def gatys(objective: "StyleObjective", photo: "Tensor", wanted: "dict[str, LayerStyle]", evaluations: int) -> "Tensor":
+    """Style transfer by optimising the picture itself, from the photograph: the best picture of so many evaluations.
 
-    Source: Gatys et al. 2016.  photo (1, 3, H, W) in [0, 1].
+    Source: Gatys et al. 2016.  photo (1, 3, H, W) in [0, 1] -> the same.
     """
-    losses = usual_lbfgs(lambda x: objective.weighted(*objective.terms(x, photo, wanted)).sum(), photo, evaluations)
-    return list(accumulate(losses, min))
+    best, _ = usual_lbfgs(lambda x: objective.weighted(*objective.terms(x, photo, wanted)).sum(), photo, evaluations)
+    return best.clamp(0, 1)

@@ -1,4 +1,4 @@
-"""What style transfer is worth: how near its results come to a photograph and a painting, as a VGG sees them."""
+"""What style transfer is worth: how near its results come to a painting and stay to the photograph; what its features miss."""
 
 import time
 from itertools import islice
@@ -17,43 +17,68 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PHOTOGRAPHS = Path("eval/Kodak24")  # training never saw them
-PAIRS = 4  # of a photograph and a painting, that measure a feature network
+PAIRS = 4  # of a photograph and a painting, that measure a feature network, or Gatys
 STEPS, EVALUATIONS, SIDE = 100, 300, 160  # of our optimisation, of the usual one, and of both
+PHOTOS, JUDGED = 8, 384  # that measure a stylizer; pixels of their sides, and of the paintings' shorter ones
+STYLE_DEPTH = 5  # of the seven layers of LPIPS: what lies deeper knows what is painted rather than how
+GATYS = 50  # evaluations
 Scores = dict[str, object]
 
 
-def painting(card: Card, folder: Path, teachers: Path | None, photographs: int = 2) -> Scores:
-    """The training objective on some photographs and every painting, beside Gatys' L-BFGS after some evaluations.
+def painting(card: Card, folder: Path, teachers: Path | None) -> Scores:
+    """How far a card's pictures are from the painting's style, and by LPIPS from the photograph (see `judge`): mean over
+    photographs and paintings; the same of Gatys' L-BFGS on some pairs of them.
 
-    Of a card for any painting: on those that its training left out.  folder: holds style/ and PHOTOGRAPHS.
+    Of a card for any painting: of those that its training left out.  folder: holds style/ and PHOTOGRAPHS.
     """
-    import torch
-
     from imgen.functional.losses import StyleObjective
-    from imgen.training.makers import PAINTINGS, STYLE_SIDE, STYLE_WEIGHT, UNSEEN
+    from imgen.training.makers import PAINTINGS, STYLE_WEIGHT, UNSEEN
     from imgen.training.makers import painting as read_painting
-    from imgen.training.teachers import pruned_vgg
+    from imgen.training.teachers import lpips_weights, pruned_vgg, squeezenet_layers
 
     objective = StyleObjective(pruned_vgg(known(teachers, "vgg19_pruned16x/enc5.pt"), "zeros"), STYLE_WEIGHT)
     if card.abilities.named_styles:
         wishes = [({"style": style}, folder / "style" / PAINTINGS[style]) for style in card.facts.styles[:-1]]
-        ours, theirs = [], {50: []}
     else:
         wishes = [({"paintings": [folder / "style" / file]}, folder / "style" / file) for file in UNSEEN]
-        ours, theirs = [], {20: []}
-    photos = squares(folder, STYLE_SIDE, photographs)
-    for knobs, file in wishes:
-        wanted = objective.styles(read_painting(file))
-        for photo in photos:
-            x = to_tensor(photo.pixels)
-            y = to_tensor(card(photo, size=STYLE_SIDE, **knobs).pictures[0].pixels)
-            with torch.inference_mode():
-                ours.append(objective.weighted(*objective.terms(y, x, wanted)).item())
-            curve = gatys(objective, x, wanted, max(theirs))
-            for evaluations, values in theirs.items():
-                values.append(curve[evaluations - 1])
-    scores = {"objective": float(np.mean(ours)), **{f"gatys_{n}_evaluations": float(np.mean(v)) for n, v in theirs.items()}}
-    return {name: round(value, 4) for name, value in scores.items()} | {"photos": len(photos), "paintings": len(wishes)}
+    see, worth = squeezenet_layers(teachers), lpips_weights(teachers)
+    photos, ours, theirs = squares(folder, JUDGED, PHOTOS), [], []
+    seen = [see(to_tensor(photo.pixels)) for photo in photos]
+    for number, (knobs, file) in enumerate(wishes):
+        goal = read_painting(file, JUDGED)
+        wanted = see(goal)
+        for photo, before in zip(photos, seen, strict=True):
+            made = card(photo, size=JUDGED, **knobs).pictures[0]
+            ours.append(judge(see(to_tensor(made.pixels)), before, wanted, worth))
+        if number < PAIRS:
+            made = gatys(objective, to_tensor(photos[number].pixels), objective.styles(goal), GATYS)
+            theirs.append(judge(see(made), seen[number], wanted, worth))
+    style, lpips, gatys_style, gatys_lpips = (round(float(one), 3) for one in (*np.mean(ours, 0), *np.mean(theirs, 0)))
+    return {
+        "style_distance": style, "photo_lpips": lpips, "gatys_style_distance": gatys_style, "gatys_photo_lpips": gatys_lpips,
+        "photos": len(photos), "paintings": len(wishes), "gatys_evaluations": GATYS, "gatys_pairs": len(theirs),
+    }
+
+
+def judge(made: "list[Tensor]", photo: "list[Tensor]", painting: "list[Tensor]", worth: "list[Tensor]") -> tuple[float, float]:
+    """Of a picture, in a network that no stylizer learned from: its distance to a painting's style, its LPIPS to the photograph.
+
+    Style: the sliced distance in units of each channel's spread, over that of the photograph: 1 is the photograph itself, 0 has
+    the painting's features.  made, photo, painting: SqueezeNet's features (1, C, h, w) of each layer; worth: see `lpips_weights`.
+    """
+    from imgen.functional.metrics import perceptual_distance, sliced_distance
+
+    units = [spread(*pair) for pair in zip(photo, painting[:STYLE_DEPTH], strict=False)]
+    left, at_first = (sliced_distance(one[:STYLE_DEPTH], painting[:STYLE_DEPTH], units).item() for one in (made, photo))
+    return left / at_first, perceptual_distance(made, photo, worth).item()
+
+
+def spread(*features: "Tensor") -> "Tensor":
+    """(1, C, h, w) of some pictures -> (C, 1), each channel's deviation over all places, at least 5 % of the mean one."""
+    import torch
+
+    deviation = torch.cat([one[0].flatten(1) for one in features], 1).std(1, keepdim=True)
+    return deviation.clamp(min=0.05 * deviation.mean())
 
 
 def seeing(card: Card, folder: Path, teachers: Path | None) -> Scores:

@@ -111,6 +111,19 @@ def content_loss(features: dict[str, Tensor], wanted: dict[str, Tensor], layer: 
     return (mine - theirs).square().mean(1) / theirs.square().mean(1)
 
 
+def structure_loss(features: dict[str, Tensor], wanted: dict[str, Tensor], layer: str) -> Tensor:
+    """1 − correlation over places of each channel of one layer with what is wanted, the lively channels counting more; (N,).
+
+    Mean and contrast of a channel belong to the style (Huang and Belongie 2017, arXiv:1703.06868): so they are free here, where
+    `content_loss` would hold them against the Gram matrices.
+    """
+    mine, theirs = (seen[layer].float().flatten(2) for seen in (features, wanted))
+    mine, theirs = (x - x.mean(2, keepdim=True) for x in (mine, theirs))
+    spread, wished = mine.square().mean(2), theirs.square().mean(2)
+    alike = (mine * theirs).mean(2) / (spread * wished + 1e-8).sqrt()
+    return 1 - (alike * wished).sum(1) / wished.sum(1)
+
+
 def texture_loss(x: Tensor, truth: Tensor, side: int) -> Tensor:
     """Squared distance of the Gram matrices of each patch of side × side features, relative to the truth's own.
 
@@ -148,15 +161,19 @@ def layer_styles(seen: dict[str, Tensor], layers: Sequence[str]) -> dict[str, La
     return {layer: LayerStyle(shift, gram(seen[layer], shift)) for layer, shift in shifts.items()}
 
 
-def style_loss(features: dict[str, Tensor], wanted: dict[str, LayerStyle], where: Tensor | None = None) -> Tensor:
+def style_loss(
+    features: dict[str, Tensor], wanted: dict[str, LayerStyle], where: Tensor | None = None, eased: bool = False
+) -> Tensor:
     """Squared distance of Gram matrices, relative to the style's own, mean over layers; one value per picture (N,).
 
     Unlike Gatys et al. 2016 each layer is measured in units of its own style, so that no layer and no
-    painting drowns the others.  where: see `gram`.
+    painting drowns the others.  where: see `gram`.  eased: log(1 + distance) of each layer, which is the same near the goal; a
+    bright photograph can be fifty times as far from a dark painting in one layer, and would drown a batch.
     """
-    return torch.stack([
+    distances = torch.stack([
         gram_distance(gram(features[layer], style.shift, where), style.gram) for layer, style in wanted.items()
-    ]).mean(0)
+    ])
+    return (distances.log1p() if eased else distances).mean(0)
 
 
 def colour_distance(x: Tensor, y: Tensor, rays: int = 16) -> Tensor:
@@ -211,12 +228,14 @@ class Aim:
 class StyleObjective:
     """What a stylized picture should be: like the photograph in deep features, like the painting in Gram matrices."""
 
-    layers = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
     content_layer = "relu3_1"
 
-    def __init__(self, features: "torch.nn.Module", style_weight: float, dtype: torch.dtype = torch.float32):
-        """features: picture (N, 3, H, W), last layer -> {layer: (N, C, h, w)}, frozen."""
+    def __init__(
+        self, features: "torch.nn.Module", style_weight: float, dtype: torch.dtype = torch.float32, eased: bool = False
+    ):
+        """features: picture (N, 3, H, W), last layer -> {layer: (N, C, h, w)}, frozen; eased: see `style_loss`."""
         self.features, self.style_weight, self.dtype = features.to(dtype, memory_format=torch.channels_last), style_weight, dtype
+        self.eased, self.content = eased, structure_loss if eased else content_loss
 
     def see(self, x: Tensor, until: str = "") -> dict[str, Tensor]:
         return self.features(x.to(self.dtype).contiguous(memory_format=torch.channels_last), until)
@@ -224,14 +243,15 @@ class StyleObjective:
     @torch.no_grad()
     def styles(self, painting: Tensor) -> dict[str, LayerStyle]:
         """painting (1, 3, h, w) in [0, 1] -> what each layer makes of it."""
-        return layer_styles(self.see(painting), self.layers)
+        seen = self.see(painting)
+        return layer_styles(seen, tuple(seen))
 
     def terms(self, y: Tensor, photo: Tensor, styles: dict[str, LayerStyle]) -> tuple[Tensor, Tensor]:
         """Content and style loss of each picture, (N,) both."""
         with torch.no_grad():
             wanted = self.see(photo, until=self.content_layer)  # what lies deeper is half of the work
         seen = self.see(y)
-        return content_loss(seen, wanted, self.content_layer), style_loss(seen, styles)
+        return self.content(seen, wanted, self.content_layer), style_loss(seen, styles, eased=self.eased)
 
     def weighted(self, content: Tensor, style: Tensor) -> Tensor:
         return content + self.style_weight * style

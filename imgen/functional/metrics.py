@@ -1,5 +1,6 @@
 """How good a picture is, as the papers measure it."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -57,6 +58,30 @@ def perceptual_distance(x: list[Tensor], truth: list[Tensor], weights: list[Tens
     """
     apart = [(unit(one) - unit(other)).square() for one, other in zip(x, truth, strict=True)]
     return sum(torch.einsum("nchw,c->nhw", d, worth).mean((1, 2)) for d, worth in zip(apart, weights, strict=True))
+
+
+def sliced_distance(
+    x: list[Tensor], y: list[Tensor], units: list[Tensor], rays: int = 128, ranks: int = 200
+) -> Tensor:
+    """How far the features of x would have to move to be those of y, wherever in the picture they lie; mean over layers.
+
+    The Wasserstein distance along random directions, the same every time.  Source: Heitz et al. 2021, arXiv:2006.07229; unlike
+    theirs absolute, and between `ranks` quantiles from 1 to 99 %, so that pictures of any two sizes can be compared.
+    x, y: features (1, C, h, w) of each layer; units: what counts as 1 in each channel, (C, 1) of each.
+    """
+    numbers, levels, apart = torch.Generator().manual_seed(0), torch.linspace(0.01, 0.99, ranks), []
+    for mine, theirs, unit in zip(x, y, units, strict=True):
+        directions = F.normalize(torch.randn(len(unit), rays, generator=numbers), dim=0)
+        p, q = (quantiles(directions.T @ (features[0].flatten(1) / unit), levels) for features in (mine, theirs))
+        apart.append((p - q).abs().mean())
+    return torch.stack(apart).mean()
+
+
+def quantiles(x: Tensor, levels: Tensor) -> Tensor:
+    """Of each row (N, P), at `levels` (L,) in [0, 1) -> (N, L), linear between ranks.  numpy sorts ten times as fast as torch."""
+    ranked, place = torch.from_numpy(np.sort(x.numpy(), axis=1)), levels * (x.shape[1] - 1)
+    below = place.long()
+    return torch.lerp(ranked[:, below], ranked[:, below + 1], place - below)
 
 
 def unit(features: Tensor) -> Tensor:

@@ -112,7 +112,7 @@ RUNS = {
     ),
     "espcn_gan_x4": Run(sharper(ESPCN, pixels=0.5, features=0.5, adversarial=0.02), 6000, 16, starts_from="espcn_x4"),
     "tiny_gan_x7": Run(tiny_gan, 8000, 64),
-    "transfer_paintings": Run(paintings, 9000, 4, starts_from="transfer_paintings"),
+    "transfer_paintings": Run(paintings, 6000, 4),
     "transfer_gan": Run(patches_judged, 600, 4, starts_from="transfer_paintings"),
     "arbitrary_style": Run(any_painting, 7500, 4),
     "dncnn_color": Run(mended(DnCNN, noisy, batch=8, decibels=True), 12000, 8, starts_from="dncnn_color"),

@@ -1,10 +1,14 @@
 """Networks that paint: trained on a VGG's content and style, or against a judge of patches."""
 
+from collections.abc import Iterable
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from imgen.drawing.scenes import landscape
-from imgen.functional.losses import LayerStyle, colour_distance, gradient_penalty, relativistic
+from imgen.functional.colour_transfer import covariance, root
+from imgen.functional.losses import LayerStyle, gradient_penalty, relativistic
 from imgen.image import to_tensor
 from imgen.training.ema import Average
 from imgen.training.muon import Muon
@@ -17,38 +21,33 @@ class Stylize:
     The last style of the net is the photograph itself: a short way to a strength that slides from photograph to painting.
     """
 
-    colour_weight = 20.0
-    small_until = 0.6  # share of the run: half of the pixels teach the strokes as well, in half of the time
+    small_until = 0.92  # share of the run: half of the pixels teach the strokes as well, in half of the time
 
     def __init__(self, net, photos, paintings, objective, *, device, batch=4, rate=2e-3, decay=0.995):
-        """photos (N, 3, S, S) uint8, seen in crops of S/2, later 3/4 S; paintings: each (1, 3, h, w) in [0, 1]."""
+        """photos (N, 3, S, S) uint8, seen in crops of 3/4 S, later whole; paintings: each (1, 3, h, w) in [0, 1]."""
         self.net = net.to(device, memory_format=torch.channels_last)
         self.average = Average(net, decay)
         self.batches = Batches(photos, torch.zeros(len(photos), dtype=torch.long), batch, device)
         self.objective, self.device, self.rate = objective, device, rate
         self.styles = [objective.styles(painting.to(device)) for painting in paintings]
-        self.colours = torch.cat([coloured(painting.to(device), 2 * COLOURS) for painting in paintings])
         self.optimizer = self.make_optimizer(net)
         self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
 
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 50, progress, warm=0.01)
         x, _ = self.batches()
-        x = self.crop(x, x.shape[3] * (2 if progress < self.small_until else 3) // 4)
+        x = self.crop(x, x.shape[3] * (3 if progress < self.small_until else 4) // 4)
         chosen, plain = self.choose(len(x))
         with torch.autocast(self.device, torch.bfloat16):
             y = self.painted(x, chosen, plain)
         wanted = together([self.styles[n] for n in chosen.tolist()])
         content, style = self.objective.terms(y, x, wanted)
         copy_error = (y - x).abs().mean((1, 2, 3))
-        there = self.colours[chosen.to(self.device)][..., torch.randperm(4 * COLOURS**2)[: COLOURS**2].to(self.device)]
-        colour = colour_distance(coloured(y, COLOURS), there)
-        aim = self.objective.weighted(content, style) + self.colour_weight * colour
-        loss = torch.where(plain, 10 * copy_error, self.worth(aim)).mean()
+        loss = torch.where(plain, 10 * copy_error, self.objective.weighted(content, style)).mean()
         update(self.optimizer, loss)
         self.average.update(self.net)
         painted = (~plain).float() / (~plain).sum().clamp(min=1)
-        told = {"content": content, "style": style, "colour": colour}
+        told = {"content": content, "style": style}
         return {"loss": loss, **{name: (value * painted).sum() for name, value in told.items()}}
 
     def crop(self, x: Tensor, side: int) -> Tensor:
@@ -56,13 +55,7 @@ class Stylize:
         return cut_out(x, top, left, side).contiguous(memory_format=torch.channels_last)
 
     def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
-        own = [net.table]  # of a style: few gradients, and far to go
-        groups = [{"params": [p for p in net.parameters() if p is not own[0]]}, {"params": own, "times": 4}]
-        return torch.optim.Adam(groups, lr=0.0, betas=(0.9, 0.99), fused=True)
-
-    def worth(self, objective: Tensor) -> Tensor:
-        """How much a picture's objective (N,) counts."""
-        return objective
+        return Muon(net, far=(net.table,), times=4.0)  # a style has few gradients, and far to go
 
     def choose(self, count: int) -> tuple[Tensor, Tensor]:
         """Which painting is wanted of each picture of a batch, and whether it should stay as it is instead."""
@@ -140,23 +133,29 @@ class StylizeAdversarially(Stylize):
 class StylizeAny(Stylize):
     """One network, any painting: it is told what a frozen eye sees of it.  One picture in 16 should stay as it is."""
 
-    def __init__(self, net, photos, paintings, objective, **settings):
-        """net: see `ArbitraryNet`; paintings (M, 3, h, w) uint8, many."""
+    def __init__(self, net, photos, paintings, objective, known, *, look, **settings):
+        """net: see `ArbitraryNet`; paintings (M, 3, h, w) uint8, many; look: pixels a side at which the net sees them.
+
+        known: paintings (1, 3, h, w) in [0, 1], and the rows of numbers (K, numbers) that another net's training found for them.
+        """
         device = settings["device"]
-        pictures = [one.float().to(device) / 255 for one in paintings.split(1)]
-        super().__init__(net, photos, pictures, objective, **settings)
-        self.sights = torch.cat([self.net.sight(one) for one in pictures])
+        pictures = lambda: (one.float().to(device) / 255 for one in paintings.split(1))  # noqa: E731
+        super().__init__(net, photos, pictures(), objective, **settings)
+        self.sights = torch.cat([self.seen(one, look) for one in pictures()])
         spread, centre = torch.std_mean(self.sights, 0)
-        for one in (self.net, self.average.net):
-            one.centre.copy_(centre)
-            one.spread.copy_(spread + 1e-3)
+        net.centre.copy_(centre)
+        net.spread.copy_(spread + 1e-3)
+        rows = known[1].mean(0).repeat(len(paintings), 1)
+        rows[:, -12:] = recoloured(photos[::40], pictures())
+        sights = torch.cat([self.sights, *(self.seen(one.to(device), look) for one in known[0])])
+        foretold(net, sights, torch.cat([rows, known[1]]).to(device), len(known[0]))
+        self.average.net.load_state_dict(net.state_dict())
+
+    def seen(self, painting: Tensor, look: int) -> Tensor:
+        return self.net.sight(nn.functional.interpolate(painting, (look, look), mode="bilinear", antialias=True))
 
     def make_optimizer(self, net: nn.Module) -> torch.optim.Optimizer:
         return Muon(net, far=tuple(net.predict.parameters()), times=0.1)  # a hundred weights pull at each number of a style
-
-    def worth(self, objective: Tensor) -> Tensor:
-        """Its logarithm: among many styles there are faint ones, hard to meet, that would drown the others."""
-        return torch.log1p(objective)
 
     def choose(self, count: int) -> tuple[Tensor, Tensor]:
         return torch.randint(len(self.styles), (count,)), torch.rand(count, device=self.device) < 1 / 16
@@ -171,12 +170,31 @@ class StylizeAny(Stylize):
         return torch.cat([self.average.net(photo, sight[None], one) for sight in self.sights[:20]])
 
 
-COLOURS = 16  # patches a side whose mean colours are compared
+def recoloured(photos: Tensor, paintings: Iterable[Tensor]) -> Tensor:
+    """Where styles begin (K, 12): the logits' matrix that gives photographs a painting's mean colour and covariance.
+
+    photos (N, 3, h, w) uint8; paintings: K of (1, 3, h, w) in [0, 1].
+    """
+    def logits(x: Tensor) -> np.ndarray:
+        return torch.logit(x.double(), eps=0.02).transpose(0, 1).flatten(1).T.cpu().numpy()
+
+    x, rows = logits(photos / 255), []
+    mean, back = x.mean(0), root(covariance(x), -0.5)
+    for y in map(logits, paintings):
+        change = root(covariance(y), 0.5) @ back
+        rows.append(np.c_[change, y.mean(0) - change @ mean].ravel())
+    return torch.from_numpy(np.stack(rows)).float()
 
 
-def coloured(x: Tensor, side: int) -> Tensor:
-    """The mean colours of side × side patches: (N, 3, H, W) -> (N, 3, side²)."""
-    return nn.functional.adaptive_avg_pool2d(x.float(), side).flatten(2)
+def foretold(net: nn.Module, sights: Tensor, rows: Tensor, exact: int, steps: int = 1500) -> None:
+    """Let a predictor of styles begin with `rows` (M, numbers) of `sights`; half of a batch are of the last `exact`."""
+    optimizer = torch.optim.Adam(net.predict.parameters(), betas=(0.9, 0.99), fused=True)
+    many = len(rows) - exact
+    for step in range(steps):
+        cosine(optimizer, 2e-3, 2e-5, step / steps)
+        chosen = torch.cat([torch.randint(many, (48,)), many + torch.randint(exact, (48,))])
+        loss = (net.style_of(sights[chosen]) - rows[chosen]).square().mean()
+        update(optimizer, loss)
 
 
 def together(styles: list[dict[str, LayerStyle]]) -> dict[str, LayerStyle]:

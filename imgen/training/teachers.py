@@ -16,7 +16,6 @@ from imgen.hub import WeightFile, fetch
 from imgen.models.features import VGG
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its RGB
-LPIPS_UNITS = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # mean and deviation of its RGB in [-1, 1]
 LPIPS_LAYERS = (1, 4, 7, 9, 10, 11, 12)  # of SqueezeNet: before each pooling, and from the sixth fire on each
 TRUE_VGG = Path("vgg19_relu3_1/vgg_normalised_conv3_1.pth")
 INCEPTION = WeightFile("timm/inception_v3.tv_in1k", "model.safetensors", "main", None, 95_500_000)
@@ -80,25 +79,36 @@ def squeezenet(teachers: Path | None) -> nn.Module:
     return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-@cache
-def lpips(teachers: Path) -> Callable[[Tensor, Tensor], float]:
-    """The perceptual distance of two pictures (1, 3, H, W) in [0, 1] that papers quote, in SqueezeNet's features.
-
-    Zhang et al. 2018, arXiv:1801.03924, version 0.1.  teachers: holds squeezenet1_1.safetensors and lpips/squeeze.pth.
-    """
-    layers, file = list(squeezenet(teachers)[0]), teachers / "lpips" / "squeeze.pth"
-    if not file.exists():
-        raise UserError("teacher_missing", name=f"lpips/{file.name}")
-    worth = [weight.flatten() for weight in torch.load(file, weights_only=True, map_location="cpu").values()]
-    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in LPIPS_UNITS)
+def squeezenet_layers(teachers: Path | None) -> Callable[[Tensor], list[Tensor]]:
+    """RGB (N, 3, H, W) in [0, 1] -> SqueezeNet's features, (N, C, h, w) of each of LPIPS_LAYERS."""
+    layers, (mean, std) = list(squeezenet(teachers)[0]), (torch.tensor(v).view(1, 3, 1, 1) for v in IMAGENET)
 
     def features(x: Tensor) -> list[Tensor]:
-        x, found = (2 * x.float() - 1 - mean) / std, []
+        x, found = (x.float() - mean) / std, []  # LPIPS has the same units, for RGB in [−1, 1]
         for n, layer in enumerate(layers):
             x = layer(x)
             if n in LPIPS_LAYERS:
                 found.append(x)
         return found
+
+    return features
+
+
+def lpips_weights(teachers: Path) -> list[Tensor]:
+    """What a difference of each channel of LPIPS_LAYERS is worth, (C,) each: Zhang et al. 2018, arXiv:1801.03924, version 0.1."""
+    file = teachers / "lpips" / "squeeze.pth"
+    if not file.exists():
+        raise UserError("teacher_missing", name=f"lpips/{file.name}")
+    return [weight.flatten() for weight in torch.load(file, weights_only=True, map_location="cpu").values()]
+
+
+@cache
+def lpips(teachers: Path) -> Callable[[Tensor, Tensor], float]:
+    """The perceptual distance of two pictures (1, 3, H, W) in [0, 1] that papers quote, in SqueezeNet's features.
+
+    teachers: holds squeezenet1_1.safetensors and lpips/squeeze.pth.
+    """
+    features, worth = squeezenet_layers(teachers), lpips_weights(teachers)
 
     @torch.inference_mode()
     def distance(x: Tensor, truth: Tensor) -> float:
