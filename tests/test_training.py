@@ -317,7 +317,8 @@ def test_patches_are_pairs(tmp_path):
 
 def test_written_weights_load_and_are_recorded(tmp_path):
     net = ESPCN(2)
-    path = weights.write("espcn_x2", net.state_dict(), {"scale": 2}, {"steps": 5}, tmp_path)
+    training = {"run": "espcn_x2", "steps": 5, "pictures_seen": 80, "seed": 0, "data": "photos"}
+    path = weights.write("espcn_x2", net.state_dict(), {"scale": 2}, training, tmp_path)
     from imgen.loader import read_weights
 
     ESPCN(2).load_state_dict(read_weights(path), strict=True)
