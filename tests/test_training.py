@@ -8,12 +8,16 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from imgen import device
 from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.functional.losses import StyleObjective
 from imgen.models import mlp_gan, tiny_gan
 from imgen.models.arbitrary import ArbitraryNet
+from imgen.models.attention import AttentionNet
 from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic, PatchCritic, PatchJudge
 from imgen.models.dcgan import Discriminator, Generator
@@ -21,17 +25,18 @@ from imgen.models.espcn import ESPCN
 from imgen.models.eye import Eye
 from imgen.models.features import VGG, SmallVGG, Widened
 from imgen.models.light import Light
+from imgen.models.recurrent import RecurrentNet
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
 from imgen.training import data, sights, weights
 from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
-from imgen.training.degrade import phones, shrink
+from imgen.training.degrade import Wounds, burst, phones, shrink
 from imgen.training.distilling import Distil, Resemble, strangeness
 from imgen.training.ema import remeasured
 from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
 from imgen.training.judge import can_judge
 from imgen.training.loop import History, history_of, train
-from imgen.training.regression import Upscale
+from imgen.training.regression import Fill, Recur, Upscale
 from imgen.training.runs import RUNS, finish
 from imgen.training.sharpening import Sharpen
 from imgen.training.steps import Batches
@@ -156,6 +161,20 @@ def patch_judged():
     return recipe
 
 
+def recur():
+    torch.manual_seed(0)
+    clean = torch.randint(0, 255, (6, 3, 24, 24), dtype=torch.uint8)
+    settings = {"spoil": burst, "muon": True, "side": 12, "decibels": True}
+    return Recur(RecurrentNet(width=16), clean, clean, device="cpu", batch=2, **settings)
+
+
+def inpaint():
+    torch.manual_seed(0)
+    clean, features = torch.randint(0, 255, (6, 3, 40, 40), dtype=torch.uint8), VGG((4, 4, 4), "zeros").requires_grad_(False)
+    settings = {"spoil": Wounds(40, also=0.0), "muon": True, "side": 32, "decibels": True}
+    return Fill(AttentionNet((16, 16), (1,)), clean, features, device="cpu", batch=2, **settings)
+
+
 def guess():
     torch.manual_seed(0)
     pictures = torch.randint(0, 255, (20, 1, 28, 28), dtype=torch.uint8)
@@ -166,9 +185,59 @@ def guess():
 
 RECIPES = [
     espcn, light, sharp, guess, thin, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, any_style,
-    patch_judged, eye,
+    patch_judged, eye, recur, inpaint,
 ]
 ALL = pytest.mark.parametrize("make", RECIPES)
+EXCEPT_STYLE = pytest.mark.parametrize("make", [make for make in RECIPES if make not in (style, any_style, patch_judged)])
+
+
+@pytest.fixture
+def multiplies(monkeypatch):
+    """Says what this processor has hardware for."""
+    def set_to(*, bfloat16: bool):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512" if bfloat16 else "AVX2")
+        monkeypatch.setattr(device, "_cpu_has", lambda flag: bfloat16)
+        device.fast_dtype.cache_clear()
+
+    yield set_to
+    device.fast_dtype.cache_clear()
+
+
+class Short(TorchDispatchMode):
+    """Notes the operations that work on numbers shorter than float32, backward ones too."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        out = operation(*args, **(kwargs or {}))
+        tensors = [x for x in tree_leaves((args, kwargs, out)) if isinstance(x, torch.Tensor)]
+        if any(x.is_floating_point() and x.dtype.itemsize < 4 for x in tensors):
+            self.found.add(str(operation))
+        return out
+
+
+def shortened(make):
+    """The operations of a training that are done in short numbers: its beginning, and steps early and late."""
+    with Short() as short:
+        recipe = make()
+        for progress in (0.1, 0.9, 0.95):
+            recipe.step(progress)
+    return short.found
+
+
+@EXCEPT_STYLE
+def test_where_bfloat16_would_be_emulated_nothing_is_shortened(make, multiplies):
+    """Emulated, a step takes 13 to 25 times as long."""
+    multiplies(bfloat16=False)
+    assert not shortened(make)
+
+
+@ALL
+def test_a_step_multiplies_in_what_this_machine_is_fast_in(make):
+    fast = device.fast_dtype("cpu") != torch.float32
+    assert any("convolution" in name or "mm" in name for name in shortened(make)) == fast
 
 
 @ALL
@@ -321,18 +390,33 @@ def test_a_training_stopped_before_its_first_step_says_so(tmp_path):
         finish("espcn_x2", espcn(), {}, tmp_path, 0, tmp_path, tmp_path)
 
 
-def test_weights_say_how_they_were_made(tmp_path):
-    """Two plans: the schedule that the training began with, and the one that it ended by; and what it had begun with."""
+def test_weights_say_how_they_were_made(tmp_path, multiplies):
+    """Two plans: the schedule that the training began with, and the one that it ended by; what it had begun with; and the
+    precisions of the machines that it was begun and ended on.
+    """
+    multiplies(bfloat16=False)
     first = train(espcn(), 6, tmp_path / "espcn_x2.pt", report_every=2, earlier=9)
     next(first)
     first.close()
     recipe = espcn()
+    multiplies(bfloat16=True)
     list(train(recipe, 4, tmp_path / "espcn_x2.pt", earlier=99))  # its own weights have taken the card's place meanwhile
     finish("espcn_x2", recipe, {"scale": 2}, tmp_path / "photos", 7, tmp_path, tmp_path)
     training = json.loads((tmp_path / "espcn_x2.json").read_text())["training"]
     wanted = {"run": "espcn_x2", "steps": 4, "planned_steps": [6, 4], "pictures_seen": 64, "seed": 7, "data": "photos"}
-    wanted |= {"starts_from": "espcn_x3", "earlier_steps": 9}
+    wanted |= {"starts_from": "espcn_x3", "earlier_steps": 9, "precision": ["float32", "bfloat16"]}
     assert wanted.items() <= training.items()
+
+
+def test_an_older_training_that_goes_on_had_begun_in_bfloat16(tmp_path, multiplies):
+    """It was asked for on every machine, when checkpoints did not say so."""
+    multiplies(bfloat16=False)
+    path = tmp_path / "older.pt"
+    list(train(espcn(), 1, path))
+    older = torch.load(path, weights_only=True)
+    torch.save({name: value for name, value in older.items() if name != "precisions"}, path)
+    list(train(espcn(), 2, path))
+    assert history_of(torch.load(path, weights_only=True)).precisions == ["bfloat16", "float32"]
 
 
 def test_every_bundled_card_has_a_run():
