@@ -16,7 +16,7 @@ from imgen.pipelines.fill import unmasked
 from imgen.pipelines.spoil import mask_of, without
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 SIGMAS = (5, 15, 25, 35, 50)  # of noise, in grey levels of 255
 QUALITIES = (10, 20, 40)
@@ -82,24 +82,29 @@ def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | Non
     import torch
 
     if card.net is None:
-        if "mask" in card.knobs or "damage" in card.knobs:
-            return None
-        known = {"noise_level": sigma} if "noise_level" in card.knobs else {}
-        return lambda x: to_tensor(card(Picture(to_pixels(x[0])), **known).pictures[0].pixels)
+        return None if {"mask", "damage"} & card.knobs.keys() else by_rule(card, sigma)
+    if "mask" in card.knobs and "strength" not in card.knobs:
+        return None
     net = load(card)
-    if "mask" in card.knobs:
-        if "strength" not in card.knobs:
-            return None
-        net = unmasked(net)
-    elif "steps" in card.knobs:
-        steps = load(card)
-        net = lambda x: steps(x[:, None].expand(-1, MOST, -1, -1, -1))[:, -1]  # noqa: E731
+    here = next(net.parameters()).device
+    forward = unmasked(net) if "mask" in card.knobs else after_all_steps(net) if "steps" in card.knobs else net
 
     def mend(x: "Tensor") -> "Tensor":
         with torch.inference_mode():
-            return net(x.to(next(load(card).parameters()).device)).float().cpu().clamp(0, 1)
+            return forward(x.to(here)).float().cpu().clamp(0, 1)
 
     return mend
+
+
+def by_rule(card: Card, sigma: float) -> "Callable[[Tensor], Tensor]":
+    """(1, 3, H, W) to the same, as a file holds it before and after."""
+    known = {"noise_level": sigma} if "noise_level" in card.knobs else {}
+    return lambda x: to_tensor(card(Picture(to_pixels(x[0])), **known).pictures[0].pixels)
+
+
+def after_all_steps(net: "nn.Module") -> "Callable[[Tensor], Tensor]":
+    """A recurrent net that looks at one picture MOST times."""
+    return lambda x: net(x[:, None].expand(-1, MOST, -1, -1, -1))[:, -1]
 
 
 def decoding(mend: "Callable[[Tensor], Tensor]", pictures: list[np.ndarray], quality: int) -> Scores:
