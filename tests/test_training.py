@@ -56,15 +56,17 @@ def espcn():
     return Upscale(ESPCN(2), lr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3), device="cpu", batch=4)
 
 
-def gan():
+def gan(discriminator=None):
     torch.manual_seed(0)
-    critic = FeatureCritic(VGG((4, 4, 4), "zeros"), {"relu2_1": 4, "relu3_1": 4}, 5, width=4)
-    return Adversarial(Generator(5, latent=8, width=4), Discriminator(5, width=4), critic, batches(), device="cpu")
+    critic = None if discriminator else FeatureCritic(VGG((4, 4, 4), "zeros"), {"relu2_1": 4, "relu3_1": 4}, 5, width=4)
+    nets = Generator(5, latent=8, width=4), discriminator or Discriminator(5, width=4)
+    return Adversarial(*nets, critic, batches(), device="cpu")
 
 
-def usual_gan():
+def usual_gan(discriminator=None):
     torch.manual_seed(0)
-    return UsualGAN(Generator(5, latent=8, width=4), Discriminator(5, width=4, norm=True), batches(), device="cpu")
+    nets = Generator(5, latent=8, width=4), discriminator or Discriminator(5, width=4, norm=True)
+    return UsualGAN(*nets, batches(), device="cpu")
 
 
 def signs(channels=3):
@@ -125,13 +127,16 @@ def light():
     return Upscale(Light(2, blocks=1, width=8), lr, hr, device="cpu", batch=4, **settings)
 
 
-def sharp():
+def sharp(discriminator=None):
     torch.manual_seed(0)
     hr = torch.randint(0, 255, (8, 3, 48, 48), dtype=torch.uint8)
     shares = {"pixels": 1.0, "features": 0.1, "textures": 0.1, "adversarial": 0.01}
+    if discriminator:
+        shares = dict.fromkeys(shares, 0.0) | {"adversarial": 1.0}
     features = VGG((4, 4, 4), "zeros").requires_grad_(False)
     lr = torch.nn.functional.avg_pool2d(hr.float(), 2).byte()
-    recipe = Sharpen(ESPCN(2), PatchCritic(1, width=4), features, lr, hr, weights=shares, device="cpu", batch=4, side=24)
+    nets = ESPCN(2), discriminator or PatchCritic(1, width=4)
+    recipe = Sharpen(*nets, features, lr, hr, weights=shares, device="cpu", batch=4, side=24)
     recipe.penalty_every = 2
     return recipe
 
@@ -150,10 +155,10 @@ def any_style():
     return StylizeAny(ArbitraryNet((4, 4, 8), 1, (4, 4)), photos, paintings, objective, device="cpu", batch=3)
 
 
-def patch_judged():
+def patch_judged(discriminator=None):
     torch.manual_seed(0)
     eye = VGG((4, 4, 4, 4, 4)).requires_grad_(False)
-    judge = PatchJudge(eye, {"relu2_1": 4, "relu3_1": 4}, styles=2, width=4)
+    judge = discriminator or PatchJudge(eye, {"relu2_1": 4, "relu3_1": 4}, styles=2, width=4)
     photos, painting = torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8), torch.rand(1, 3, 64, 64)
     net, paintings = TransferNet(3, (4, 4, 8), blocks=1), [painting, painting.flip(3)]
     recipe = StylizeAdversarially(net, judge, photos, paintings, StyleObjective(eye, 1.0), device="cpu", batch=3)
@@ -266,6 +271,75 @@ def test_an_interrupted_training_ends_where_an_unbroken_one_does(make, tmp_path)
     torch.manual_seed(1)
     for name, value in second.weights().items():
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4, msg=name)
+
+
+class Bright(nn.Module):
+    """Stands in for a discriminator: the brighter, the realer.  Remembers how bright what it was shown was."""
+
+    def __init__(self, slope):
+        super().__init__()
+        self.heads, self.shown, self.size = nn.Linear(1, 1, bias=False), [], 0
+        nn.init.constant_(self.heads.weight, slope)
+
+    def forward(self, x, told=None):
+        brightness, self.size = x.mean((1, 2, 3)), x[0].numel()
+        self.shown.append(brightness.mean().item())
+        return self.heads(brightness[:, None])
+
+
+def against(judge, make):
+    recipe = make(judge)
+    recipe.change = lambda x: x
+    return recipe
+
+
+REAL = {  # where a recipe has its real pictures
+    gan: lambda recipe: [recipe.batches.pictures], usual_gan: lambda recipe: [recipe.batches.pictures],
+    sharp: lambda recipe: [recipe.hr], patch_judged: lambda recipe: recipe.paintings,
+}
+
+
+@pytest.mark.parametrize("make", REAL)
+def test_what_is_drawn_becomes_what_the_discriminator_takes_for_real(make):
+    """What it is shown last in a step is what the generator draws."""
+    judge, drawn = Bright(slope=2.0), []
+    recipe = against(judge, make)
+    for _ in range(60):
+        recipe.step(0.5)
+        drawn.append(judge.shown[-1])
+    assert np.mean(drawn[-10:]) > np.mean(drawn[:10]) + 0.01
+
+
+@pytest.mark.parametrize("make", REAL)
+def test_a_discriminator_learns_what_real_pictures_have(make):
+    """They are white, what is drawn is not."""
+    judge = Bright(slope=0.0)
+    recipe = against(judge, make)
+    for pictures in REAL[make](recipe):
+        pictures.fill_(1 if pictures.is_floating_point() else 255)
+    for _ in range(5):
+        recipe.step(0.5)
+    assert judge.heads.weight.item() > 1e-4
+
+
+@pytest.mark.parametrize("make", [gan, sharp, patch_judged])
+def test_a_penalty_that_is_seldom_asked_for_weighs_as_much_as_one_that_always_is(make, monkeypatch):
+    """γ/2 times the squared slope at real pictures and at drawn ones, on average: it is s/P at each of a picture's P numbers."""
+    judge, losses = Bright(slope=3.0), []
+    recipe = against(judge, make)
+
+    def update(optimizer, loss):  # and nothing moves
+        if optimizer is recipe.optimizer_d:
+            losses.append(loss.item())
+
+    monkeypatch.setattr(f"{type(recipe).__module__}.update", update)
+    recipe.gamma = 1e4
+    told = [recipe.step(0.5) for _ in range(8)]
+    extra = np.mean(losses) - np.mean([one["discriminator"].item() for one in told])
+    assert recipe.penalty_every in (2, 4)  # of these eight steps
+    assert extra == pytest.approx(1e4 * 3**2 / judge.size, rel=1e-3)
+    if "penalty" in told[0]:
+        assert np.mean([one["penalty"].item() for one in told]) == pytest.approx(2 * 3**2 / judge.size, rel=1e-3)
 
 
 def test_only_a_gan_that_is_told_a_class_leaves_its_judge():
