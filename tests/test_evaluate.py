@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.stats import spearmanr
 from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 
-from imgen import cards, hub
+from imgen import cards, device, hub
 from imgen.catalog import CARDS, find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
@@ -325,6 +326,18 @@ def test_the_bundled_eye_is_the_recorded_one_and_fits():
     assert sum(t.numel() for t in net.state_dict().values() if t.is_floating_point()) == facts["parameters"]
     assert generation.EYE.name in RUNS and facts["training"]["steps"] > 0
     assert scores.sample_figure(generation.EYE) == pytest.approx(facts["scores"]["sample"], abs=0.01)
+
+
+def test_the_eye_sees_in_float32_where_bfloat16_is_fast(monkeypatch):
+    """Measures are to be the same on every machine.  Loaded anew; by the plain net."""
+    monkeypatch.setattr(device, "fast_dtype", lambda here: torch.bfloat16)
+    monkeypatch.setattr(device, "best", lambda: "cpu")
+    monkeypatch.setattr(generation, "EYE", replace(generation.EYE, name="eye_anew", file=generation.EYE.name))
+    net = generation.EYE.net.build().eval()
+    net.load_state_dict(cards.read_weights(cards.WEIGHTS / f"{generation.EYE.stem}.safetensors"))
+    x = pictures(6, 0)
+    with torch.no_grad():
+        torch.testing.assert_close(generation.look(x).float(), net(x / 255), rtol=1e-4, atol=1e-4)
 
 
 def test_an_altered_eye_measures_nothing(tmp_path, monkeypatch):
