@@ -5,6 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,19 @@ def fast_dtype(device: str) -> "torch.dtype":
     if device == "cpu" and torch.backends.cpu.get_cpu_capability() == "AVX512" and _cpu_has("avx512_bf16"):
         return torch.bfloat16
     return torch.float32
+
+
+def mixed_precision(device: str) -> AbstractContextManager[object]:
+    """Within it, what multiplies does so in `fast_dtype`, and what adds up stays float32: how networks are trained here."""
+    import torch
+
+    fast = fast_dtype(device)
+    return nullcontext() if fast == torch.float32 else torch.autocast(device, fast)
+
+
+def precision(device: str) -> str:
+    """The name of `fast_dtype`, for records: "bfloat16" or "float32"."""
+    return str(fast_dtype(device)).removeprefix("torch.")
 
 
 def _cpu_has(flag: str) -> bool:

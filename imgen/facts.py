@@ -21,7 +21,7 @@ class Training:
     torch: str
     imgen: str
     planned_steps: Sequence[int] = ()  # of each time that it was begun or gone on with
-    precision: str = ""  # in which it multiplied; "" of those from before that was written down
+    precision: Sequence[str] = ()  # in which it multiplied, each once; none of those from before that was written down
     starts_from: str = ""  # a card
     earlier_steps: int = 0  # that those weights had behind them
 

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -11,10 +12,11 @@ from torch import nn
 
 from imgen import cards, device
 from imgen.catalog import CARDS as CHOSEN
-from imgen.catalog import CATALOG, FAILURES
+from imgen.catalog import CATALOG, FAILURES, find_card
 from imgen.controls import Abilities, Choice, Choices, Reference, Seed, Slider, Words, abilities_of
 from imgen.drawing import scenes
 from imgen.evaluation import scores
+from imgen.image import Frame
 from imgen.loader import Complete, loader, read_weights
 from imgen.pipelines.guess import guess
 from imgen.pipelines.restore import restore_steps
@@ -283,6 +285,40 @@ def test_a_result_remembers_how_it_was_made(card):
         assert record["knobs"][name] == [one.digest for one in given]
     again = card(*picture_for(card), **record["knobs"] | pictures).pictures[record["number"]]
     assert again == picture
+
+
+@pytest.mark.parametrize(("name", "precision"), [("light_x2", "float32"), ("light_x3", "bfloat16"), ("light_x4", "bfloat16")])
+def test_what_bfloat16_would_cost_too_much_runs_in_float32_where_bfloat16_is_fast(name, precision, monkeypatch):
+    """On a processor that multiplies bfloat16.  In float32 the picture is that of the plain net."""
+    monkeypatch.setattr(device, "fast_dtype", lambda here: torch.bfloat16)
+    monkeypatch.setattr(device, "best", lambda: "cpu")
+    card, photo = find_card(name), scenes.city(24, seed=1)
+    result = card(photo)
+    assert result.origin.precision == result.pictures[0].record["precision"] == precision
+    net = card.net.build()
+    net.load_state_dict(read_weights(cards.WEIGHTS / f"{name}.safetensors"))
+    with torch.inference_mode():
+        *_, plain = card.pipeline(device.place(net, "cpu", torch.float32), photo, scale=card.knobs["scale"].default)
+    assert (plain.pictures[0].pixels == result.pictures[0].pixels).all() == (precision == "float32")
+
+
+def test_a_pipeline_works_in_inference_mode_and_who_looks_on_does_not():
+    """It remembers nothing for gradients; and it belongs to the thread, which the consumer of its frames has, too."""
+    inside, outside = [], []
+
+    def work(net, picture):
+        for done in (1, 2, 3):
+            inside.append((torch.is_inference_mode_enabled(), torch.ones(1, requires_grad=True).mul(2).requires_grad))
+            yield Frame(done, 3, [picture])
+
+    card = replace(find_card("nearest"), name="watched", pipeline=work)
+    for frame in (frames := card.run(scenes.city(8, seed=1))):
+        outside.append((torch.is_inference_mode_enabled(), torch.is_grad_enabled()))
+        if frame.done == 2:
+            frames.close()
+    card(scenes.city(8, seed=1))
+    assert inside == [(True, False)] * 5 and outside == [(False, True)] * 2
+    assert not torch.is_inference_mode_enabled() and torch.is_grad_enabled()
 
 
 @pytest.mark.gpu

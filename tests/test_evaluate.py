@@ -10,19 +10,21 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 from safetensors.torch import save_file
+from scipy.linalg import sqrtm
+from scipy.spatial.distance import cdist
 from scipy.stats import spearmanr, wasserstein_distance
 from skimage.metrics import peak_signal_noise_ratio
 from torch import nn
 from torchvision.models import squeezenet1_1
 
-from imgen import cards, hub
+from imgen import cards, device, hub
 from imgen.catalog import CARDS, find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.evaluation import generation, peers, scores, style, upscaling
 from imgen.functional import metrics
 from imgen.functional.losses import StyleObjective, bernoulli, gaussian
-from imgen.image import Picture, decode
+from imgen.image import Frame, Picture, decode
 from imgen.loader import loader, read_weights
 from imgen.models.eye import Eye
 from imgen.models.features import VGG
@@ -102,10 +104,109 @@ def test_distances_in_other_networks_features_are_those_of_their_features(glance
     assert other["inception_frechet"] > 2 * found["inception_frechet"]
 
 
+def saved(folder, form, held, seen):
+    """Pictures (N, 1, 28, 28) uint8 as a data set: an archive, or two classes of which every tenth picture is held out."""
+    if form == "archive":
+        x = {"x_train": seen[:, 0].numpy(), "x_test": held[:, 0].numpy()}
+        np.savez(folder / "set.npz", **x, y_train=np.arange(len(seen)) % 10, y_test=np.arange(len(held)) % 10)
+        return folder / "set.npz"
+    kept, known = iter(held), iter(seen)
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        for n in range((len(held) + len(seen)) // 2):
+            Image.fromarray(next(known if n % 10 else kept)[0].numpy()).save(folder / name / f"{n:03}.png")
+    return folder
+
+
+def at_a_glance(x):
+    """(N, 1, 28, 28) uint8 -> what `Glance` makes of them, in numpy."""
+    return 3 * (x.numpy() / 255).reshape(-1, 4, 7, 4, 7).mean((2, 4)).reshape(-1, 16)
+
+
+def frechet(x, y):
+    a, b = np.cov(x.T), np.cov(y.T)
+    return ((x.mean(0) - y.mean(0)) ** 2).sum() + np.trace(a + b - 2 * sqrtm(a @ b).real)
+
+
+def kid(x, y):
+    k = lambda p, q: (p @ q.T / np.mean(x**2) / 16 + 1) ** 3  # noqa: E731
+    within = [(k(p, p).sum() - np.trace(k(p, p))) / len(p) / (len(p) - 1) for p in (x, y)]
+    return 1000 * (sum(within) - 2 * k(x, y).mean())
+
+
+def share_within(points, others):
+    """Of `others`, those that lie no further from one of `points` than its third neighbour does."""
+    return (cdist(others, points) <= np.sort(cdist(points, points), 1)[:, 3]).any(1).mean()
+
+
+@pytest.mark.parametrize("form", ["archive", "folder"])
+def test_pictures_are_compared_with_those_that_no_training_saw(glance, tmp_path, form, monkeypatch):
+    """Each measure by its formula, in numpy and scipy.  What was held out is dark, what was learned from is bright, so that
+    neither can stand for the other; what was generated is of both kinds.
+    """
+    from imgen.training import teachers
+
+    held, seen = pictures(30, 2) // 2, pictures(270, 1) // 2 + 120
+    made = torch.cat([pictures(24, 3) // 2, pictures(6, 5) // 2 + 120, pictures(30, 4) // 2 + 120])
+    x, others, y = (at_a_glance(one) for one in (held, seen, made))
+    folder, fake = saved(tmp_path, form, held, seen), made if form == "archive" else made.expand(-1, 3, -1, -1)
+    wanted = {
+        "frechet": frechet(x, y), "floor_frechet": frechet(x, others),
+        "precision": share_within(x, y[:30]), "recall": share_within(y[:30], x),
+        "copy_ratio": np.median(cdist(y, others).min(1)) / np.median(cdist(x, others).min(1)), "eye_kid_x1000": kid(x, y),
+    }
+    assert generation.likeness(fake, folder) == pytest.approx(wanted, rel=1e-4, abs=6e-3)
+    monkeypatch.setattr(teachers, "inception", lambda: "inception")
+    monkeypatch.setattr(teachers, "squeezenet", lambda folder: "squeezenet")
+    monkeypatch.setattr(teachers, "pooled", lambda net, pictures, side=224: generation.look(pictures))
+    wanted = {
+        "inception_frechet": frechet(x, y), "floor_inception_frechet": frechet(x, others),
+        "kid_x1000": kid(x, y), "floor_kid_x1000": kid(x, others),
+    }
+    found = generation.by_inception(fake, folder) | generation.kernel(fake, folder, tmp_path)
+    assert found == pytest.approx(wanted, rel=1e-4, abs=6e-3)
+
+
+def test_guesses_are_made_at_pictures_that_no_training_saw(glance, fashion, monkeypatch):
+    class Guesser:
+        side, scale, latent, given = 4, 7, 1, None
+
+        def __call__(self, z, lr):
+            self.given = lr
+            return nn.functional.interpolate(lr, scale_factor=7)
+
+    net = Guesser()
+    monkeypatch.setattr(scores, "_net", lambda card: net)
+    assert scores.evaluate(find_card("tiny_gan_x7"), fashion)["fashion"]["held_out"] == 100
+    blocks = pictures(100, 2).numpy().reshape(100, 1, 4, 7, 4, 7) / 255
+    np.testing.assert_allclose(net.given.numpy(), blocks.mean((3, 5)), atol=1e-6)
+
+
+def test_words_are_asked_for_of_emoji_that_no_training_saw(tmp_path):
+    """Every tenth, sorted by name: the cat's and the dog's."""
+    for code in ("1f431", *(f"1f432_{n:x}" for n in range(0x1F525, 0x1F52E)), "1f436"):
+        (tmp_path / f"u{code}.png").touch()
+    asked = []
+
+    class Scribe:
+        knobs = {"words": SimpleNamespace(options=("face", "cat", "dog", "dragon", "fire"))}
+
+        def __call__(self, *, words, count, seed):
+            asked.append((set(words.split()), count))
+            return Frame(1, 1, [Picture(np.zeros((1, 1, 3), np.uint8))] * count)
+
+    assert len(list(scores.worded(Scribe(), 5, tmp_path))) == 5
+    assert asked == [({"cat", "face"}, 3), ({"dog", "face"}, 3)]
+
+
 def test_a_generator_is_measured_without_teachers(glance, fashion):
     found = scores.evaluate(find_card("mlp_vae_fashion28"), fashion)["fashion"]
     assert found.keys() >= MEASURES | {"nats_per_picture", "nats_per_dimension", "reconstruction_psnr"}
     assert "kid_x1000" not in found and found["held_out"] == 100
+    net, held, label = generation._net(find_card("mlp_vae_fashion28")), pictures(100, 2) / 255, torch.arange(100) % 10
+    with torch.no_grad():  # what it codes no training saw either
+        error = (net.show(net.encode(held, label)[0], label) - held).square().mean().item()
+    assert found["reconstruction_psnr"] == pytest.approx(-10 * math.log10(error), abs=0.01)
 
 
 def test_a_peer_is_measured_by_the_same_real_pictures_which_are_looked_at_once(glance, fashion, tmp_path):
@@ -228,6 +329,17 @@ def test_the_bundled_eye_is_the_recorded_one_and_fits():
     assert sum(t.numel() for t in net.state_dict().values() if t.is_floating_point()) == facts.parameters
     assert generation.EYE.name in RUNS and facts.training.steps > 0
     assert scores.sample_figure(generation.EYE) == pytest.approx(facts.scores["sample"], abs=0.01)
+
+
+def test_the_eye_sees_in_float32_where_bfloat16_is_fast(monkeypatch):
+    """Measures are to be the same on every machine.  By the plain net."""
+    monkeypatch.setattr(device, "fast_dtype", lambda here: torch.bfloat16)
+    monkeypatch.setattr(device, "best", lambda: "cpu")
+    net = generation.EYE.net.build().eval()
+    net.load_state_dict(read_weights(cards.WEIGHTS / f"{generation.EYE.stem}.safetensors"))
+    x = pictures(6, 0)
+    with torch.no_grad():
+        torch.testing.assert_close(generation.look(x).float(), net(x / 255), rtol=1e-4, atol=1e-4)
 
 
 def test_an_altered_eye_measures_nothing(tmp_path, monkeypatch):

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from imgen import cards, hub
+from imgen import cards, device, hub
 from imgen.catalog import CARDS
 from imgen.controls import UserError
-from imgen.image import Picture, encode
+from imgen.image import Picture, encode, to_tensor
 from imgen.loader import loader, read_weights
 from imgen.models import mlp_gan
 from imgen.models.espcn import ESPCN
@@ -152,6 +152,21 @@ def test_a_judge_says_the_same_of_a_saved_picture(card):
     again = [decode(encode(picture)) for picture in made]
     (*_, one), (*_, two) = (card.judged_by.do(opinion, *pictures) for pictures in (made, again))
     assert one.facts["logits"] == two.facts["logits"]
+
+
+def test_a_judge_judges_in_float32_where_bfloat16_is_fast(monkeypatch):
+    """Its quantiles were measured so.  Loaded anew; by the plain net."""
+    monkeypatch.setattr(device, "fast_dtype", lambda here: torch.bfloat16)
+    monkeypatch.setattr(device, "best", lambda: "cpu")
+    monkeypatch.setattr(cards, "_loaded", type(cards._loaded)())
+    card = JUDGED[-1]
+    net = card.judge.build().eval()
+    net.load_state_dict(read_weights(cards.WEIGHTS / f"{card.name}_judge.safetensors"))
+    photos = [Picture(np.random.default_rng(n).integers(0, 256, (28, 28, 1), np.uint8), {"class": n}) for n in range(3)]
+    *_, last = card.judged_by.do(opinion, *photos)
+    with torch.no_grad():
+        wanted = net(torch.cat([to_tensor(photo.pixels) for photo in photos]), torch.arange(3))
+    assert last.facts["logits"] == pytest.approx(wanted.flatten().tolist(), rel=1e-4)
 
 
 def test_a_card_without_a_judge_has_none():

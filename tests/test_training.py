@@ -8,12 +8,16 @@ import pytest
 import torch
 from PIL import Image
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+from imgen import device
 from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.functional.losses import StyleObjective
 from imgen.models import mlp_gan, tiny_gan
 from imgen.models.arbitrary import ArbitraryNet
+from imgen.models.attention import AttentionNet
 from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic, PatchCritic, PatchJudge
 from imgen.models.dcgan import Discriminator, Generator
@@ -21,17 +25,18 @@ from imgen.models.espcn import ESPCN
 from imgen.models.eye import Eye
 from imgen.models.features import VGG, SmallVGG, Widened
 from imgen.models.light import Light
+from imgen.models.recurrent import RecurrentNet
 from imgen.models.transfer import TransferNet, tinted
 from imgen.models.vae import VAE
 from imgen.training import data, sights, weights
 from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
-from imgen.training.degrade import phones, shrink
+from imgen.training.degrade import Wounds, burst, phones, shrink
 from imgen.training.distilling import Distil, Resemble, strangeness
 from imgen.training.ema import remeasured
 from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
 from imgen.training.judge import can_judge
 from imgen.training.loop import History, history_of, train
-from imgen.training.regression import Upscale
+from imgen.training.regression import Fill, Recur, Upscale
 from imgen.training.runs import RUNS, finish
 from imgen.training.sharpening import Sharpen
 from imgen.training.steps import Batches
@@ -51,15 +56,17 @@ def espcn():
     return Upscale(ESPCN(2), lr, lr.repeat_interleave(2, 2).repeat_interleave(2, 3), device="cpu", batch=4)
 
 
-def gan():
+def gan(discriminator=None):
     torch.manual_seed(0)
-    critic = FeatureCritic(VGG((4, 4, 4), "zeros"), {"relu2_1": 4, "relu3_1": 4}, 5, width=4)
-    return Adversarial(Generator(5, latent=8, width=4), Discriminator(5, width=4), critic, batches(), device="cpu")
+    critic = None if discriminator else FeatureCritic(VGG((4, 4, 4), "zeros"), {"relu2_1": 4, "relu3_1": 4}, 5, width=4)
+    nets = Generator(5, latent=8, width=4), discriminator or Discriminator(5, width=4)
+    return Adversarial(*nets, critic, batches(), device="cpu")
 
 
-def usual_gan():
+def usual_gan(discriminator=None):
     torch.manual_seed(0)
-    return UsualGAN(Generator(5, latent=8, width=4), Discriminator(5, width=4, norm=True), batches(), device="cpu")
+    nets = Generator(5, latent=8, width=4), discriminator or Discriminator(5, width=4, norm=True)
+    return UsualGAN(*nets, batches(), device="cpu")
 
 
 def signs(channels=3):
@@ -120,13 +127,16 @@ def light():
     return Upscale(Light(2, blocks=1, width=8), lr, hr, device="cpu", batch=4, **settings)
 
 
-def sharp():
+def sharp(discriminator=None):
     torch.manual_seed(0)
     hr = torch.randint(0, 255, (8, 3, 48, 48), dtype=torch.uint8)
     shares = {"pixels": 1.0, "features": 0.1, "textures": 0.1, "adversarial": 0.01}
+    if discriminator:
+        shares = dict.fromkeys(shares, 0.0) | {"adversarial": 1.0}
     features = VGG((4, 4, 4), "zeros").requires_grad_(False)
     lr = torch.nn.functional.avg_pool2d(hr.float(), 2).byte()
-    recipe = Sharpen(ESPCN(2), PatchCritic(1, width=4), features, lr, hr, weights=shares, device="cpu", batch=4, side=24)
+    nets = ESPCN(2), discriminator or PatchCritic(1, width=4)
+    recipe = Sharpen(*nets, features, lr, hr, weights=shares, device="cpu", batch=4, side=24)
     recipe.penalty_every = 2
     return recipe
 
@@ -156,15 +166,29 @@ def test_a_style_begins_with_the_mean_and_covariance_of_the_paintings_colours():
     torch.testing.assert_close(changed.cov(), wanted.cov(), atol=1e-2, rtol=1e-2)
 
 
-def patch_judged():
+def patch_judged(discriminator=None):
     torch.manual_seed(0)
     eye = VGG((4, 4, 4, 4, 4)).requires_grad_(False)
-    judge = PatchJudge(eye, {"relu2_1": 4, "relu3_1": 4}, styles=2, width=4)
+    judge = discriminator or PatchJudge(eye, {"relu2_1": 4, "relu3_1": 4}, styles=2, width=4)
     photos, painting = torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8), torch.rand(1, 3, 64, 64)
     net, paintings = TransferNet(3, (4, 4, 8), blocks=1), [painting, painting.flip(3)]
     recipe = StylizeAdversarially(net, judge, photos, paintings, StyleObjective(eye, 1.0), device="cpu", batch=3)
     recipe.penalty_every = 2
     return recipe
+
+
+def recur():
+    torch.manual_seed(0)
+    clean = torch.randint(0, 255, (6, 3, 24, 24), dtype=torch.uint8)
+    settings = {"spoil": burst, "muon": True, "side": 12, "decibels": True}
+    return Recur(RecurrentNet(width=16), clean, clean, device="cpu", batch=2, **settings)
+
+
+def inpaint():
+    torch.manual_seed(0)
+    clean, features = torch.randint(0, 255, (6, 3, 40, 40), dtype=torch.uint8), VGG((4, 4, 4), "zeros").requires_grad_(False)
+    settings = {"spoil": Wounds(40, also=0.0), "muon": True, "side": 32, "decibels": True}
+    return Fill(AttentionNet((16, 16), (1,)), clean, features, device="cpu", batch=2, **settings)
 
 
 def guess():
@@ -177,9 +201,59 @@ def guess():
 
 RECIPES = [
     espcn, light, sharp, guess, thin, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, any_style,
-    patch_judged, eye,
+    patch_judged, eye, recur, inpaint,
 ]
 ALL = pytest.mark.parametrize("make", RECIPES)
+EXCEPT_STYLE = pytest.mark.parametrize("make", [make for make in RECIPES if make not in (style, any_style, patch_judged)])
+
+
+@pytest.fixture
+def multiplies(monkeypatch):
+    """Says what this processor has hardware for."""
+    def set_to(*, bfloat16: bool):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512" if bfloat16 else "AVX2")
+        monkeypatch.setattr(device, "_cpu_has", lambda flag: bfloat16)
+        device.fast_dtype.cache_clear()
+
+    yield set_to
+    device.fast_dtype.cache_clear()
+
+
+class Short(TorchDispatchMode):
+    """Notes the operations that work on numbers shorter than float32, backward ones too."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        out = operation(*args, **(kwargs or {}))
+        tensors = [x for x in tree_leaves((args, kwargs, out)) if isinstance(x, torch.Tensor)]
+        if any(x.is_floating_point() and x.dtype.itemsize < 4 for x in tensors):
+            self.found.add(str(operation))
+        return out
+
+
+def shortened(make):
+    """The operations of a training that are done in short numbers: its beginning, and steps early and late."""
+    with Short() as short:
+        recipe = make()
+        for progress in (0.1, 0.9, 0.95):
+            recipe.step(progress)
+    return short.found
+
+
+@EXCEPT_STYLE
+def test_where_bfloat16_would_be_emulated_nothing_is_shortened(make, multiplies):
+    """Emulated, a step takes 13 to 25 times as long."""
+    multiplies(bfloat16=False)
+    assert not shortened(make)
+
+
+@ALL
+def test_a_step_multiplies_in_what_this_machine_is_fast_in(make):
+    fast = device.fast_dtype("cpu") != torch.float32
+    assert any("convolution" in name or "mm" in name for name in shortened(make)) == fast
 
 
 @ALL
@@ -208,6 +282,75 @@ def test_an_interrupted_training_ends_where_an_unbroken_one_does(make, tmp_path)
     torch.manual_seed(1)
     for name, value in second.weights().items():
         torch.testing.assert_close(value, expected[name], rtol=1e-3, atol=1e-4, msg=name)
+
+
+class Bright(nn.Module):
+    """Stands in for a discriminator: the brighter, the realer.  Remembers how bright what it was shown was."""
+
+    def __init__(self, slope):
+        super().__init__()
+        self.heads, self.shown, self.size = nn.Linear(1, 1, bias=False), [], 0
+        nn.init.constant_(self.heads.weight, slope)
+
+    def forward(self, x, told=None):
+        brightness, self.size = x.mean((1, 2, 3)), x[0].numel()
+        self.shown.append(brightness.mean().item())
+        return self.heads(brightness[:, None])
+
+
+def against(judge, make):
+    recipe = make(judge)
+    recipe.change = lambda x: x
+    return recipe
+
+
+REAL = {  # where a recipe has its real pictures
+    gan: lambda recipe: [recipe.batches.pictures], usual_gan: lambda recipe: [recipe.batches.pictures],
+    sharp: lambda recipe: [recipe.hr], patch_judged: lambda recipe: recipe.paintings,
+}
+
+
+@pytest.mark.parametrize("make", REAL)
+def test_what_is_drawn_becomes_what_the_discriminator_takes_for_real(make):
+    """What it is shown last in a step is what the generator draws."""
+    judge, drawn = Bright(slope=2.0), []
+    recipe = against(judge, make)
+    for _ in range(60):
+        recipe.step(0.5)
+        drawn.append(judge.shown[-1])
+    assert np.mean(drawn[-10:]) > np.mean(drawn[:10]) + 0.01
+
+
+@pytest.mark.parametrize("make", REAL)
+def test_a_discriminator_learns_what_real_pictures_have(make):
+    """They are white, what is drawn is not."""
+    judge = Bright(slope=0.0)
+    recipe = against(judge, make)
+    for pictures in REAL[make](recipe):
+        pictures.fill_(1 if pictures.is_floating_point() else 255)
+    for _ in range(5):
+        recipe.step(0.5)
+    assert judge.heads.weight.item() > 1e-4
+
+
+@pytest.mark.parametrize("make", [gan, sharp, patch_judged])
+def test_a_penalty_that_is_seldom_asked_for_weighs_as_much_as_one_that_always_is(make, monkeypatch):
+    """γ/2 times the squared slope at real pictures and at drawn ones, on average: it is s/P at each of a picture's P numbers."""
+    judge, losses = Bright(slope=3.0), []
+    recipe = against(judge, make)
+
+    def update(optimizer, loss):  # and nothing moves
+        if optimizer is recipe.optimizer_d:
+            losses.append(loss.item())
+
+    monkeypatch.setattr(f"{type(recipe).__module__}.update", update)
+    recipe.gamma = 1e4
+    told = [recipe.step(0.5) for _ in range(8)]
+    extra = np.mean(losses) - np.mean([one["discriminator"].item() for one in told])
+    assert recipe.penalty_every in (2, 4)  # of these eight steps
+    assert extra == pytest.approx(1e4 * 3**2 / judge.size, rel=1e-3)
+    if "penalty" in told[0]:
+        assert np.mean([one["penalty"].item() for one in told]) == pytest.approx(2 * 3**2 / judge.size, rel=1e-3)
 
 
 def test_only_a_gan_that_is_told_a_class_leaves_its_judge():
@@ -333,18 +476,33 @@ def test_a_training_stopped_before_its_first_step_says_so(tmp_path):
         finish("espcn_x2", espcn(), {}, tmp_path, 0, tmp_path, tmp_path)
 
 
-def test_weights_say_how_they_were_made(tmp_path):
-    """Two plans: the schedule that the training began with, and the one that it ended by; and what it had begun with."""
+def test_weights_say_how_they_were_made(tmp_path, multiplies):
+    """Two plans: the schedule that the training began with, and the one that it ended by; what it had begun with; and the
+    precisions of the machines that it was begun and ended on.
+    """
+    multiplies(bfloat16=False)
     first = train(espcn(), 6, tmp_path / "espcn_x2.pt", report_every=2, earlier=9)
     next(first)
     first.close()
     recipe = espcn()
+    multiplies(bfloat16=True)
     list(train(recipe, 4, tmp_path / "espcn_x2.pt", earlier=99))  # its own weights have taken the card's place meanwhile
     finish("espcn_x2", recipe, {"scale": 2}, tmp_path / "photos", 7, tmp_path, tmp_path)
     training = json.loads((tmp_path / "espcn_x2.json").read_text())["training"]
     wanted = {"run": "espcn_x2", "steps": 4, "planned_steps": [6, 4], "pictures_seen": 64, "seed": 7, "data": "photos"}
-    wanted |= {"starts_from": "espcn_x3", "earlier_steps": 9}
+    wanted |= {"starts_from": "espcn_x3", "earlier_steps": 9, "precision": ["float32", "bfloat16"]}
     assert wanted.items() <= training.items()
+
+
+def test_an_older_training_that_goes_on_had_begun_in_bfloat16(tmp_path, multiplies):
+    """It was asked for on every machine, when checkpoints did not say so."""
+    multiplies(bfloat16=False)
+    path = tmp_path / "older.pt"
+    list(train(espcn(), 1, path))
+    older = torch.load(path, weights_only=True)
+    torch.save({name: value for name, value in older.items() if name != "precisions"}, path)
+    list(train(espcn(), 2, path))
+    assert history_of(torch.load(path, weights_only=True)).precisions == ["bfloat16", "float32"]
 
 
 def test_every_bundled_card_has_a_run():

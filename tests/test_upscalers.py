@@ -25,6 +25,7 @@ from imgen.models.srdensenet import SRDenseNet
 from imgen.models.srresnet import SRResNet
 from imgen.models.tiny_gan import consistent
 from imgen.models.vdsr import VDSR
+from imgen.training import muon
 from imgen.training.degrade import as_from_a_phone, jpeg, phones
 from imgen.training.expand import contracted, expand
 from imgen.training.muon import Muon
@@ -149,8 +150,23 @@ def test_expanded_convolutions_do_the_same_and_can_be_written_down_again():
     torch.testing.assert_close(plain(x), before)
 
 
-def test_hidden_kernels_move_as_matrices_by_muon_and_the_rest_by_adam():
-    """Against PyTorch's own Muon, which takes matrices, and its Adam."""
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_muon_keeps_the_directions_of_a_matrix_and_evens_out_their_lengths(dtype, monkeypatch):
+    """Against the singular value decomposition: U·Vᵀ, but for singular values about 1."""
+    monkeypatch.setattr(muon, "fast_dtype", lambda device: dtype)
+    for shape in ((16, 40), (40, 16)):
+        u, _, v = torch.linalg.svd(torch.randn(shape, generator=torch.Generator().manual_seed(0)), full_matrices=False)
+        lengths = torch.linspace(1, 0.05, 16)
+        found = muon.orthogonal(u * lengths @ v)
+        inner = u.T @ found.float() @ v.T
+        assert found.dtype == dtype and found.shape == shape
+        assert inner.diagonal().min() > 0.65 and inner.diagonal().max() < 1.25
+        assert (inner - inner.diagonal().diag()).abs().max() < (1e-5 if dtype == torch.float32 else 0.1)
+
+
+def test_hidden_kernels_move_as_matrices_by_muon_and_the_rest_by_adam(monkeypatch):
+    """Against PyTorch's own Muon, which takes matrices and multiplies them in bfloat16 on any machine, and its Adam."""
+    monkeypatch.setattr(muon, "fast_dtype", lambda device: torch.bfloat16)
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 16, 3), nn.Conv2d(16, 32, 3), nn.Conv2d(32, 16, 1)).to(memory_format=torch.channels_last)
     twin = copy.deepcopy(net)
@@ -172,7 +188,7 @@ def test_hidden_kernels_move_as_matrices_by_muon_and_the_rest_by_adam():
             optimizer.step()
     for matrix, conv, start in zip(matrices, net[1:], twin[1:], strict=True):
         moved, wanted = ((end - start.weight).detach().flatten() for end in (conv.weight, matrix.view(conv.weight.shape)))
-        assert F.cosine_similarity(moved, wanted, dim=0) > 0.99  # their products are rounded to bfloat16 elsewhere
+        assert F.cosine_similarity(moved, wanted, dim=0) > 0.99  # rounded elsewhere
         assert moved.norm() / wanted.norm() == pytest.approx(1, abs=0.01)
     for mine, other in zip([net[0].weight, *(conv.bias for conv in net)], rest, strict=True):
         torch.testing.assert_close(mine, other)

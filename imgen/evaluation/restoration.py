@@ -16,7 +16,7 @@ from imgen.pipelines.fill import unmasked
 from imgen.pipelines.spoil import mask_of, without
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
 SIGMAS = (5, 15, 25, 35, 50)  # of noise, in grey levels of 255
 QUALITIES = (10, 20, 40)
@@ -82,24 +82,30 @@ def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | Non
     import torch
 
     if card.net is None:
-        if card.abilities.takes_mask or card.abilities.spoils:
-            return None
-        known = {"noise_level": sigma} if card.abilities.knows_noise else {}
-        return lambda x: to_tensor(card(Picture(to_pixels(x[0])), **known).pictures[0].pixels)
+        idle = card.abilities.takes_mask or card.abilities.spoils
+        return None if idle else by_rule(card, sigma)
+    if card.abilities.needs_mask:
+        return None
     net = card.load()
-    if card.abilities.takes_mask:
-        if card.abilities.needs_mask:
-            return None
-        net = unmasked(net)
-    elif card.abilities.shows_steps:
-        steps = card.load()
-        net = lambda x: steps(x[:, None].expand(-1, MOST, -1, -1, -1))[:, -1]  # noqa: E731
+    here = next(net.parameters()).device
+    forward = unmasked(net) if card.abilities.takes_mask else after_all_steps(net) if card.abilities.shows_steps else net
 
     def mend(x: "Tensor") -> "Tensor":
         with torch.inference_mode():
-            return net(x.to(next(card.load().parameters()).device)).float().cpu().clamp(0, 1)
+            return forward(x.to(here)).float().cpu().clamp(0, 1)
 
     return mend
+
+
+def by_rule(card: Card, sigma: float) -> "Callable[[Tensor], Tensor]":
+    """(1, 3, H, W) to the same, as a file holds it before and after."""
+    known = {"noise_level": sigma} if card.abilities.knows_noise else {}
+    return lambda x: to_tensor(card(Picture(to_pixels(x[0])), **known).pictures[0].pixels)
+
+
+def after_all_steps(net: "nn.Module") -> "Callable[[Tensor], Tensor]":
+    """A recurrent net that looks at one picture MOST times."""
+    return lambda x: net(x[:, None].expand(-1, MOST, -1, -1, -1))[:, -1]
 
 
 def decoding(mend: "Callable[[Tensor], Tensor]", pictures: list[np.ndarray], quality: int) -> Scores:

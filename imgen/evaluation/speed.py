@@ -57,8 +57,7 @@ def stored(card: Card) -> dict[str, object]:
     if card.task != "stylize":
         return pace(card)
     facts = repainting() if card.abilities.optimises else stylizers((card.name,))[card.name]
-    precision = str(device.fast_dtype("cpu")).removeprefix("torch.")
-    return facts | {"threads": torch.get_num_threads(), "device": device.name("cpu"), "precision": precision}
+    return facts | {"threads": torch.get_num_threads(), "device": device.name("cpu"), "precision": device.precision("cpu")}
 
 
 def timed() -> list[Card]:

@@ -179,25 +179,31 @@ def climbed(
     """
     from itertools import islice
 
-    from imgen.functional.optimise import optimised
-
     counts = [max(5, steps >> n) for n in range(len(sizes))]
     curve: dict[str, list[float]] = {"step": []}
     for small, count in zip(sizes, counts, strict=True):
-        goal, told = aim(small), {}
-
-        def loss(x: "Tensor", goal: "Aim" = goal, told: dict = told) -> "Tensor":
-            told |= goal.terms(x)
-            return goal.total(told)
-
-        x = to_tensor(resized(first, small.height, small.width).pixels).to(goal.device)
-        for y, _ in islice(optimised(loss, x), count):
+        goal = aim(small)
+        start = to_tensor(resized(first, small.height, small.width).pixels).to(goal.device)
+        for y, losses in islice(towards(goal, start), count):
             curve["step"].append(len(curve["step"]) + 1)
-            for name, value in told.items():
-                curve.setdefault(name, []).append(value.item())
+            for name, value in losses.items():
+                curve.setdefault(name, []).append(value)
             first = Picture(to_pixels(y[0]))
-            facts = {name: values[-1] for name, values in curve.items() if name != "step"}
-            yield Frame(len(curve["step"]), sum(counts), [shown_as(first)], facts | {"curve": curve})
+            yield Frame(len(curve["step"]), sum(counts), [shown_as(first)], {**losses, "curve": curve})
+
+
+def towards(goal: "Aim", start: "Tensor") -> "Iterator[tuple[Tensor, dict[str, float]]]":
+    """`optimised` for an aim: yields the picture, and each of its losses before the last step."""
+    from imgen.functional.optimise import optimised
+
+    asked: list[dict[str, Tensor]] = []
+
+    def loss(x: "Tensor") -> "Tensor":
+        asked.append(goal.terms(x))
+        return goal.total(asked[-1])
+
+    for y, _ in optimised(loss, start):
+        yield y, {name: term.item() for name, term in asked.pop().items()}
 
 
 def eye(net: "nn.Module") -> "Callable[[Tensor, str], dict[str, Tensor]]":

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from imgen.device import mixed_precision
 from imgen.functional.losses import elbo_terms
 from imgen.training.ema import Average, remeasured
 from imgen.training.steps import adam, cosine, drawn, update
@@ -48,7 +49,7 @@ class Elbo(Coder):
     """A VAE: raise the evidence lower bound.  The net says whether its pixels are coins, as in the paper, or Gaussian."""
 
     def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             mean, log_var = self.net.encode(x, label)
             decoded = self.net.decode(drawn_from(mean, log_var), label)
         reconstruction, kl = elbo_terms(decoded.float(), x, mean.float(), log_var.float(), self.net.likelihood)
@@ -67,7 +68,7 @@ class Autoencode(Coder):
     """Through a narrow code and back, by squared error."""
 
     def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             y = self.net.decode(self.net.encode(x, label), label)
         return {"squared_error": (y - x).square().mean()}
 

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from imgen.device import mixed_precision
 from imgen.functional.losses import gram, gram_distance
 from imgen.training.ema import Average, remeasured
 from imgen.training.muon import Muon
@@ -30,7 +31,7 @@ class Distil:
             self.ask()
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.05)
         x, which = self.batches()
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             features = self.net.standardised(x)
         loss = (features - self.answers(which)).square().mean()
         update(self.optimizer, loss)
@@ -40,7 +41,7 @@ class Distil:
     @torch.no_grad()
     def ask(self) -> None:
         """The answers cost more than the training: they stay in its checkpoint."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision("cpu"):
             answers = torch.cat([self.teacher(kind) for kind in self.sights]).float().to(self.device)
         self.net.mean.copy_(answers.mean(0))
         self.net.spread.copy_(answers.std(0).clamp(min=1e-6))
@@ -84,7 +85,7 @@ class Resemble:
         some = torch.randperm(self.dreams)[: len(x) // 2].to(self.device)
         x = torch.cat([x[len(some) :], self.dreamt.weight[some].view(-1, *x.shape[1:])])
         x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             with torch.no_grad():
                 wanted = self.teacher(x)
             seen = self.net(x)
@@ -98,7 +99,7 @@ class Resemble:
     def dream(self, some: Tensor, wanted: dict[str, Tensor]) -> None:
         """One step of some dreams, by the sign of the slope: the manner of an awake picture, in features of their own before."""
         x = self.dreamt.weight[some].view(len(some), 3, -1).unflatten(2, (self.side, self.side)).requires_grad_(True)
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             seen = self.net(x.contiguous(memory_format=torch.channels_last))
         loss = 0.0
         for layer, mine in seen.items():

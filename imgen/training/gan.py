@@ -5,6 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
+from imgen.device import mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic
 from imgen.training.augment import augment
 from imgen.training.ema import Average, remeasured
@@ -38,12 +39,12 @@ class Adversarial:
     def judge(self, x: Tensor, label: Tensor) -> Tensor:
         """Every judge's opinion of the same changed pictures: (N, K)."""
         seen = self.change(x).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             return torch.cat([net(seen, label) for net in self.judges], dim=1)
 
     def generate(self, label: Tensor) -> Tensor:
         z = torch.randn(len(label), self.generator.latent, device=self.device)
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             return self.generator(z, label)
 
     def step(self, progress: float) -> dict[str, Tensor]:
@@ -134,12 +135,12 @@ class UsualGAN:
 
     def step(self, progress: float) -> dict[str, Tensor]:
         real, label = self.batches()
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             fake = self.generator(torch.randn(len(label), self.generator.latent, device=self.device), label)
             logits_real, logits_fake = self.discriminator(real, label), self.discriminator(fake.detach(), label)
         loss_d = nn.functional.softplus(-logits_real).mean() + nn.functional.softplus(logits_fake).mean()
         update(self.optimizer_d, loss_d)
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             logits = self.discriminator(fake, label)
         loss_g = nn.functional.softplus(-logits).mean()
         update(self.optimizer_g, loss_g)

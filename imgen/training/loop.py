@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from imgen import device
 from imgen.image import Frame
 
 
@@ -17,6 +18,7 @@ class Recipe(Protocol):
     """What one step of a method does.  `state` names everything that must survive an interruption."""
 
     state: dict[str, torch.nn.Module | torch.optim.Optimizer]
+    device: str
 
     def step(self, progress: float) -> dict[str, Tensor]:
         """One update; progress in [0, 1) drives schedules.  Returns the losses, still tensors (reading them costs)."""
@@ -40,6 +42,7 @@ class History:
     losses: list[dict[str, float]] = field(default_factory=list)  # means since the last entry, and the step
     moments: list[tuple[int, Tensor]] = field(default_factory=list)  # steps, and samples as uint8
     earlier: int = 0  # steps that the weights it began with had taken
+    precisions: list[str] = field(default_factory=list)  # see `device.precision`: at first, and after each change of machine
 
 
 def train(
@@ -53,6 +56,9 @@ def train(
     history = resume(recipe, checkpoint) or History(earlier=earlier)
     if history.plans[-1:] != [steps]:
         history.plans.append(steps)
+    precision = device.precision(recipe.device)
+    if history.precisions[-1:] != [precision]:
+        history.precisions.append(precision)
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))
     began = saved = time.monotonic()
     first = told = history.done
@@ -108,5 +114,6 @@ def resume(recipe: Recipe, checkpoint: Path) -> History | None:
 
 
 def history_of(saved: dict[str, object]) -> History:
-    """Of a loaded checkpoint; older ones lack what was not yet remembered."""
-    return History(**{name: saved[name] for name in History.__dataclass_fields__ if name in saved})
+    """Of a loaded checkpoint; older ones lack what was not yet remembered: all trained in bfloat16, whatever the machine."""
+    known = {"precisions": ["bfloat16"], **saved}
+    return History(**{name: known[name] for name in History.__dataclass_fields__ if name in known})

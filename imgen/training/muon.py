@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
 
+from imgen.device import fast_dtype
+
 LEAST = 16  # channels in and out of a kernel that counts as hidden; the others, and all vectors, are Adam's
 
 
@@ -61,7 +63,7 @@ def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
     By a Newton-Schulz iteration whose coefficients are Jordan's: fast for small values rather than exact; bfloat16 suffices.
     """
     tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).bfloat16()
+    x = (matrix.T if tall else matrix).to(fast_dtype(matrix.device.type))
     x = x / (x.norm() + 1e-7)
     for _ in range(rounds):
         square = x @ x.T

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gram, gram_distance
 from imgen.functional.metrics import luma
 from imgen.training.ema import Average
@@ -48,7 +49,7 @@ class Upscale:
         return {"mse_db": -10 * torch.log10(error.detach().square().mean())}
 
     def error(self, lr: Tensor, hr: Tensor) -> Tensor:
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             return self.net(lr) - hr
 
     def pair(self) -> tuple[Tensor, Tensor]:
@@ -82,7 +83,7 @@ class Recur(Upscale):
 
     def error(self, lr: Tensor, hr: Tensor) -> Tensor:
         frames = lr.unflatten(1, (-1, 3))
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             error = self.net(frames) - hr[:, None]
         counted = [n for n in range(frames.shape[1]) for _ in range(n + 1)]
         return error[:, counted].flatten(0, 1)
@@ -101,7 +102,7 @@ class Fill(Upscale):
     def __init__(self, net, clean, features, **settings):
         """features: see `VGG`, frozen."""
         super().__init__(net, clean, clean, **settings)
-        self.features = features.to(self.device, torch.bfloat16, memory_format=torch.channels_last)
+        self.features = features.to(self.device, fast_dtype(self.device), memory_format=torch.channels_last)
 
     def step(self, progress: float) -> dict[str, Tensor]:
         if progress < self.likeness_from:
@@ -109,19 +110,22 @@ class Fill(Upscale):
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
         x, clean = self.pair()
         mask = x[:, 3:]
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             y = self.net(x)
         error = (y.float() - clean).abs()
         pixels = (error * (1 + (self.hole - 1) * mask)).mean()
         whole = torch.where(mask > 0, y.float(), clean)
         with torch.no_grad():
-            wanted = self.features(clean.bfloat16().contiguous(memory_format=torch.channels_last), "relu3_1")
-        seen = self.features(whole.bfloat16().contiguous(memory_format=torch.channels_last), "relu3_1")
+            wanted = self.see(clean)
+        seen = self.see(whole)
         likeness = sum((seen[k].float() - wanted[k].float()).abs().mean() / wanted[k].float().abs().mean() for k in wanted)
         texture = sum(gram_distance(gram(seen[k]), gram(wanted[k])).mean() for k in wanted)
         update(self.optimizer, 10 * pixels + likeness + self.texture * texture)
         self.average.update(self.net)
         return {"mse_db": -10 * torch.log10(error.detach().square().mean())}  # as before
+
+    def see(self, x: Tensor) -> dict[str, Tensor]:
+        return self.features(x.to(fast_dtype(self.device)).contiguous(memory_format=torch.channels_last), "relu3_1")
 
 
 GOOD = 1e-4  # squared error, 40 dB: what is as good counts hardly more, or what is nearly clean would rule

@@ -168,7 +168,7 @@ def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, se
     history = history_of(torch.load(checkpoint, weights_only=True))
     training = {
         "run": name, "steps": history.done, "planned_steps": history.plans, "pictures_seen": history.done * RUNS[name].batch,
-        "seed": seed, "data": folder.stem,
+        "seed": seed, "data": folder.stem, "precision": history.precisions,
     }
     if history.earlier:
         training |= {"starts_from": RUNS[name].starts_from, "earlier_steps": history.earlier}

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from imgen.device import mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
 from imgen.training.muon import Muon
 from imgen.training.regression import Upscale
@@ -37,7 +38,7 @@ class Sharpen(Upscale):
         for optimizer in (self.optimizer, self.optimizer_d):
             cosine(optimizer, self.rate, self.rate / 10, progress, warm=0.02)
         lr, hr = self.pair()
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             sr = self.net(lr)
         self.discriminator.requires_grad_(True)
         logits_real = self.judge(hr)
@@ -54,7 +55,7 @@ class Sharpen(Upscale):
         return {**losses, "discriminator": loss_d}
 
     def judge(self, x: Tensor) -> Tensor:
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             return self.discriminator(x.contiguous(memory_format=torch.channels_last))
 
     def penalty(self, x: Tensor) -> Tensor:
@@ -65,7 +66,7 @@ class Sharpen(Upscale):
     def perceived(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         """Differences of features and of the textures of patches, each relative to the truth's own size."""
         colour = (3 // sr.shape[1], 1, 1)
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             with torch.no_grad():
                 wanted = self.features(hr.repeat(1, *colour))
             seen = self.features(sr.repeat(1, *colour))
