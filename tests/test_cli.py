@@ -80,6 +80,7 @@ def test_a_generator_takes_its_knobs(imgen, tmp_path):
     assert code == 0 and [np.array_equal(a.pixels, b.pixels) for a, b in zip(made, bags, strict=True)] == [True] * 3
 
 
+@pytest.mark.slow
 def test_every_card_says_its_knobs(imgen):
     for card in CARDS:
         code, out, _ = imgen("run", card.name, "--help")
@@ -168,6 +169,7 @@ def test_a_mistake_is_one_sentence(imgen, photo, arguments, word, monkeypatch):
     assert str(photo.parent) not in error
 
 
+@pytest.mark.slow
 def test_training_writes_a_card_and_goes_on_from_there(imgen, tmp_path):
     (tmp_path / "photos").mkdir()
     Image.fromarray(scenes.city(192, seed=1).pixels).save(tmp_path / "photos" / "city.png")

@@ -19,6 +19,7 @@ import pytest
 from attack import META, Attacker, secret, served
 from PIL import Image
 
+pytestmark = pytest.mark.slow  # a server, and callers who wait
 ROOT = Path(__file__).parent.parent
 API = "gradio_api/"
 TAKE_FILES = ("image", "gallery", "file", "downloadbutton", "uploadbutton", "imageeditor")

@@ -376,6 +376,7 @@ def hr(tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_an_upscaler_is_measured_on_pictures_made_small(hr):
     """PSNR by scikit-image of MATLAB's luminance, the border of the scale cut off."""
     [(name, found)] = scores.evaluate(find_card("bicubic"), hr).items()
@@ -390,6 +391,7 @@ def test_an_upscaler_is_measured_on_pictures_made_small(hr):
     assert found["count"] == 2 and found["scale"] == 4 and found["eye_distance"] > 0
 
 
+@pytest.mark.slow
 def test_pictures_as_from_a_phone_are_harder_and_the_same_every_time(hr):
     clean = scores.evaluate(find_card("bicubic"), hr)["pictures"]
     [(name, found)], [(_, again)] = (scores.evaluate(find_card("bicubic"), hr, phone=True).items() for _ in range(2))

@@ -146,6 +146,7 @@ def test_a_refusal_has_its_own_words(server, status, key):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_is_given_up(server):
     server.mode = "silent"
     began = time.monotonic()
@@ -153,6 +154,7 @@ def test_a_server_that_never_answers_is_given_up(server):
     assert time.monotonic() - began < 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["silent", "silent after HEAD"])
 def test_the_deadline_holds(server, monkeypatch, mode):
     monkeypatch.setattr(hub, "patience", 60)
@@ -162,6 +164,7 @@ def test_the_deadline_holds(server, monkeypatch, mode):
     assert 0.5 < time.monotonic() - began < 2
 
 
+@pytest.mark.slow
 def test_a_trickle_ends_with_the_deadline(server):
     server.mode, server.content = "slow", os.urandom(20 << 20)
     assert error_of(weights(), deadline=0.5).key == "weights_timeout"
@@ -204,6 +207,7 @@ def test_a_damaged_bundled_file_is_an_error_unless_there_is_a_good_copy(server, 
     assert path.read_bytes() == CONTENT and hub.find(w) == path
 
 
+@pytest.mark.slow
 def test_four_processes_at_once_all_get_the_file(server):
     code = (
         "import sys; from pathlib import Path; from imgen import hub\n"
@@ -289,6 +293,7 @@ def test_a_full_disk_is_told(server, monkeypatch):
     assert error_of(weights()).key == "weights_disk_full"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["silent", "503", "cut off", "wrong bytes"])
 def test_the_mirror_steps_in_and_sees_no_token(server, mirror, monkeypatch, mode):
     monkeypatch.setattr(hub, "OFFICIAL", server.url)

@@ -114,6 +114,7 @@ def test_chinese_lessons_are_chinese():
         assert not re.search(r"[\u4e00-\u9fff]", english)
 
 
+@pytest.mark.slow
 def test_lesson_pictures_that_need_no_training_can_be_made():
     for make in (makers.interpolation, makers.realesrgan, makers.fastgan):
         exhibit = make()
@@ -129,6 +130,7 @@ def test_damage_adds_up_step_by_step():
     assert steps["then_noise"].pixels.astype(float).std() > steps["then_shrink"].pixels.astype(float).std()
 
 
+@pytest.mark.slow
 def test_a_card_without_its_weights_makes_no_exhibit():
     assert examples.has_weights(find_card("bicubic"))
     for card in CARDS:

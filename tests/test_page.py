@@ -20,7 +20,9 @@ ROOT = Path(__file__).parent.parent
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 TASKS = ("generate", "upscale", "stylize", "restore")
-pytestmark = [  # of pandas, with which Gradio counts its events
+pytestmark = [
+    pytest.mark.slow,
+    # Of pandas, with which Gradio counts its events:
     pytest.mark.filterwarnings("ignore:.*no_silent_downcasting"),
     pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),
 ]

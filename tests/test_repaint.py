@@ -60,6 +60,7 @@ def test_both_losses_are_told_and_the_style_comes_nearer(net):
     assert [frame.done for frame in made] == curve["step"] and all(frame.total == 30 for frame in made)
 
 
+@pytest.mark.slow
 def test_the_work_begins_small_and_every_moment_is_a_picture(net):
     large = scenes.landscape(500, seed=3)
     made = frames(net, repaint, large, paintings=[PAINTING], side=512)
@@ -142,6 +143,7 @@ def test_any_picture_may_be_the_painting(net, painting):
     assert np.isfinite(painted(net, paintings=[painting])[-1].facts["style"])
 
 
+@pytest.mark.slow
 def test_two_paintings_in_two_regions(net):
     """White paint on the left, black on the right, as the mask says."""
     rng = np.random.default_rng(0)
@@ -161,6 +163,7 @@ def test_a_gram_matrix_of_a_region_is_that_of_its_places():
     torch.testing.assert_close(gram(features, where=where), gram(features[..., :4]))
 
 
+@pytest.mark.slow
 def test_a_texture_takes_the_style_and_not_the_place(net):
     made = frames(net, synthesize, paintings=[PAINTING], steps=60, side=128)
     curve, texture = made[-1].facts["curve"], made[-1].pictures[0]
@@ -169,6 +172,7 @@ def test_a_texture_takes_the_style_and_not_the_place(net):
     assert again != texture
 
 
+@pytest.mark.slow
 def test_a_shallow_layer_keeps_more_of_a_picture_than_a_deep_one(net):
     def error(layer):
         made = frames(net, reconstruct, PHOTO, layer=layer, steps=60, side=128, smoothness=0)[-1].pictures[0]
@@ -206,6 +210,7 @@ def test_a_style_of_one_colour_can_be_matched():
     assert matched(Picture(np.full((4, 4, 3), 9, np.uint8)), PHOTO).pixels.shape == (4, 4, 3)
 
 
+@pytest.mark.slow
 def test_vgg19_is_read_as_torchvision_has_it():
     torch.manual_seed(0)
     whole = vgg19(weights=None).eval()
@@ -222,6 +227,7 @@ def test_vgg19_is_read_as_torchvision_has_it():
                 torch.testing.assert_close(seen[name], wanted, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_without_vgg19_the_small_network_does_and_it_is_said(monkeypatch, net):
     def offline(weights, deadline=0):
         raise UserError("weights_offline", file=weights.file, repository=weights.repository)

@@ -37,6 +37,7 @@ def shaken(net):
     return net.double().eval()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("net", "pipeline", "knobs"), [
     (DnCNN(6), restore, {}), (NAFNet(), restore, {}), (REDNet(), repair, {}), (RecurrentNet(), restore_steps, {"steps": 4}),
 ], ids=["dncnn", "nafnet", "rednet", "recurrent"])

@@ -243,6 +243,7 @@ def shortened(make):
     return short.found
 
 
+@pytest.mark.slow
 @EXCEPT_STYLE
 def test_where_bfloat16_would_be_emulated_nothing_is_shortened(make, multiplies):
     """Emulated, a step takes 13 to 25 times as long."""
@@ -250,6 +251,7 @@ def test_where_bfloat16_would_be_emulated_nothing_is_shortened(make, multiplies)
     assert not shortened(make)
 
 
+@pytest.mark.slow
 @ALL
 def test_a_step_multiplies_in_what_this_machine_is_fast_in(make):
     fast = device.fast_dtype("cpu") != torch.float32
@@ -266,6 +268,7 @@ def test_a_step_changes_the_weights_and_reports_finite_losses(make):
     assert any(not torch.equal(before[k], after[k]) for k in before)
 
 
+@pytest.mark.slow
 @ALL
 def test_an_interrupted_training_ends_where_an_unbroken_one_does(make, tmp_path):
     whole = make()
@@ -310,6 +313,7 @@ REAL = {  # where a recipe has its real pictures
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", REAL)
 def test_what_is_drawn_becomes_what_the_discriminator_takes_for_real(make):
     """What it is shown last in a step is what the generator draws."""
@@ -357,6 +361,7 @@ def test_only_a_gan_that_is_told_a_class_leaves_its_judge():
     assert [can_judge(make()) for make in (dense_gan, guess, light, vae)] == [True, False, False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [gan, dense_gan, usual_gan, vae, conv_vae, conv_ae, style, any_style])
 def test_a_training_remembers_its_moments_and_is_not_changed_by_it(make, tmp_path):
     """Sixteen samples over forty steps, none of them like the first; without samples the weights come out the same."""
@@ -394,6 +399,7 @@ def test_super_resolution_learns():
     assert np.mean(scores[-10:]) > np.mean(scores[:10]) + 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [vae, conv_vae, conv_ae])
 def test_an_autoencoder_learns(make):
     recipe = make()
@@ -521,6 +527,7 @@ def test_the_usual_vae_keeps_its_rate_and_takes_no_average():
         assert torch.equal(mine, averaged)
 
 
+@pytest.mark.slow
 def test_the_eye_learns_to_answer_as_its_teacher_does():
     recipe = eye()
     for n in range(120):

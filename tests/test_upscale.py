@@ -277,6 +277,7 @@ def test_edge_directed_keeps_a_ramp_in_its_place():
     assert np.abs(edge - plain).max() <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0.0, 0.5, 3.0])
 @pytest.mark.parametrize("make", [
     lambda picture, level, tile: interpolate_between(Trilinear(), picture, level=level, tile=tile),

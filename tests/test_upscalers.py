@@ -283,6 +283,7 @@ def test_a_discriminator_looks_at_places():
     assert PatchCritic(width=4)(torch.rand(2, 3, 32, 48)).shape == (2, 4 * 6)
 
 
+@pytest.mark.slow
 def test_sharpening_moves_towards_features_and_textures():
     """Without the pixels' loss and the judge, features alone bring the picture nearer in features."""
     torch.manual_seed(0)
