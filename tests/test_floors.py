@@ -57,7 +57,7 @@ def test_only_the_faces_read_the_environment(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_only_device_chooses_a_short_precision(path):
     """Where it is emulated it is slow: all others ask `fast_dtype` or `mixed_precision`.  Switching it off is free."""
-    if path.name not in ("device.py", "stylizing.py", "makers.py"):
+    if path.name != "device.py":
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             assert not (isinstance(node, ast.Attribute) and node.attr == "bfloat16"), node.lineno
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "autocast":

@@ -155,10 +155,9 @@ def test_a_judge_says_the_same_of_a_saved_picture(card):
 
 
 def test_a_judge_judges_in_float32_where_bfloat16_is_fast(monkeypatch):
-    """Its quantiles were measured so.  Loaded anew; by the plain net."""
+    """Its quantiles were measured so.  By the plain net."""
     monkeypatch.setattr(device, "fast_dtype", lambda here: torch.bfloat16)
     monkeypatch.setattr(device, "best", lambda: "cpu")
-    loader.forget()
     card = JUDGED[-1]
     net = card.judge.build().eval()
     net.load_state_dict(read_weights(cards.WEIGHTS / f"{card.name}_judge.safetensors"))

@@ -204,7 +204,6 @@ RECIPES = [
     patch_judged, eye, recur, inpaint,
 ]
 ALL = pytest.mark.parametrize("make", RECIPES)
-EXCEPT_STYLE = pytest.mark.parametrize("make", [make for make in RECIPES if make not in (style, any_style, patch_judged)])
 
 
 @pytest.fixture
@@ -244,7 +243,7 @@ def shortened(make):
 
 
 @pytest.mark.slow
-@EXCEPT_STYLE
+@ALL
 def test_where_bfloat16_would_be_emulated_nothing_is_shortened(make, multiplies):
     """Emulated, a step takes 13 to 25 times as long."""
     multiplies(bfloat16=False)

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imgen.cards import WEIGHTS
+from imgen.device import fast_dtype
 from imgen.functional.losses import StyleObjective
 from imgen.loader import read_weights
 from imgen.models import mlp_gan, resgan
@@ -266,7 +267,7 @@ def stroked(device: str) -> StyleObjective:
     """What is asked of a painting in one pass."""
     features = SmallVGG().requires_grad_(False).to(device)
     features.load_state_dict(read_weights(WEIGHTS / "vgg_small.safetensors"))
-    return StyleObjective(features, STROKES_WEIGHT, torch.bfloat16, eased=True)
+    return StyleObjective(features, STROKES_WEIGHT, fast_dtype(device), eased=True)
 
 
 PATCHED = ("scream", "starry_night", "contrast_of_forms", "great_wave")  # those of `transfer_gan`
@@ -276,7 +277,7 @@ def patches_judged(folder: Path, teachers: Path | None, device: str) -> tuple[Re
     """data and teachers as for `paintings`; begins with what `transfer_paintings` has learned."""
     file = teachers / "vgg19_pruned16x" / "enc5.pt"
     judge = PatchJudge(pruned_vgg(file, "zeros"), {"relu2_1": 32, "relu3_1": 64, "relu4_1": 128}, len(PATCHED))
-    objective = StyleObjective(pruned_vgg(file, "zeros").to(device), STYLE_WEIGHT, torch.bfloat16)
+    objective = StyleObjective(pruned_vgg(file, "zeros").to(device), STYLE_WEIGHT, fast_dtype(device))
     net, known = TransferNet(len(PATCHED) + 1), read_weights(WEIGHTS / "transfer_paintings.safetensors")
     rows = [*(list(PAINTINGS).index(style) for style in PATCHED), -1]
     net.load_state_dict(known | {"table": known["table"][rows]})

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from imgen.device import mixed_precision
 from imgen.drawing.scenes import landscape
 from imgen.functional.colour_transfer import covariance, root
 from imgen.functional.losses import LayerStyle, gradient_penalty, relativistic
@@ -38,7 +39,7 @@ class Stylize:
         x, _ = self.batches()
         x = self.crop(x, x.shape[3] * (3 if progress < self.small_until else 4) // 4)
         chosen, plain = self.choose(len(x))
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             y = self.painted(x, chosen, plain)
         wanted = together([self.styles[n] for n in chosen.tolist()])
         content, style = self.objective.terms(y, x, wanted)
@@ -100,7 +101,7 @@ class StylizeAdversarially(Stylize):
         x = self.crop(x, x.shape[3] // 2)
         chosen, plain = self.choose(len(x))
         real = torch.cat([self.crop(self.paintings[n], x.shape[3]) for n in chosen.tolist()])
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             y = self.painted(x, chosen, plain)
         self.judge.heads.requires_grad_(True)
         logits_real = self.judged(real, chosen)
@@ -121,7 +122,7 @@ class StylizeAdversarially(Stylize):
         return {name: (loss * painted).sum() for name, loss in told.items()} | {"discriminator": loss_d}
 
     def judged(self, x: Tensor, style: Tensor) -> Tensor:
-        with torch.autocast(self.device, torch.bfloat16):
+        with mixed_precision(self.device):
             return self.judge(x.contiguous(memory_format=torch.channels_last), style)
 
     def penalty(self, x: Tensor, style: Tensor) -> Tensor:
