@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 from anyio import to_thread
+from gradio import themes
 from gradio.context import LocalContext
 from starlette.middleware import Middleware
 
@@ -123,9 +124,9 @@ def build() -> gr.Blocks:
     return page
 
 
-def theme() -> gr.themes.Base:
+def theme() -> themes.Base:
     fonts = [*LATIN, *CHINESE, "sans-serif"]
-    look = gr.themes.Default(
+    look = themes.Default(
         primary_hue="teal", neutral_hue="stone", spacing_size="md", radius_size="lg",
         font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"],
     )

@@ -9,7 +9,7 @@ from imgen.catalog import find_maker
 from imgen.controls import UserError
 from imgen.image import Frame, animate, decode
 from imgen.pipelines.explore import combine, morph
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
 from imgen.ui.language import t
 from imgen.ui.picture import OURS, Pictures, paths_of, picked, save
 from imgen.ui.stock import put

@@ -10,7 +10,7 @@ from imgen.functional.contact_sheet import sheet
 from imgen.image import decode
 from imgen.pipelines.explore import chart, point
 from imgen.ui.doors import place_of
-from imgen.ui.events import PRIVATE, WORK
+from imgen.ui.event_settings import LATEST
 from imgen.ui.language import t
 from imgen.ui.picture import OURS, PictureInput, save
 from imgen.ui.turns import job
@@ -42,8 +42,8 @@ class LatentMap:
 
     def connect(self) -> None:
         for event in (self.fold.expand, self.label.input):
-            event(job(draw_map), self.label, [self.sheet, self.picture], trigger_mode="always_last", **WORK, **PRIVATE)
-        self.sheet.select(job(pick), [self.label, self.sheet], self.picture, trigger_mode="always_last", **WORK, **PRIVATE)
+            event(job(draw_map), self.label, [self.sheet, self.picture], **LATEST)
+        self.sheet.select(job(pick), [self.label, self.sheet], self.picture, **LATEST)
 
 
 @gpu

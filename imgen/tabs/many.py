@@ -7,13 +7,15 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 
 from imgen.batch import batch, digest, targets
 from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError, checked
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK, stoppable
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.events import stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import Download, Files, bundle
 from imgen.ui.stock import folder
@@ -38,7 +40,7 @@ class Many:
             with gr.Row(elem_classes="actions"):
                 self.download = Download(t("many_download"), size="sm", visible=False)
 
-    def connect(self, picker: gr.Radio, widgets: dict[str, gr.components.Component]) -> None:
+    def connect(self, picker: gr.Radio, widgets: dict[str, Component]) -> None:
         names = list(widgets)
         outputs = [self.status, self.download, self.stop]
 

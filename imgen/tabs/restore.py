@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from gradio.components import Component
 
 from imgen.cards import Card
 from imgen.catalog import find_card
@@ -17,7 +18,7 @@ from imgen.pipelines.stylize import mask as levels
 from imgen.tabs.many import Many
 from imgen.tabs.spoil import SpoilAndRepair
 from imgen.ui.doors import place_of
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK
+from imgen.ui.event_settings import AT_ONCE, LATEST
 from imgen.ui.examples import name, thumb
 from imgen.ui.growth import curves
 from imgen.ui.knobs import widget
@@ -185,8 +186,8 @@ class Look:
                                     buttons=["fullscreen", "download"])
             self.words = gr.HTML("", elem_classes="hint")
 
-    def connect(self, source: PictureInput, knobs: list[gr.components.Component]) -> None:
-        self.picture.select(job(looked), [source, *knobs], [self.map, self.words], trigger_mode="always_last", **WORK, **PRIVATE)
+    def connect(self, source: PictureInput, knobs: list[Component]) -> None:
+        self.picture.select(job(looked), [source, *knobs], [self.map, self.words], **LATEST)
 
 
 @gpu

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 import gradio as gr
+from gradio.components import Component
 from PIL import Image
 
 from imgen.cards import Card
@@ -17,7 +18,8 @@ from imgen.image import Frame, Picture, encode
 from imgen.pipelines.judge import opinion, rank
 from imgen.texts import text
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK, halt, stoppable
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.events import halt, stoppable
 from imgen.ui.language import both, language_of, t
 from imgen.ui.plot import both_of, panels, quality
 from imgen.ui.work import Trouble, gpu
@@ -53,7 +55,7 @@ class SideBySide:
             self.rows = gr.HTML()
             gr.HTML(panels(rivals()), elem_classes="plots")
 
-    def connect(self, seed: gr.components.Component) -> None:
+    def connect(self, seed: Component) -> None:
         outputs = [self.rows, self.status, self.stop]
         run, stopped = stoppable(compare, halt, self.status, self.stop)
         running = self.run.click(run, [self.chosen, seed], outputs, **WORK, **PRIVATE)

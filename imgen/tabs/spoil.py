@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
@@ -13,7 +14,8 @@ from imgen.pipelines.fill import hole_of
 from imgen.pipelines.spoil import UNITS, mask_of, without
 from imgen.tabs.comparison import DOT, FOLLOW, as_truth, figure, go, grid, limited, near
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, THROW, WORK, halt, stoppable
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.events import THROW, halt, stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import brushed, save
 from imgen.ui.plot import panels
@@ -57,7 +59,7 @@ class SpoilAndRepair:
             self.take = gr.Button(t("spoil_take"), size="sm")
             gr.HTML(panels(repairers(), ("noise_25",), across="plot_across_restore"), elem_classes="plots")
 
-    def connect(self, source: gr.components.Component, mask: gr.components.Component) -> None:
+    def connect(self, source: Component, mask: Component) -> None:
         wish = [source, mask, self.damage, self.amount, self.seed]
         outputs = [self.grid, self.status, self.stop]
         run, stopped = stoppable(compare, halt, self.status, self.stop)

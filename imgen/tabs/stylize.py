@@ -9,7 +9,8 @@ from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.exhibits.files import style_files
 from imgen.tabs.many import Many
-from imgen.ui.events import AT_ONCE, press_run
+from imgen.ui.event_settings import AT_ONCE
+from imgen.ui.events import press_run
 from imgen.ui.examples import thumb
 from imgen.ui.growth import curves
 from imgen.ui.language import both, t

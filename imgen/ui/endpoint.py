@@ -13,7 +13,8 @@ import gradio as gr
 
 from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Slider, UserError, Words
 from imgen.texts import text
-from imgen.ui.events import WORK, lane_of, work
+from imgen.ui.event_settings import WORK
+from imgen.ui.events import lane_of, work
 from imgen.ui.knobs import all_knobs
 from imgen.ui.turns import job
 from imgen.ui.work import gpu

@@ -14,6 +14,7 @@ from imgen.catalog import find_card
 from imgen.controls import LONGEST, UserError, is_seeded
 from imgen.ui import lesson, report
 from imgen.ui.doors import number_of
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
 from imgen.ui.knobs import updates
 from imgen.ui.language import both, language_of, t
 from imgen.ui.picture import bundle, picked, showable
@@ -21,9 +22,6 @@ from imgen.ui.turns import job, look
 from imgen.ui.work import Result, Trouble, gpu, lane, results
 from imgen.ui.workbench import Workbench, has_more
 
-PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
-AT_ONCE = {**PRIVATE, "queue": False}
-WORK = {"concurrency_limit": None}  # how much runs at a time is for `turns` to say, who knows the visitors
 GRACE = 0.2  # seconds within which a frame that has left the server is shown
 NOTHING: Mapping[str, object] = MappingProxyType({})
 THROW = "() => Math.floor(Math.random() * 2 ** 32)"
@@ -45,7 +43,7 @@ def connect(bench: Workbench) -> None:
     chosen = bench.picker.input(chooser(bench), [bench.picker, *knobs], card, **AT_ONCE)
     if not bench.source:  # what another model drew would look like this one's
         press_run(bench, chosen)
-    bench.growth.connect(bench.picker, **AT_ONCE)
+    bench.growth.connect(bench.picker)
     bench.fold.expand(teach, bench.picker, bench.lesson, **AT_ONCE)
     wished = [*picture, bench.picker, *card]
     press_run(bench, bench.wish.click(granter(bench), [bench.picker, *knobs], wished, cancels=[bench.running], **AT_ONCE))

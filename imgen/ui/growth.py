@@ -8,6 +8,7 @@ from imgen.cards import WEIGHTS
 from imgen.catalog import find_card
 from imgen.image import decode_frame
 from imgen.texts.words import WORDS
+from imgen.ui.event_settings import AT_ONCE
 from imgen.ui.language import both, t
 from imgen.ui.picture import save
 from imgen.ui.turns import look
@@ -30,11 +31,10 @@ class Growth:
                 self.moment = gr.Slider(0, 15, 15, step=1, label=t("moment"), interactive=True, buttons=[])
                 self.curves = gr.HTML()
 
-    def connect(self, picker: gr.Radio, **how: object) -> None:
-        """how: settings of an event that is answered at once."""
+    def connect(self, picker: gr.Radio) -> None:
         shown = [self.seen, self.picture, self.moment, self.curves]
         for event in (self.fold.expand, self.moment.change, picker.change):
-            event(look(show), [picker, self.moment], shown, trigger_mode="always_last", **how)
+            event(look(show), [picker, self.moment], shown, trigger_mode="always_last", **AT_ONCE)
 
 
 def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, dict, dict, str]:

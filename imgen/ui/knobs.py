@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs
 
@@ -111,7 +112,7 @@ def all_knobs(cards: Iterable[Card]) -> dict[str, list[Knob]]:
     return knobs
 
 
-def widget(kinds: list[Knob], knob: Knob | None, value: object) -> gr.components.Component:
+def widget(kinds: list[Knob], knob: Knob | None, value: object) -> Component:
     """The widget for a knob that several cards have; `knob` is the chosen card's, None if it has none."""
     shown = knob or kinds[0]
     settings = {"label": t(f"knob_{shown.name}"), "interactive": True, "elem_classes": ["knob", f"knob-{shown.name}"]}

@@ -13,7 +13,7 @@ from imgen.ui.language import both, spans, t
 MEGA = 1_000_000
 
 
-def choices(cards: Iterable[Card]) -> list[tuple[object, str]]:
+def choices(cards: Iterable[Card]) -> list[tuple[str, str]]:
     return [(t(f"title_{card.name}"), card.name) for card in cards]
 
 

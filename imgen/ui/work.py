@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import TypeVar
 
 import gradio as gr
 
@@ -19,10 +20,10 @@ from imgen.ui.language import language_of
 from imgen.ui.picture import brushed, save, view
 
 try:
-    from spaces import GPU as gpu  # ZeroGPU lends a GPU for the time of the call
+    from spaces import GPU  # pyright: ignore[reportMissingImports]  # on a Space only
 except ImportError:
-    def gpu(function: Callable) -> Callable:
-        return function
+    GPU = None
+Function = TypeVar("Function", bound=Callable)
 
 log = logging.getLogger("imgen")
 PAUSE = 0.1  # seconds between two updates of the status line
@@ -103,6 +104,11 @@ def lane(card_name: str, source: Path | None, values: Mapping[str, object]) -> s
     bench = card.facts.bench
     seconds = bench.get("seconds_per_picture", bench.get("seconds", 0.0) / 4) * pixels / MEASURED
     return "long" if seconds * wish.get("count", 1) * wish.get("views", 1) > QUICK else "quick"
+
+
+def gpu(function: Function) -> Function:
+    """ZeroGPU lends a GPU for the time of the call."""
+    return GPU(function) if GPU else function
 
 
 def _name(card: Card, picture: Picture, number: int, count: int) -> str:

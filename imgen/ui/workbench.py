@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import gradio as gr
+from gradio.components import Component
 
 from imgen.cards import Card
 from imgen.catalog import CARDS
@@ -42,9 +43,9 @@ def large_last(names: list[str], kinds: dict[str, list[Knob]]) -> list[str]:
 class Workbench:
     """The components of one tab.  `make_result` builds the one that shows results, `show` turns a Result into its value."""
 
-    def __init__(self, task: str, make_result: Callable[[object], gr.components.Component], show: Callable[[Result], object]):
+    def __init__(self, task: str, make_result: Callable[[object], Component], show: Callable[[Result], object]):
         self.task, self.show = task, show
-        self.others: list[gr.components.Component] = []
+        self.others: list[Component] = []
         self.cards = [card for card in CARDS if card.task == task]
         self.examples = [staged(path) for path in example_files(task)]
         given, opened = opening_files(task)
@@ -114,7 +115,7 @@ class Workbench:
             report.choices(self.cards), value=self.card.name, label=t("model"), elem_classes="picker", interactive=True
         )
         self.about = gr.HTML(report.about(self.card), elem_classes="about")
-        self.widgets: dict[str, gr.components.Component] = {}
+        self.widgets: dict[str, Component] = {}
         kinds = all_knobs(self.cards)
         first = [name for name, knobs in kinds.items() if not knobs[0].control.more]
         with gr.Row(elem_classes="knobs"):
