@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
-from imgen.batch import batch
+from imgen.batch import FileDone, batch
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
@@ -159,9 +159,10 @@ def test_after_a_stop_what_is_done_can_be_had_and_the_rest_follows(photo, tmp_pa
     _, download, _ = stopped(None)
     assert decode(Path(download["value"])).width == 3 * 96
     done = []
-    monkeypatch.setattr(many, "batch", lambda *a, **k: (done.append(f.facts) or f for f in batch(*a, **k)))
+    monkeypatch.setattr(many, "batch", lambda *a, **k: (done.append(f) or f for f in batch(*a, **k)))
     *_, (status, download, _) = enlarge_all(asked_in("en"), files, "nearest", {"scale": 3})
-    assert [("kept" in facts) for facts in done if facts] == [True, False] and zipped(download) == ["another.png", "photo.png"]
+    assert [one.kept for one in done if isinstance(one, FileDone)] == [True, False]
+    assert zipped(download) == ["another.png", "photo.png"]
 
 
 def test_visitors_with_the_same_files_know_nothing_of_each_other(photo):

@@ -9,7 +9,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.components import Component
 
-from imgen.batch import batch, digest, targets
+from imgen.batch import FileDone, batch, digest, targets
 from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError, checked
@@ -65,9 +65,10 @@ def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, va
             begun.pop(next(iter(begun)))
         with closing(batch(card, pairs, knobs)) as frames:
             for frame in frames:
-                kept += "kept" in frame.facts
-                if "error" in frame.facts:
-                    failed.append((frame.facts["file"].name, trouble.sentence(frame.facts["error"])))
+                if isinstance(frame, FileDone):
+                    kept += frame.kept
+                    if frame.error:
+                        failed.append((frame.file.name, trouble.sentence(frame.error)))
                 yield report.progress(frame), gr.skip(), gr.skip()
         yield said(len(pairs), failed, kept), offered(card, pairs), gr.update(interactive=False)
     except Exception as error:
@@ -110,5 +111,5 @@ def offered(card: Card, pairs: list[tuple[Path, Path]]) -> dict:
 
 def stopped(request: gr.Request) -> tuple:
     """What was made by then can be downloaded."""
-    made = offered(*begun[whose(request)]) if whose(request) in begun else gr.skip()
-    return report.status(both("many_stopped"), kind="stopped"), made, gr.update(interactive=False)
+    download = offered(*begun[whose(request)]) if whose(request) in begun else gr.skip()
+    return report.status(both("many_stopped"), kind="stopped"), download, gr.update(interactive=False)
