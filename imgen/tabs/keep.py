@@ -59,7 +59,7 @@ def make_film(request: gr.Request, kept: Kept) -> dict:
 @gpu
 def add_up(request: gr.Request, kept: Kept) -> dict:
     with Trouble(request):
-        if len(paths_of(kept)) < 3:
+        if not kept or len(paths_of(kept)) < 3:
             raise UserError("pictures_to_combine", came=len(paths_of(kept)))
         card, last = explored(combine, kept[-3:])
         return gr.update(value=[*paths_of(kept), save(last.pictures[0], f"{card.name}-sum")])

@@ -26,10 +26,9 @@ class LatentMap:
 
     def __init__(self):
         card = mapped()[0]
-        names = card.knobs["label"].options
         with gr.Accordion(t("map"), open=False, elem_classes="map") as self.fold, gr.Row():
             with gr.Column(scale=3, min_width=280):
-                choices = [(t(f"option_{name}"), name) for name in names if name != card.knobs["label"].control.every]
+                choices = [(t(f"option_{name}"), name) for name in card.knobs["label"].single]
                 first = choices[-1][1]
                 self.label = gr.Radio(choices, value=first, label=t("knob_label"), elem_classes="knob", interactive=True)
                 self.sheet = PictureInput(

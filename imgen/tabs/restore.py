@@ -21,7 +21,7 @@ from imgen.ui.doors import place_of
 from imgen.ui.event_settings import AT_ONCE, LATEST
 from imgen.ui.examples import name, thumb
 from imgen.ui.growth import curves
-from imgen.ui.knobs import widget
+from imgen.ui.knobs import MaskKnob, widget
 from imgen.ui.language import both, t
 from imgen.ui.picture import Download, PictureInput, Upload, brushed, save
 from imgen.ui.slider import before_and_after_slider
@@ -70,6 +70,7 @@ class Restorers(Workbench):
 
     def connect_rooms(self) -> None:
         mask = self.widgets["mask"]
+        assert self.source is not None and isinstance(mask, MaskKnob)
         self.spoil.connect(self.source, mask)
         self.many.connect(self.picker, self.widgets)
         self.look.connect(self.source, [self.widgets[name] for name in ("mask", "covered", "grow")])

@@ -108,7 +108,7 @@ def ask_judge(card: Card, pictures: list[Picture]) -> list[Verdict]:
 
 def costs(card: Card, made: Frame) -> str:
     """Time, size, parameters, and how far its pictures are from real ones."""
-    time = float(f"{1000 * made.origin.seconds / len(made.pictures):.2g}")
+    time = float(f"{1000 * made.seconds / len(made.pictures):.2g}")
     parts = [both("milliseconds_each", time=f"{time:g}")]
     if card.weights:
         parts.append(both("megabytes", size=f"{card.weights.size / report.MEGA:.1f}"))

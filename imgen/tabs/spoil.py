@@ -8,7 +8,7 @@ from gradio.components import Component
 
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
-from imgen.controls import UserError
+from imgen.controls import Slider, UserError
 from imgen.image import Picture, decode
 from imgen.pipelines.fill import hole_of
 from imgen.pipelines.spoil import UNITS, mask_of, without
@@ -41,6 +41,7 @@ class SpoilAndRepair:
             self.damage = gr.Radio(kinds, value="noise", label=t("knob_damage"), elem_classes="knob", interactive=True)
             with gr.Row(elem_classes="knobs"):
                 amount, seed = knobs["amount"], knobs["seed"]
+                assert isinstance(amount.control, Slider)
                 self.amount = gr.Slider(
                     amount.control.low, amount.control.high, value=amount.default, step=1, label=t("knob_amount"),
                     interactive=True, elem_classes="knob",
@@ -119,7 +120,7 @@ def entry(request: gr.Request, card: Card, worse: Picture, mask: Picture | None,
         if card.abilities.needs_mask and mask is None:
             return f'<figure><p class="title">{title}</p><p class="facts">{both("no_mask_here")}</p></figure>'
         made = card(worse, **({"mask": [mask]} if mask and card.abilities.takes_mask else {}))
-        facts = [both("seconds", seconds=f"{made.origin.seconds:.2f}"), *near(made.pictures[0], truth)]
+        facts = [both("seconds", seconds=f"{made.seconds:.2f}"), *near(made.pictures[0], truth)]
         wrong = error_map(made.pictures[0], truth) if truth else None
         return figure(card.name, title, made.pictures[0], DOT.join(facts), wrong)
     except Exception as error:

@@ -48,6 +48,7 @@ class Stylizers(Workbench):
 
     def connect_rooms(self) -> None:
         self.many.connect(self.picker, self.widgets)
+        assert self.source is not None and self.more is not None
         mask, begin = self.widgets["region"], self.widgets["begin"]
         for event in (self.source.change, self.more.expand):
             event(canvas, self.source, mask, **AT_ONCE)

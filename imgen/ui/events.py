@@ -67,12 +67,13 @@ def connect_send(button: gr.Button, start: Workbench, end: Workbench, tabs: gr.T
         return gr.Tabs(selected=end.task), path or gr.skip()
 
     given = start.result if isinstance(start.result, gr.Gallery) else start.download
+    assert end.source is not None, f"{end.task} takes no picture"
     press_run(end, button.click(send, [given, start.chosen], [tabs, end.source], cancels=[end.running], **AT_ONCE))
 
 
-def work(bench: Workbench, card_name: str, *values, seen: bool = True) -> Iterator[Result]:
+def work(bench: Workbench, card_name: str, *values, watched: bool = True) -> Iterator[Result]:
     source, knobs = (values[0], values[1:]) if bench.source else (None, values)
-    return results(bench.task, card_name, source, dict(zip(bench.widgets, knobs, strict=True)), seen)
+    return results(bench.task, card_name, source, dict(zip(bench.widgets, knobs, strict=True)), watched)
 
 
 def runner(bench: Workbench):
@@ -101,6 +102,7 @@ def on_the_way(bench: Workbench, now: Result) -> dict:
 
 def outcome(bench: Workbench, now: Result) -> dict:
     origin, pictures = now.frame.origin, now.frame.pictures
+    assert origin is not None, "not finished"
     before = f"{now.given.width}×{now.given.height}" if now.given else None
     label = t(f"download_picture{'s' if len(pictures) > 1 else ''}")
     return {
@@ -127,11 +129,11 @@ def stoppable(
 
     Gradio asks for the word and for the end at the same time: a frame between the two would write over the word for good.
     """
-    halted: set[str] = set()  # sessions
+    halted: set[str | None] = set()  # sessions
     running = job(run, lane=lane, status=status, stop=stop)
 
     @wraps(run)
-    async def watched(request: gr.Request, *values) -> AsyncIterator:
+    async def until_stopped(request: gr.Request, *values) -> AsyncIterator:
         halted.discard(request.session_hash)
         async with aclosing(running(request, *values)) as frames:
             async for frame in frames:
@@ -147,7 +149,7 @@ def stoppable(
         time.sleep(GRACE)
         return said(request, *values)
 
-    return watched, stopped
+    return until_stopped, stopped
 
 
 def halt(request: gr.Request) -> tuple:

@@ -15,7 +15,7 @@ def strip(card: Card, files: list[Path], opened: list[Path]) -> str:
     thumbs = [(f"example={n}", path, name(path, n + 1)) for n, path in enumerate(files)]
     label = card.knobs.get("label")
     if not thumbs and label:
-        classes = [option for option in label.options if option != label.control.every and f"option_{option}" in WORDS]
+        classes = [option for option in label.single if f"option_{option}" in WORDS]
         ask = f"card={card.name}&label="
         thumbs = [(ask + one, path, both(f"option_{one}")) for one, path in zip(classes, opened, strict=False)]
     if not thumbs:

@@ -1,6 +1,6 @@
 """How a network grew up: what it drew at sixteen moments of its training, under a slider, over the curves of its losses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import gradio as gr
 
@@ -51,7 +51,7 @@ def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, dict
 
 
 def curves(
-    losses: Mapping[str, list[float]], step: int | None, scale: Callable[[float], float] = float, together: bool = False
+    losses: Mapping[str, Sequence[float]], step: float | None, scale: Callable[[float], float] = float, together: bool = False
 ) -> str:
     """The losses over the steps, each in a range of its own or `together` in one, as a drawing; a line marks `step`."""
     if not losses.get("step"):
@@ -70,7 +70,7 @@ def curves(
     return f'<div class="curves"><p>{at}</p>{drawing}<p class="keys">{keys}</p></div>'
 
 
-def _line(steps: list[int], values: list[float], last: int, colour: str, every: list[float]) -> str:
+def _line(steps: Sequence[float], values: Sequence[float], last: float, colour: str, every: Sequence[float]) -> str:
     low, high = min(every), max(every)
     points = " ".join(
         f"{WIDTH * step / last:.1f},{(HEIGHT - 8) * (1 - (value - low) / (high - low or 1)) + 4:.1f}"
@@ -79,6 +79,6 @@ def _line(steps: list[int], values: list[float], last: int, colour: str, every: 
     return f'<polyline points="{points}" stroke="{colour}" fill="none" vector-effect="non-scaling-stroke"/>'
 
 
-def _key(name: str, values: list[float], colour: str) -> str:
+def _key(name: str, values: Sequence[float], colour: str) -> str:
     words = both(f"loss_{name}") if f"loss_{name}" in WORDS else name
     return f'<span><i style="background:{colour}"></i>{words} {values[0]:.3g} → {values[-1]:.3g}</span>'

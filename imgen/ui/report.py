@@ -30,7 +30,7 @@ def about(card: Card) -> str:
     if card.facts.scores:
         measured = {language: escape(figures(card.facts.scores, language, brief=True)) for language in LANGUAGES}
         facts.append(f'<span class="measured">{spans(**measured)}</span>' if measured["en"] != NONE else "")
-    if not card.ready:
+    if card.weights and not card.ready:
         facts.append(f'<b>{both("downloads", size=round(card.weights.size / MEGA))}</b>')
     line = '<i aria-hidden="true"> · </i>'.join(fact for fact in facts if fact)
     return f'<p class="sentence">{both(f"card_{card.name}")}</p><p class="facts">{line}</p>'

@@ -1,9 +1,11 @@
 """The shape that every tab has: a picture or a seed in, pictures out, a model, its knobs, and what one can do with the result."""
 
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from gradio.events import Dependency
 
 from imgen.cards import Card
 from imgen.catalog import CARDS
@@ -43,7 +45,9 @@ def large_last(names: list[str], kinds: dict[str, list[Knob]]) -> list[str]:
 class Workbench:
     """The components of one tab.  `make_result` builds the one that shows results, `show` turns a Result into its value."""
 
-    def __init__(self, task: str, make_result: Callable[[object], Component], show: Callable[[Result], object]):
+    running: Dependency  # of Run, since `events.connect`
+
+    def __init__(self, task: str, make_result: Callable[[Any], Component], show: Callable[[Result], Any]):
         self.task, self.show = task, show
         self.others: list[Component] = []
         self.cards = [card for card in CARDS if card.task == task]
