@@ -1,4 +1,4 @@
-"""What a user may ask for, and what answers a wrong wish.
+"""What a user may ask for, and what answers a wrong value.
 
 A pipeline declares its knobs as keyword-only parameters, `Annotated[type, Slider | Choice | Seed …]`.  From that signature
 follow the widgets of the page, the options of the command line, the endpoint, and the check of every value.

@@ -170,9 +170,9 @@ def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None)
     title = both(f"title_{card.name}")
     try:
         card(Picture(given.pixels[:32, :32]), scale=SCALE)  # a net's first run prepares the processor
-        made = card(given, scale=SCALE)
-        sr = made.pictures[0]
-        facts = [both("seconds", seconds=f"{made.seconds:.2f}")]
+        result = card(given, scale=SCALE)
+        sr = result.pictures[0]
+        facts = [both("seconds", seconds=f"{result.seconds:.2f}")]
         if "memory_mib" in card.facts.bench:
             facts.append(f"{card.facts.bench['memory_mib']:.0f} MiB")
         wrong = error_map(sr, true) if true else None

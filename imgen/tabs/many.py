@@ -81,7 +81,7 @@ def chosen(
 ) -> tuple[Card, list[tuple[Path, Path]], dict[str, object]]:
     """The card, each file with where its result goes, and the card's knobs.
 
-    The folder is found again when the same visitor brings the same files and wishes; another card's results lie in another.
+    The folder is found again when the same visitor brings the same files and knobs; another card's results lie in another.
     """
     if not files:
         raise UserError("picture_first")

@@ -44,15 +44,15 @@ class Restorers(Workbench):
         thumbs = []
         for n, path in enumerate(self.examples):
             kind = path.stem.partition("_")[2]
-            wish = f"example={n}&card={BEST_FOR.get(kind, self.cards[0].name)}"
-            thumbs.append(thumb(wish, path, name(path, n + 1)))
+            preset = f"example={n}&card={BEST_FOR.get(kind, self.cards[0].name)}"
+            thumbs.append(thumb(preset, path, name(path, n + 1)))
         gr.HTML(f'<h3>{both("examples")}</h3><div class="thumbs">{"".join(thumbs)}</div>', elem_classes="examples")
 
     def make_knob(self, name: str, kinds: list) -> None:
         if name != "mask":
             super().make_knob(name, kinds)
         else:
-            self.widgets[name] = widget(kinds, self.card.knobs.get(name), painted(self.given, None) if self.given else None)
+            self.widgets[name] = widget(kinds, self.card.knobs.get(name), editor_value(self.given, None) if self.given else None)
             with gr.Row(elem_classes="actions mask-tools", visible=self.card.abilities.takes_mask) as self.tools:
                 self.upload = Upload(t("mask_upload"), file_types=["image"], size="sm")
                 self.mask_file = Download(t("mask_download"), size="sm", interactive=False)
@@ -86,8 +86,8 @@ class Restorers(Workbench):
         if not now.done:
             return {}
         steps = now.shown[1:] if now.card.abilities.shows_steps else []
-        seen = {self.look.picture: now.shown[0]} if now.card.abilities.shows_attention else {}
-        return {self.steps: strip(steps) + (gained(now.card) if steps else ""), **seen}
+        clickable = {self.look.picture: now.shown[0]} if now.card.abilities.shows_attention else {}
+        return {self.steps: strip(steps) + (gained(now.card) if steps else ""), **clickable}
 
 
 def restore_tab() -> Restorers:
@@ -131,7 +131,7 @@ def canvas(request: gr.Request, card_name: str, source: Path | None, under: str)
         tools = gr.update(visible=find_card(card_name).abilities.takes_mask)
         if not tools["visible"] or mark(source) == under:
             return tools, gr.skip(), gr.skip()
-        return tools, painted(source, hole_of_ours(source)) if source else None, mark(source)
+        return tools, editor_value(source, hole_of_ours(source)) if source else None, mark(source)
 
 
 def hole_of_ours(path: Path) -> Picture | None:
@@ -139,7 +139,7 @@ def hole_of_ours(path: Path) -> Picture | None:
     return hole_known(decode(path)) if record_of(path) else None
 
 
-def painted(path: Path, mask: Picture | None) -> dict:
+def editor_value(path: Path, mask: Picture | None) -> dict:
     """The brush's editor with a picture, and a mask (H, W, 1) already painted over it."""
     layers = []
     if mask:
@@ -154,7 +154,7 @@ def uploaded(request: gr.Request, file: str | None, source: Path | None) -> dict
     with Trouble(request):
         if not source:
             raise UserError("picture_first")
-        return painted(source, hole_in(decode(file), decode(source)))
+        return editor_value(source, hole_in(decode(file), decode(source)))
 
 
 def hole_in(mask: Picture, picture: Picture) -> Picture:

@@ -35,7 +35,7 @@ def publish(bench: Workbench) -> None:
     endpoint.__doc__ = describe(bench)
     inputs = [bench.picker, *([bench.source] if bench.source else []), *bench.widgets.values()]
     handler = answered(job(endpoint, lane=lane_of(bench)))
-    bench.caller.click(handler, inputs, [bench.file, bench.made], api_name=bench.task, show_progress="hidden", **WORK)
+    bench.caller.click(handler, inputs, [bench.file, bench.origin], api_name=bench.task, show_progress="hidden", **WORK)
 
 
 def answered(running: Callable[..., AsyncGenerator]) -> Callable[..., Awaitable]:

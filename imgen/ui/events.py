@@ -45,8 +45,8 @@ def connect(bench: Workbench) -> None:
         press_run(bench, chosen)
     bench.growth.connect(bench.picker)
     bench.fold.expand(teach, bench.picker, bench.lesson, **AT_ONCE)
-    wished = [*picture, bench.picker, *card]
-    press_run(bench, bench.wish.click(granter(bench), [bench.picker, *knobs], wished, cancels=[bench.running], **AT_ONCE))
+    tab = [*picture, bench.picker, *card]
+    press_run(bench, bench.preset.click(preset_applier(bench), [bench.picker, *knobs], tab, cancels=[bench.running], **AT_ONCE))
     if "seed" in bench.widgets:
         press_run(bench, bench.dice.click(None, None, bench.widgets["seed"], js=THROW, cancels=[bench.running], **PRIVATE))
     if bench.source:
@@ -165,33 +165,33 @@ def chooser(bench: Workbench):
 
 
 def chosen(
-    bench: Workbench, request: gr.Request, card: Card, kept: Mapping[str, object], wish: Mapping[str, object] = NOTHING
+    bench: Workbench, request: gr.Request, card: Card, kept: Mapping[str, object], preset: Mapping[str, object] = NOTHING
 ) -> list:
     """The tab for another card: knobs stay where they are, but what the card says itself, as its scale, is not kept."""
-    values = {name: value for name, value in kept.items() if name not in card.settings} | dict(wish)
+    values = {name: value for name, value in kept.items() if name not in card.settings} | dict(preset)
     more = [gr.update(visible=has_more(card))] if bench.more else []
     dice = [gr.update(visible=is_seeded(card.knobs))] if "seed" in bench.widgets else []
     return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)), *more, *dice]
 
 
-def granter(bench: Workbench):
-    def grant(request: gr.Request, event: gr.EventData, card_name: str, *values) -> list:
+def preset_applier(bench: Workbench):
+    def apply_preset(request: gr.Request, event: gr.EventData, card_name: str, *values) -> list:
         """Set what a link or an example asks for."""
         with Trouble(request):
-            said = event._data.get("wish", "") if isinstance(event._data, dict) else ""
-            wish = lesson.wishes(str(said)[:LONGEST])
-            card = find_card(wish.pop("card", card_name))
-            example = wish.pop("example", None)
+            query = event._data.get("preset", "") if isinstance(event._data, dict) else ""
+            preset = lesson.preset_of(str(query)[:LONGEST])
+            card = find_card(preset.pop("card", card_name))
+            example = preset.pop("example", None)
             kept = dict(zip(bench.widgets, values, strict=True))
-            card, wish, extra = bench.understood(card, wish)
-            wish = {name: card.knobs[name].check(value) for name, value in wish.items() if name in card.knobs}
+            card, preset, extra = bench.understood(card, preset)
+            knobs = {name: card.knobs[name].check(value) for name, value in preset.items() if name in card.knobs}
             source = [str(the_example(bench, example)) if example else gr.skip()] if bench.source else []
-            widgets = chosen(bench, request, card, kept, wish)
+            widgets = chosen(bench, request, card, kept, knobs)
             for name, value in extra.items():
                 widgets[1 + list(bench.widgets).index(name)] |= {"value": value}
             return [*source, card.name, *widgets]
 
-    return grant
+    return apply_preset
 
 
 def the_example(bench: Workbench, number: str) -> Path:

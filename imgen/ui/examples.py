@@ -23,9 +23,9 @@ def strip(card: Card, files: list[Path], opened: list[Path]) -> str:
     return f'<h3>{both("examples")}</h3><div class="thumbs">' + "".join(thumb(*parts) for parts in thumbs) + "</div>"
 
 
-def thumb(wish: str, path: Path, words: str) -> str:
+def thumb(preset: str, path: Path, words: str) -> str:
     picture = f'<img src="{escape(address(path))}" alt="" loading="lazy">'
-    return f'<button type="button" class="thumb" data-wish="{escape(wish)}">{picture}<span>{words}</span></button>'
+    return f'<button type="button" class="thumb" data-preset="{escape(preset)}">{picture}<span>{words}</span></button>'
 
 
 def name(path: Path, number: int) -> str:

@@ -23,7 +23,7 @@ class Growth:
 
     def __init__(self):
         with gr.Accordion(t("growth"), open=False, elem_classes="growth") as self.fold, gr.Row():
-            with gr.Column(scale=2, min_width=280) as self.seen:
+            with gr.Column(scale=2, min_width=280) as self.left:
                 self.picture = gr.Image(
                     type="filepath", format="png", show_label=False, interactive=False, buttons=["fullscreen"]
                 )
@@ -32,7 +32,7 @@ class Growth:
                 self.curves = gr.HTML()
 
     def connect(self, picker: gr.Radio) -> None:
-        shown = [self.seen, self.picture, self.moment, self.curves]
+        shown = [self.left, self.picture, self.moment, self.curves]
         for event in (self.fold.expand, self.moment.change, picker.change):
             event(look(show), [picker, self.moment], shown, trigger_mode="always_last", **AT_ONCE)
 

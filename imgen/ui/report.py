@@ -52,16 +52,16 @@ def progress(frame: Frame) -> str:
     return status(both("status_work", done=frame.done, total=frame.total), share)
 
 
-def finished(made: Origin | None, before: str | None, sizes: list[str]) -> str:
+def finished(origin: Origin | None, before: str | None, sizes: list[str]) -> str:
     """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024."""
-    if made is None:
+    if origin is None:
         facts = [both("status_opening")]
     else:
-        spent = both("seconds", seconds=f"{made.seconds:.2f}" if made.seconds < 10 else f"{made.seconds:.0f}")
+        spent = both("seconds", seconds=f"{origin.seconds:.2f}" if origin.seconds < 10 else f"{origin.seconds:.0f}")
         facts = [
-            both(f"title_{made.card}"), spent if made.device else both("status_opening"),
-            escape(f"{made.device} {made.precision}".strip()), both("fallback") if made.fallback else "",
-            both("seed", seed=made.knobs["seed"]) if "seed" in made.knobs else "",
+            both(f"title_{origin.card}"), spent if origin.device else both("status_opening"),
+            escape(f"{origin.device} {origin.precision}".strip()), both("fallback") if origin.fallback else "",
+            both("seed", seed=origin.knobs["seed"]) if "seed" in origin.knobs else "",
         ]
     size = sizes[0] if sizes else ""
     facts.append(f"{before} → {size}" if before else both("pictures", count=len(sizes), size=size) if len(sizes) > 1 else size)

@@ -92,18 +92,18 @@ def lane(card_name: str, source: Path | None, values: Mapping[str, Any]) -> str:
     """Whether a run is "quick" or "long", from what its card was measured to take and how large its pictures are."""
     try:
         card = find_card(card_name)
-        wish = checked(card.knobs, {name: value for name, value in values.items() if name in card.knobs and value is not None})
-        given = [path for value in wish.values() if isinstance(value, tuple) for path in value]
+        knobs = checked(card.knobs, {name: value for name, value in values.items() if name in card.knobs and value is not None})
+        given = [path for value in knobs.values() if isinstance(value, tuple) for path in value]
         pixels = pixels_of(source) if source and card.pictures else MEASURED
         beside = sum(map(pixels_of, given))
     except UserError:
         return "quick"  # it will be refused at once
-    drawn = wish.get("count", 1) * wish.get("size", 1) ** 2
+    drawn = knobs.get("count", 1) * knobs.get("size", 1) ** 2
     if card.abilities.optimises or not card.ready or max(pixels + beside, drawn) > LARGE:
         return "long"
     bench = card.facts.bench
     seconds = bench.get("seconds_per_picture", bench.get("seconds", 0.0) / 4) * pixels / MEASURED
-    return "long" if seconds * wish.get("count", 1) * wish.get("views", 1) > QUICK else "quick"
+    return "long" if seconds * knobs.get("count", 1) * knobs.get("views", 1) > QUICK else "quick"
 
 
 def gpu(function: Function) -> Function:

@@ -24,10 +24,10 @@ from imgen.ui.work import Result
 LISTEN = """
 const bench = element.closest('.bench');
 bench.addEventListener('click', event => {
-  const link = event.target.closest('[data-wish], a[href*="#try?"]');
+  const link = event.target.closest('[data-preset], a[href*="#try?"]');
   if (!link) return;
   event.preventDefault();
-  trigger('click', {wish: link.dataset.wish ?? link.getAttribute('href').split('#try?')[1]});
+  trigger('click', {preset: link.dataset.preset ?? link.getAttribute('href').split('#try?')[1]});
   bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
 """
@@ -70,10 +70,10 @@ class Workbench:
             self.growth = Growth()
             with gr.Accordion(t("lesson"), open=False, elem_classes="lesson") as self.fold:
                 self.lesson = gr.Markdown(latex_delimiters=lesson.FORMULAS, elem_classes="lesson-text")
-            self.wish = gr.HTML("", js_on_load=LISTEN, elem_classes="listener")
+            self.preset = gr.HTML("", js_on_load=LISTEN, elem_classes="listener")
             with gr.Column(visible=False):  # no gr.State: it costs every visitor a connection
                 self.chosen = gr.Number(0, precision=0)  # which of several pictures
-                self.caller, self.made = gr.Button(), gr.JSON()  # of the endpoint
+                self.caller, self.origin = gr.Button(), gr.JSON()  # of the endpoint
                 self.file = gr.Image(type="filepath", format="png") if self.source else gr.Gallery(format="png")
 
     def make_rooms(self) -> None:
@@ -86,9 +86,9 @@ class Workbench:
         """What else a tab shows of a run, by its components `others`."""
         return {}
 
-    def understood(self, card: Card, wish: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
-        """A tab's own words in a wish: the card to take, the knobs to set, and values that widgets take as they are."""
-        return card, wish, {}
+    def understood(self, card: Card, preset: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
+        """A tab's own words in a preset: the card to take, the knobs to set, and values that widgets take as they are."""
+        return card, preset, {}
 
     def read_opening(self) -> None:
         """Which card and knobs made what the tab opens with: its widgets start there."""
