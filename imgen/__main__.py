@@ -5,17 +5,18 @@ import json
 import locale
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from imgen import hub
-from imgen.batch import batch, inputs, targets, write
+from imgen.batch import FileDone, batch, inputs, targets, write
 from imgen.cards import WEIGHTS, Card
 from imgen.catalog import CARDS, find_card, find_maker
 from imgen.controls import Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words
+from imgen.exhibits.readme import Row
 from imgen.functional.contact_sheet import sheet
 from imgen.image import Frame, Picture, decode
 from imgen.texts import text
@@ -32,8 +33,8 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def follow(frames: Iterator[Frame]) -> Frame:
-    """Drain a pipeline or a training, with one line of progress where a person watches; returns the last Frame."""
+def follow(frames: Iterable[Frame]) -> Frame | None:
+    """Drain a pipeline, a training or a download, with one line of progress where a person watches; returns the last Frame."""
     frame = None
     for frame in frames:
         if sys.stderr.isatty() and frame.total > 1:
@@ -45,7 +46,14 @@ def follow(frames: Iterator[Frame]) -> Frame:
     return frame
 
 
-def summary(card: Card) -> dict[str, object]:
+def result_of(frames: Iterable[Frame]) -> Frame:
+    """`follow` what yields at least its result."""
+    last = follow(frames)
+    assert last is not None
+    return last
+
+
+def summary(card: Card) -> Row:
     """What `list --json`, the README and the model cards say of a card."""
     weights = card.weights
     where = "none" if weights is None else "bundled" if card.source is None else f"https://huggingface.co/{weights.repository}"
@@ -69,12 +77,12 @@ def list_cards(as_json: Annotated[bool, typer.Option("--json", help="everything,
         print(f"{row['name']:20} {row['task']:9} {row['parameters']:>12,}  {row['license']:13} {row['title']}")
 
 
-def run_card(card: Card, paths: list[Path], out: Path, knobs: dict[str, object]) -> None:
+def run_card(card: Card, paths: list[Path], out: Path, knobs: Mapping[str, object]) -> None:
     """One picture or a folder of them through a card: the same path for both.  A bad file is reported, the rest goes on; in a
     folder, what an earlier run made is kept.
     """
     if not card.pictures:
-        result = follow(card.run(**knobs))
+        result = result_of(card.run(**knobs))
         if out.suffix:
             keep(out, sheet(result.pictures))
         else:
@@ -89,18 +97,19 @@ def run_card(card: Card, paths: list[Path], out: Path, knobs: dict[str, object])
     failed = 0
     for frame in batch(card, [(found[0], out)] if out.suffix else targets(found, out), knobs, resume=not out.suffix):
         follow([frame])
-        error = frame.facts.get("error")
-        if error and len(found) == 1:
-            raise error
-        if error:
+        if not isinstance(frame, FileDone):
+            continue
+        if frame.error:
+            if len(found) == 1:
+                raise frame.error
             failed += 1
-            say(f"{frame.facts['file'].name}: {text(error.key, LANGUAGE, **error.facts)}")
-        elif "target" in frame.facts:
-            print(frame.facts["target"])
-            if "fallback" in frame.facts:
-                say(text("fallback", LANGUAGE))
-            if "kept" in frame.facts:
-                say(text("file_kept", LANGUAGE, name=frame.facts["target"].name))
+            say(f"{frame.file.name}: {text(frame.error.key, LANGUAGE, **frame.error.facts)}")
+            continue
+        print(frame.target)
+        if frame.fallback:
+            say(text("fallback", LANGUAGE))
+        if frame.kept:
+            say(text("file_kept", LANGUAGE, name=frame.target.name))
     if failed:
         raise UserError("some_failed", failed=failed, total=len(found))
 
@@ -177,7 +186,7 @@ def film(
     from imgen.pipelines.explore import morph
 
     stops = [decode(path) for path in pictures]
-    keep(out, follow(find_maker(stops).do(morph, *stops, steps=steps)).pictures)
+    keep(out, result_of(find_maker(stops).do(morph, *stops, steps=steps)).pictures)
 
 
 @app.command()
@@ -191,7 +200,7 @@ def combine(
     from imgen.pipelines.explore import combine as add_up
 
     pictures = [decode(path) for path in (first, less, more)]
-    keep(out, follow(find_maker(pictures).do(add_up, *pictures)).pictures[0])
+    keep(out, result_of(find_maker(pictures).do(add_up, *pictures)).pictures[0])
 
 
 @app.command()
@@ -204,7 +213,7 @@ def find(
     """What the generator would draw that is most like PICTURE: a PNG like any that it has made."""
     from imgen.pipelines.rebuild import rebuild
 
-    last = follow(find_card(name).do(rebuild, decode(picture), label=label))
+    last = result_of(find_card(name).do(rebuild, decode(picture), label=label))
     keep(out, last.pictures[1])
     say(" · ".join([text("own_near", LANGUAGE, db=f"{last.facts['db']:.1f}"),
                     *([text("own_inverted", LANGUAGE)] if last.facts["inverted"] else [])]))
@@ -221,9 +230,9 @@ def steer(
     from imgen.pipelines.steer import steer as move
 
     amounts = [*(amount or []), *[0.0] * DIRECTIONS][:DIRECTIONS]
-    made = decode(picture)
-    card = find_maker([made])
-    keep(out, follow(card.do(move(card.facts.directions, amounts), made)).pictures[0])
+    start = decode(picture)
+    card = find_maker([start])
+    keep(out, result_of(card.do(move(card.facts.directions, amounts), start)).pictures[0])
 
 
 @app.command()
@@ -235,7 +244,9 @@ def directions(names: Annotated[list[str] | None, typer.Argument(help="generator
     named = [find_card(name) for name in names or ()]
     for card in named or [card for card in CARDS if card.task == "generate" and card.net and card.source is None]:
         follow(card.prepare())
-        store(card, {}, directions=[[round(value, 4) for value in way] for way in principal(card.load()).tolist()])
+        net = card.load()
+        assert net is not None
+        store(card, {}, directions=[[round(value, 4) for value in way] for way in principal(net).tolist()])
         print(card.name)
 
 
@@ -271,9 +282,10 @@ def train(
     check_run(name, data)
     recipe, facts, frames = start(name, data, teachers, steps, seed, checkpoints, device.best())
     try:
-        follow(told(frames))
+        follow(logged(frames))
     except KeyboardInterrupt:
-        frames.close()
+        if isinstance(frames, Generator):
+            frames.close()
     print(finish(name, recipe, facts, data, seed, checkpoints, out))
 
 
@@ -301,7 +313,7 @@ def check_run(name: str, data: Path) -> None:
         raise UserError("data_missing", name=data.name)
 
 
-def told(frames: Iterator[Frame]) -> Iterator[Frame]:
+def logged(frames: Iterator[Frame]) -> Iterator[Frame]:
     """A line every now and then, for logs that nobody watches."""
     for n, frame in enumerate(frames):
         if not sys.stderr.isatty() and n % 20 == 0:

@@ -2,42 +2,52 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgen.cards import Card, opened, recorded
 from imgen.controls import UserError, checked
-from imgen.image import SUFFIXES, Frame, Picture, animate, decode, encode, record_of
+from imgen.image import SUFFIXES, Frame, Frames, Picture, animate, decode, encode, record_of
 
 OF_ONE_PICTURE = {"result_too_large", "width_too_large", "out_of_memory"}  # and all that begin with "picture_": the next may do
 
 
-def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, object], *, resume: bool = True) -> Iterator[Frame]:
-    """Run `card` on each (file, target .png): Frames whose `done` counts files.
+@dataclass(frozen=True)
+class FileDone(Frame):
+    """One file of many has come to its end."""
 
-    At the end of each file facts tell "file", "target", and "error" (a UserError) or "kept" (it was there: made by the same card
-    and knobs from the same bytes).  A download, and the steps of a single file, tell their own progress.  Knobs are checked
-    first, and what would fail for every file is raised: UserError.
+    file: Path = Path()
+    target: Path = Path()  # where its result lies, if there is no `error`
+    error: UserError | None = None
+    kept: bool = False  # it was there: made by the same card and knobs from the same bytes
+    fallback: str = ""  # as an Origin's
+
+
+def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, object], *, resume: bool = True) -> Frames:
+    """Run `card` on each (file, target .png): Frames whose `done` counts files, a FileDone at the end of each.
+
+    A download, and the steps of a single file, tell their own progress.  Knobs are checked first, and what would fail for every
+    file is raised: UserError.
     """
     todo, values = list(pairs), opened(card.knobs, checked(card.knobs, knobs))
     for number, (path, target) in enumerate(todo):
-        told: dict[str, object] = {"file": path, "target": target}
+        error, fallback = None, ""
         try:
             source = digest(path)
-            if resume and made(target) == {"card": card.name, "knobs": recorded(values), "source": source}:
-                told["kept"] = True
-            else:
+            kept = resume and provenance(target) == {"card": card.name, "knobs": recorded(values), "source": source}
+            if not kept:
+                frame = None
                 for frame in card.run(decode(path), **values):
                     of_its_own = frame.stage == "download" or len(todo) == 1
                     yield Frame(*(frame.done, frame.total) if of_its_own else (number, len(todo)), stage=frame.stage)
-                picture = frame.pictures[0]
-                told |= {"fallback": frame.origin.fallback} if frame.origin and frame.origin.fallback else {}
+                assert frame and frame.origin, "a card yields at least its result"
+                picture, fallback = frame.pictures[0], frame.origin.fallback
                 write(target, replace(picture, record={**picture.record, "source": source}))
-        except UserError as error:
-            if not (error.key.startswith("picture_") or error.key in OF_ONE_PICTURE):
+        except UserError as trouble:
+            if not (trouble.key.startswith("picture_") or trouble.key in OF_ONE_PICTURE):
                 raise
-            told["error"] = error
-        yield Frame(number + 1, len(todo), facts=told)
+            error, kept = trouble, False
+        yield FileDone(number + 1, len(todo), file=path, target=target, error=error, kept=kept, fallback=fallback)
 
 
 def inputs(paths: Iterable[Path]) -> Iterator[Path]:
@@ -64,13 +74,13 @@ def targets(paths: Iterable[Path], folder: Path) -> list[tuple[Path, Path]]:
 
 def write(path: Path, result: Picture | list[Picture]) -> None:
     """A picture as PNG, several as a film in WebP.  Raises UserError suffix_needed, cannot_write."""
-    suffix, to_bytes = (".png", encode) if isinstance(result, Picture) else (".webp", animate)
+    suffix = ".png" if isinstance(result, Picture) else ".webp"
     if path.suffix.lower() != suffix:
         raise UserError("suffix_needed", name=path.name, suffix=suffix)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(".part")  # an interruption must not leave half a picture under the whole one's name
-        part.write_bytes(to_bytes(result))
+        part.write_bytes(encode(result) if isinstance(result, Picture) else animate(result))
         part.replace(path)
     except OSError:
         raise UserError("cannot_write", name=path.name) from None
@@ -85,7 +95,7 @@ def digest(path: Path) -> str:
         raise UserError("picture_missing", name=path.name) from None
 
 
-def made(target: Path) -> dict[str, object]:
+def provenance(target: Path) -> dict[str, object]:
     """From what the file at `target` was made, if we made it whole."""
     record = record_of(target)
     return {name: record[name] for name in ("card", "knobs", "source") if name in record}

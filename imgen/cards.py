@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgen import __version__, device, hub
-from imgen.controls import Abilities, Knob, Reference, UserError, abilities_of, checked, knobs_of
+from imgen.controls import Abilities, Knob, Reference, UserError, Value, abilities_of, checked, knobs_of
 from imgen.facts import Facts, read_facts
-from imgen.image import Frame, Origin, Picture, decode, decode_film
+from imgen.image import Frame, Frames, Origin, Picture, decode, decode_film
 from imgen.loader import Complete, Loadable, Net, loader
 from imgen.pipelines.judge import opinion
 
@@ -129,7 +129,7 @@ class Card:
         """The net for whoever hooks or trains it, or wants it in another precision.  Raises UserError."""
         return loader.private_copy(self.loadable, dtype=dtype)
 
-    def run(self, *pictures: Picture, **knobs: object) -> Iterator[Frame]:
+    def run(self, *pictures: Picture, **knobs: object) -> Frames:
         """`do` what the card is for."""
         if self.pictures and not pictures:
             raise UserError("picture_first")
@@ -137,7 +137,7 @@ class Card:
             raise UserError("pictures_needed", needed=self.pictures, came=len(pictures))
         yield from self.do(self.pipeline, *pictures, **knobs)
 
-    def do(self, pipeline: Callable[..., Iterator[Frame]], *pictures: Picture, **knobs: object) -> Iterator[Frame]:
+    def do(self, pipeline: Callable[..., Iterator[Frame]], *pictures: Picture, **knobs: object) -> Frames:
         """Check the knobs, load the nets (downloading if need be), work.  The last Frame is the result, with how it was made.
 
         Closing the generator stops the work.  Raises UserError.
@@ -179,7 +179,10 @@ class Card:
         others = {}
         for role, card in self.auxiliary.items():
             others[role] = yield from card.prepare()
-        return (roles(net, others) if others else net), fallback
+        if others:
+            assert net is not None, self.name
+            net = roles(net, others)
+        return net, fallback
 
     def prepare(self) -> Generator[Frame, None, "nn.Module | None"]:
         """Yields the progress of a download, if one is needed; returns the net, ready to run."""
@@ -226,14 +229,15 @@ def roles(net: "nn.Module", others: "Mapping[str, nn.Module]") -> "nn.ModuleDict
     return nn.ModuleDict({"own": net, **others})
 
 
-def opened(knobs: Mapping[str, Knob], values: Mapping[str, object]) -> dict[str, object]:
+def opened(knobs: Mapping[str, Knob], values: Mapping[str, Value]) -> dict[str, Value]:
     """Values of knobs with their pictures read from files.  Raises UserError."""
     return {
-        name: _read(knobs[name].control, value) if isinstance(value, tuple) else value for name, value in values.items()
+        name: _read(control, value) if isinstance(control := knobs[name].control, Reference) else value
+        for name, value in values.items()
     }
 
 
-def _read(control: Reference, files: tuple[object, ...]) -> tuple[Picture, ...]:
+def _read(control: Reference, files: tuple[Picture | Path | str | bytes, ...]) -> tuple[Picture, ...]:
     pictures: list[Picture] = []
     for one in files:
         if isinstance(one, Picture):
@@ -243,12 +247,12 @@ def _read(control: Reference, files: tuple[object, ...]) -> tuple[Picture, ...]:
     return tuple(pictures[: control.most])
 
 
-def recorded(values: Mapping[str, object]) -> dict[str, object]:
+def recorded(values: Mapping[str, Value]) -> dict[str, object]:
     """Knobs as they are written down: of a picture what it is known by."""
     return {name: [one.digest for one in value] if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def _without_gradients(frames: Iterator[Frame]) -> Iterator[Frame]:
+def _without_gradients(frames: Iterator[Frame]) -> Frames:
     """Inference mode while the pipeline works, not while its consumer does: it belongs to the thread, not to the generator."""
     import torch
 
@@ -260,7 +264,8 @@ def _without_gradients(frames: Iterator[Frame]) -> Iterator[Frame]:
                 return
             yield frame
     finally:
-        frames.close()
+        if isinstance(frames, Generator):
+            frames.close()
 
 
 def _precision(net: "nn.Module | None") -> str:

@@ -25,7 +25,12 @@ def card_of(path: Path) -> Card:
     Raises UserError extra_missing, checkpoint_missing, checkpoint_refused, checkpoint_unknown, weights_altered.
     """
     try:
-        from spandrel import MAIN_REGISTRY, ImageModelDescriptor, ModelLoader, UnsupportedModelError
+        from spandrel import (  # pyright: ignore[reportMissingImports]  # an extra
+            MAIN_REGISTRY,
+            ImageModelDescriptor,
+            ModelLoader,
+            UnsupportedModelError,
+        )
     except ImportError:
         raise UserError("extra_missing", name="spandrel") from None
     if not path.is_file():
@@ -57,6 +62,8 @@ def tensors(path: Path) -> "dict[str, Tensor]":
 
 class Built(Complete):
     """A net that is there already; of two files of one name, each its own."""
+
+    net: "nn.Module"
 
     def __init__(self, net: "nn.Module", sha256: str):
         super().__init__("", scale=net.scale, sha256=sha256)

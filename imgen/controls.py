@@ -1,4 +1,4 @@
-"""What a user may ask for, and what answers a wrong wish.
+"""What a user may ask for, and what answers a wrong value.
 
 A pipeline declares its knobs as keyword-only parameters, `Annotated[type, Slider | Choice | Seed …]`.  From that signature
 follow the widgets of the page, the options of the command line, the endpoint, and the check of every value.
@@ -11,6 +11,7 @@ import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from imgen.texts import text
 
@@ -85,6 +86,7 @@ class Seed:
 SEEDS = 2**32
 LONGEST = 1000  # letters of a text that are read
 Control = Slider | Choice | Choices | Reference | Words | Seed
+Value = Any  # of a knob, as its control says: int, float, Option, Several, Phrase, or a tuple of files or pictures
 
 
 class Option(str):
@@ -115,7 +117,7 @@ class Knob:
 
     name: str
     control: Control
-    default: object
+    default: Value
     options: tuple[str, ...] = ()
     spelled: tuple[str, ...] = ()  # of Words: each option in Chinese, or ""
 
@@ -131,7 +133,13 @@ class Knob:
                 return list[Path]
         return str
 
-    def check(self, value: object) -> object:
+    @property
+    def single(self) -> tuple[str, ...]:
+        """Its options, without the one that means all of them."""
+        every = self.control.every if isinstance(self.control, Choice) else None
+        return tuple(option for option in self.options if option != every)
+
+    def check(self, value: object) -> Value:
         """The value in its proper type, or UserError."""
         match self.control:
             case Choice(every=every):
@@ -153,7 +161,7 @@ class Knob:
         if value not in self.options:
             raise UserError("knob_not_an_option", knob=self.name, value=value[:40], options=", ".join(self.options))
         option = Option(value)
-        option.options = tuple(o for o in self.options if o != every)
+        option.options = self.single
         option.index = None if value == every else option.options.index(value)
         return option
 
@@ -188,7 +196,7 @@ class Knob:
         phrase.indices, phrase.known = tuple(self.options.index(word) for word in phrase.split()), len(self.options)
         return phrase
 
-    def _number(self, value: object, low: float, high: float, whole: bool) -> float:
+    def _number(self, value: Any, low: float, high: float, whole: bool) -> float:
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):  # a whole number of 400 digits
@@ -246,7 +254,7 @@ def plain(number: float) -> str:
     return str(int(number)) if number == int(number) else f"{number:g}"
 
 
-def knobs_of(pipeline: Callable, facts: Mapping[str, object]) -> dict[str, Knob]:
+def knobs_of(pipeline: Callable, facts: Mapping[str, Any]) -> dict[str, Knob]:
     """The knobs of a pipeline, its choices filled with the card's facts (class names, style names …).
 
     A slider begins at the card's fact of its name, if there is one.
@@ -273,7 +281,7 @@ def knobs_of(pipeline: Callable, facts: Mapping[str, object]) -> dict[str, Knob]
     return knobs
 
 
-def checked(knobs: Mapping[str, Knob], values: Mapping[str, object]) -> dict[str, object]:
+def checked(knobs: Mapping[str, Knob], values: Mapping[str, object]) -> dict[str, Value]:
     """Every knob's value, defaults filled in; UserError for a knob that is not there or a value out of range."""
     for name in values:
         if name not in knobs:

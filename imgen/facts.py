@@ -1,12 +1,13 @@
 """What was measured of a model, and what was learned with it: `weights/<card>.json`, by a schema."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-Scores = Mapping[str, object]  # measures of one set of pictures, by name
+Scores = Mapping[str, Any]  # of one set of pictures: a figure for each measure by its name, or a list of figures
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Facts:
     curve: Mapping[str, Sequence[float]] = field(default_factory=dict)  # of the training's losses
     training: Training | None = None
     scores: Mapping[str, Scores | float] = field(default_factory=dict)  # name of the pictures -> measures
-    bench: Mapping[str, object] = field(default_factory=dict)  # how fast it was, and on what
+    bench: Mapping[str, Any] = field(default_factory=dict)  # how fast it was, and on what
     judge: "Facts | None" = None  # the discriminator that a GAN was trained against
     real: Sequence[Sequence[float]] = ()  # of a judge, for each class: quantiles of its logits of real pictures
     made: Sequence[Sequence[float]] = ()  # and of generated ones
@@ -59,12 +60,12 @@ class Facts:
 NOTHING = Facts()
 
 
-def facts_of(record: Mapping[str, object]) -> Facts:
+def facts_of(record: Mapping[str, Any]) -> Facts:
     """A json's content.  Raises ValueError if it says what the schema does not know."""
     unknown = record.keys() - {one.name for one in fields(Facts)}
     if unknown:
         raise ValueError(f"no such facts: {', '.join(sorted(unknown))}")
-    nested = {"training": lambda one: Training(**one), "judge": facts_of}
+    nested: dict[str, Callable[[Any], Any]] = {"training": lambda one: Training(**one), "judge": facts_of}
     return Facts(**{name: nested[name](value) if name in nested else value for name, value in record.items()})
 
 
@@ -83,7 +84,7 @@ def _read(path: Path, mtime: int, size: int) -> Facts:
     return facts_of(json.loads(path.read_text(encoding="utf-8")))
 
 
-def write_facts(path: Path, record: Mapping[str, object]) -> None:
+def write_facts(path: Path, record: Mapping[str, Any]) -> None:
     """Raises ValueError, and writes nothing, if the schema does not know what it says."""
     facts_of(record)
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,7 @@ def find(w: WeightFile) -> Path | None:
     return None
 
 
-def fetch(w: WeightFile, deadline: float = 600.0) -> Iterator[tuple[int, int]]:
+def fetch(w: WeightFile, deadline: float = 600.0) -> Generator[tuple[int, int], None, Path]:
     """`find`, else download: yields (bytes done, bytes in all) five times a second, returns the Path.
 
     All who want one file watch one download in a thread of its own.  Closing the generator only stops the watching.
@@ -88,6 +88,7 @@ def fetch(w: WeightFile, deadline: float = 600.0) -> Iterator[tuple[int, int]]:
         download.join(min(0.2, left))
     if download.error:
         raise (damaged or download.error).with_traceback(None) from None
+    assert download.path is not None, "it ended without an error"
     return download.path
 
 
@@ -146,11 +147,10 @@ def _join(w: WeightFile, until: float) -> _Download:
     """The download of `w` that is under way, or a new one; it goes on until the last watcher's deadline."""
     with _lock:
         download = _downloads.get(w)
-        fresh = download is None or not download.is_alive()
-        if fresh:
+        if download is None or not download.is_alive():
             download = _downloads[w] = _Download(w)
         download.until = max(download.until, until)
-        if fresh:
+        if download.ident is None:  # a new one
             download.start()
         return download
 
@@ -164,6 +164,7 @@ def _from_a_server(w: WeightFile, bar: Callable) -> Path:
                 return _into_a_folder(w, server.rstrip("/"), bar)
             except UserError as error:
                 first = first or error
+    assert first is not None, "the Hub is asked in any case"
     raise first
 
 
@@ -202,7 +203,7 @@ def _download(w: WeightFile, server: str, folder: Path | None, bar: Callable) ->
     return path
 
 
-def _failure(error: Exception, file: str, repository: str) -> Exception:
+def _failure(error: BaseException, file: str, repository: str) -> BaseException:
     """What went wrong as a UserError without paths, addresses or tokens; an error that is our own mistake stays as it is."""
     if error.__cause__ and type(error).__name__ in ("LocalEntryNotFoundError", "RuntimeError"):  # huggingface_hub's wrappings
         return _failure(error.__cause__, file, repository)

@@ -8,10 +8,10 @@ import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -39,7 +39,7 @@ class Picture:
     """
 
     pixels: np.ndarray
-    record: Mapping[str, object] = field(default_factory=dict)
+    record: Mapping[str, Any] = field(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Picture):
@@ -104,7 +104,7 @@ class Origin:
     device: str = ""  # "" if it was only read from a file
 
     @classmethod
-    def of(cls, record: Mapping[str, object]) -> "Origin | None":
+    def of(cls, record: Mapping[str, Any]) -> "Origin | None":
         """What a picture's record tells of it; None if it tells nothing."""
         known = {name: record[name] for name in ("card", "knobs", "precision", "version", "fallback") if name in record}
         return cls(**known) if known.keys() >= {"card", "knobs", "precision", "version"} else None
@@ -112,7 +112,7 @@ class Origin:
     @property
     def record(self) -> dict[str, object]:
         """What is written into pictures: all that they depend on."""
-        known = {"card": self.card, "knobs": self.knobs, "precision": self.precision, "version": self.version}
+        known: dict[str, object] = {"card": self.card, "knobs": self.knobs, "precision": self.precision, "version": self.version}
         return known | ({"fallback": self.fallback} if self.fallback else {})
 
 
@@ -123,7 +123,7 @@ class Frame:
     done: int
     total: int
     pictures: list[Picture] = field(default_factory=list)
-    facts: dict[str, object] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)  # each pipeline its own
     stage: str = "work"  # or "download", "load"
     origin: Origin | None = None  # of a result
 
@@ -131,6 +131,15 @@ class Frame:
     def finished(self) -> bool:
         """Whether this is the result."""
         return self.origin is not None
+
+    @property
+    def seconds(self) -> float:
+        """That the work took; of a result."""
+        assert self.origin is not None, "not finished"
+        return self.origin.seconds
+
+
+Frames = Generator[Frame, None, None]  # long work; closing it is Stop
 
 
 def resized(picture: Picture, height: int, width: int) -> Picture:
@@ -229,7 +238,7 @@ def small_enough(image: Image.Image, max_pixels: int) -> None:
 def _decode(data: bytes, max_pixels: int) -> Picture:
     _bounded(data)
     image = Image.open(io.BytesIO(data), formats=FORMATS)
-    deep = image.format == "PNG" and data[24] == 16 or image.format == "TIFF" and 16 in image.tag_v2.get(BITS, (8,))
+    deep = image.format == "PNG" and data[24] == 16 or image.format == "TIFF" and 16 in _tags(image).get(BITS, (8,))
     small_enough(image, max_pixels // 2 if deep and image.mode not in ("I;16", "L") else max_pixels)  # twice the bytes
     if min(image.size) < 1:
         raise ValueError("a picture without pixels")
@@ -243,6 +252,11 @@ def _decode(data: bytes, max_pixels: int) -> Picture:
     if profile:
         pixels = _pixels_to_srgb(pixels, profile)
     return Picture(np.ascontiguousarray(_upright(pixels, orientation)), record)
+
+
+def _tags(image: Image.Image) -> Mapping[int, Any]:
+    """Of a TIFF; other files have none."""
+    return getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
 
 
 def _plain_pixels(image: Image.Image) -> np.ndarray:
@@ -259,7 +273,7 @@ def _plain_pixels(image: Image.Image) -> np.ndarray:
 
 def _deep_pixels(data: bytes, image: Image.Image) -> np.ndarray | None:
     """(H, W, C) of 16 bit, None if the file has less.  Pillow keeps those of grey but not of colours: OpenCV does."""
-    tag = image.tag_v2.get if image.format == "TIFF" else lambda _, default: default
+    tag = _tags(image).get
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         grey = np.asarray(image).astype(np.uint16)[..., None]
         if tag(PHOTOMETRIC, 1) == 0:  # white is 0
@@ -291,9 +305,11 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """Through the embedded profile to RGB; one that is broken or belongs to another mode is ignored, as browsers do."""
     try:
         source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-        return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+        new = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image.convert("RGB")
+    assert new is not None, "only in place it gives nothing"
+    return new
 
 
 def _pixels_to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
@@ -364,7 +380,7 @@ def encode(picture: Picture, level: int = 1) -> bytes:
         record = json.dumps(picture.record, ensure_ascii=False).encode("utf-8", "backslashreplace")
         # the five zeros: end of keyword, not compressed (two), no language, no translation
         text = _chunk(b"iTXt", RECORD.encode() + bytes(5) + record)
-    body = _chunk(b"IDAT", zlib.compress(filtered, level))
+    body = _chunk(b"IDAT", zlib.compress(filtered.data, level))
     return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + text + body + _chunk(b"IEND", b"")
 
 
@@ -407,7 +423,7 @@ def to_tensor(pixels: np.ndarray) -> "torch.Tensor":
     return torch.from_numpy(pixels * scale).permute(2, 0, 1)[None]
 
 
-def to_pixels(x: "torch.Tensor", dtype: np.dtype = np.uint8) -> np.ndarray:
+def to_pixels(x: "torch.Tensor", dtype: np.dtype | type[np.unsignedinteger] = np.uint8) -> np.ndarray:
     """(C, H, W) in [0, 1], clamped -> (H, W, C) of `dtype`, rounded."""
     white = np.iinfo(dtype).max
     x = x.detach().float().mul(white).round_().clamp_(0, white)  # `mul` has made the copy that is worked on

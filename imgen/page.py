@@ -8,6 +8,7 @@ from pathlib import Path
 
 import gradio as gr
 from anyio import to_thread
+from gradio import themes
 from gradio.context import LocalContext
 from starlette.middleware import Middleware
 
@@ -23,7 +24,7 @@ from imgen.ui.language import LanguageMiddleware, both, i18n
 from imgen.ui.sessions import Messages, Sessions, forget_finished
 from imgen.ui.stock import MAX_FILE
 from imgen.ui.turns import OF_ALL, SLOTS
-from imgen.ui.work import Trouble
+from imgen.ui.work import Failure, Trouble
 
 log = logging.getLogger("imgen")
 THREADS = 2 * OF_ALL * len(SLOTS)  # events that Gradio keeps open at a time: those that wait for their turn are among them
@@ -59,7 +60,7 @@ class Page(gr.Blocks):
         """settings: see `settings`; the thread must not be held, for what follows is done once the server is there."""
         served = super().launch(*args, prevent_thread_lock=True, **settings)
         self.app.state_holder = Sessions(self)
-        self._queue.pending_messages_per_session = Messages(self._queue)
+        self._queue.pending_messages_per_session = Messages(self._queue)  # pyright: ignore[reportAttributeAccessIssue]
         return served
 
     async def preprocess_data(self, block_fn, inputs, state, explicit_call=False):
@@ -87,7 +88,7 @@ class Page(gr.Blocks):
             failure = error
         except Exception as error:
             failure = Trouble(request).error(error)
-        if not getattr(failure, "ours", False):
+        if not (isinstance(failure, Failure) and failure.ours):
             blame_the_caller(request)
         raise failure
 
@@ -123,9 +124,9 @@ def build() -> gr.Blocks:
     return page
 
 
-def theme() -> gr.themes.Base:
+def theme() -> themes.Base:
     fonts = [*LATIN, *CHINESE, "sans-serif"]
-    look = gr.themes.Default(
+    look = themes.Default(
         primary_hue="teal", neutral_hue="stone", spacing_size="md", radius_size="lg",
         font=fonts, font_mono=["ui-monospace", "Consolas", "monospace"],
     )

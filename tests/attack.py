@@ -23,7 +23,7 @@ WORDS = (
     "", "0", "-1", "1e999", "nan", "Infinity", "../../etc/passwd", "\u202e", "<b>x</b>", "a" * 5000, "${value}", "\ud800", "心",
     "espcn_x4", "gatys", "resgan_flowers64", "nosuch", "all", "rose", "example=99", "?card=texture&example=-1", "card=&=",
 )
-EVENTS = (None, {"index": [3, 4]}, {"index": None}, {"index": [1e12, -4]}, {"index": 2}, {"wish": "example=9"}, [], 7, "x")
+EVENTS = (None, {"index": [3, 4]}, {"index": None}, {"index": [1e12, -4]}, {"index": 2}, {"preset": "example=9"}, [], 7, "x")
 ELSEWHERE = ("/dev/zero", "/proc/self/environ", "http://127.0.0.1:9/x.png", "", "a\0b")
 NUMBERS = (0, 1, -1, 2, 0.5, 7, 1e9, -1e300, 2**31, 2**64, int("9" * 400), 12_000, 1e-320)
 
@@ -138,10 +138,10 @@ class Attacker:
         """One call -> (what it was, all that came back); "" for a caller who hung up."""
         function = self.random.choice(self.functions)
         body, way = self.body(function), self.random.choice(("run", "join", "join", "call"))
-        told = f"{way} {function['api_name'] or function['id']} {json.dumps(body)[:600]}"
+        call = f"{way} {function['api_name'] or function['id']} {json.dumps(body)[:600]}"
         if way == "run":
             answer = self.post("gradio_api/run/predict", body)
-            return told, f"{answer.status_code} {answer.text}"
+            return call, f"{answer.status_code} {answer.text}"
         if way == "call" and function["api_name"]:
             answer = self.post(f"gradio_api/call/{function['api_name']}", {"data": body["data"]})
             follow = f"gradio_api/call/{function['api_name']}/{{event_id}}"
@@ -149,8 +149,8 @@ class Attacker:
             answer = self.post("gradio_api/queue/join", body)
             follow = f"gradio_api/queue/data?session_hash={body['session_hash']}"
         if answer.status_code != 200:
-            return told, f"{answer.status_code} {answer.text}"
-        return told, self.listen(self.url + follow.format(**answer.json()))
+            return call, f"{answer.status_code} {answer.text}"
+        return call, self.listen(self.url + follow.format(**answer.json()))
 
     def listen(self, address: str) -> str:
         said, until = "", time.monotonic() + PATIENCE
@@ -171,7 +171,7 @@ class Attacker:
         for _ in range(calls):
             report.calls += 1
             try:
-                told, said = self.once()
+                call, said = self.once()
             except httpx.HTTPError as error:
                 report.faults.append(f"{error!r}")
                 continue
@@ -180,7 +180,7 @@ class Attacker:
             wrong = [name for name in self.names if name in said]
             wrong += [word for word in ("Traceback", "our side", "程序内部", "? × ?") if word in said]
             if said.startswith("500") or wrong:
-                report.faults.append(f"{wrong} {told}\n    -> {said[:600]}")
+                report.faults.append(f"{wrong} {call}\n    -> {said[:600]}")
         return report
 
 

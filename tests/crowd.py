@@ -1,6 +1,6 @@
 """Many visitors at once, each result checked: python tests/crowd.py URL --pid PID --visitors 64 --minutes 10
 
-Every visitor has a loopback address of his own and asks for something cheap whose right answer is known: the same wish, asked
+Every visitor has a loopback address of his own and asks for something cheap whose right answer is known: the same call, asked
 alone at first, must give the same pixels.  One greedy visitor asks for long work all the time.  Linux only.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from PIL import Image
 
 META = {"_type": "gradio.FileData"}
-WISHES = (
+CALLS = (
     ("generate", {"card": "resgan_flowers64", "count": 4}), ("generate", {"card": "draw_triangles", "count": 2, "size": 64}),
     ("generate", {"card": "mlp_vae_fashion28", "count": 8}), ("upscale", {"card": "espcn_x4"}),
     ("upscale", {"card": "light_real_x4"}),
@@ -43,15 +43,15 @@ class Visitor:
         self.url, self.parameters = url, parameters
         self.client = httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=300)
 
-    def ask(self, task: str, wish: dict, seed: int, patience: float = 300) -> str:
+    def ask(self, task: str, arguments: dict, seed: int, patience: float = 300) -> str:
         """-> what identifies the pixels of the result, or the error."""
-        wish = dict(wish)
+        arguments = dict(arguments)
         if "picture" in self.parameters[task]:
             files = {"files": (f"{seed}.png", picture(seed))}
-            wish["picture"] = {"path": self.client.post(f"{self.url}gradio_api/upload", files=files).json()[0], "meta": META}
+            arguments["picture"] = {"path": self.client.post(f"{self.url}gradio_api/upload", files=files).json()[0], "meta": META}
         else:
-            wish["seed"] = seed
-        data = [wish.get(name) for name in self.parameters[task]]
+            arguments["seed"] = seed
+        data = [arguments.get(name) for name in self.parameters[task]]
         event = self.client.post(f"{self.url}gradio_api/call/{task}", json={"data": data}).json()["event_id"]
         kind, until = "", time.monotonic() + patience
         with self.client.stream("GET", f"{self.url}gradio_api/call/{task}/{event}") as stream:
@@ -85,7 +85,7 @@ def main() -> None:
     info = httpx.get(f"{url}gradio_api/info", timeout=60).json()["named_endpoints"]
     parameters = {name.strip("/"): [p["parameter_name"] for p in one["parameters"]] for name, one in info.items()}
     alone = Visitor(url, parameters, "127.0.0.1")
-    right = {(n, seed): alone.ask(*WISHES[n], seed) for n in range(len(WISHES)) for seed in range(3)}
+    right = {(n, seed): alone.ask(*CALLS[n], seed) for n in range(len(CALLS)) for seed in range(3)}
     bad = {key: value for key, value in right.items() if len(value) != 64}
     assert not bad, bad
     end = time.monotonic() + 60 * given.minutes
@@ -96,9 +96,9 @@ def main() -> None:
     def visit(number: int) -> None:
         visitor, dice = Visitor(url, parameters, f"127.0.1.{number + 1}"), random.Random(number)
         while time.monotonic() < end:
-            n, seed, began = dice.randrange(len(WISHES)), dice.randrange(3), time.monotonic()
+            n, seed, began = dice.randrange(len(CALLS)), dice.randrange(3), time.monotonic()
             try:
-                found = visitor.ask(*WISHES[n], seed)
+                found = visitor.ask(*CALLS[n], seed)
             except (httpx.HTTPError, KeyError, ValueError) as error:
                 found = f"lost {error!r}"
             took = time.monotonic() - began
@@ -106,13 +106,13 @@ def main() -> None:
                 if found == right[n, seed]:
                     counts["right"] += 1
                     times["all"].append(took)
-                    if WISHES[n] == QUICK:
+                    if CALLS[n] == QUICK:
                         times["quick"].append(took)
                 elif "Many people" in found or "waiting already" in found:
                     counts["busy"] += 1
                 else:
                     counts["lost" if len(found) != 64 else "wrong"] += 1
-                    print("WRONG", WISHES[n], seed, found[:300], flush=True)
+                    print("WRONG", CALLS[n], seed, found[:300], flush=True)
             time.sleep(dice.random() * 4)
 
     def grab(number: int) -> None:

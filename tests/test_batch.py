@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from imgen.batch import batch, targets
+from imgen.batch import FileDone, batch, targets
 from imgen.cards import Card
 from imgen.catalog import KEYS, find_card
 from imgen.checkpoint import card_of
@@ -27,14 +27,14 @@ def photos(folder, count=3):
     return sorted(folder.iterdir())
 
 
-def told(frames):
-    return [frame.facts for frame in frames if frame.facts]
+def files_done(frames):
+    return [frame for frame in frames if isinstance(frame, FileDone)]
 
 
 def test_every_file_is_enlarged_and_counted(tmp_path):
     paths = photos(tmp_path / "in")
     frames = list(batch(NEAREST, targets(paths, tmp_path / "out"), {"scale": 2}))
-    assert [f.done for f in frames if f.facts] == [1, 2, 3] and {f.total for f in frames} == {3}
+    assert [f.done for f in files_done(frames)] == [1, 2, 3] and {f.total for f in frames} == {3}
     assert [decode(tmp_path / "out" / f"{n}.png").width for n in range(3)] == [10, 12, 14]
 
 
@@ -49,8 +49,8 @@ def test_a_single_picture_tells_its_own_progress(tmp_path):
 def test_a_bad_file_is_reported_and_the_rest_goes_on(tmp_path):
     paths = photos(tmp_path / "in")
     paths[1].write_text("no picture")
-    facts = told(batch(NEAREST, targets(paths, tmp_path / "out"), {}))
-    assert [f.get("error", "").key if "error" in f else None for f in facts] == [None, "picture_unreadable", None]
+    done = files_done(batch(NEAREST, targets(paths, tmp_path / "out"), {}))
+    assert [f.error and f.error.key for f in done] == [None, "picture_unreadable", None]
     assert len(list((tmp_path / "out").iterdir())) == 2
 
 
@@ -59,15 +59,15 @@ def test_what_is_done_is_not_done_again(tmp_path):
     paths = photos(tmp_path / "in")
     pairs = targets(paths, tmp_path / "out")
     first = batch(NEAREST, pairs, {"scale": 2})
-    while "target" not in next(first).facts:
+    while not isinstance(next(first), FileDone):
         pass
     first.close()
-    assert ["kept" in f for f in told(batch(NEAREST, pairs, {"scale": 2}))] == [True, False, False]
-    assert ["kept" in f for f in told(batch(NEAREST, pairs, {"scale": 2}))] == [True] * 3
+    assert [f.kept for f in files_done(batch(NEAREST, pairs, {"scale": 2}))] == [True, False, False]
+    assert [f.kept for f in files_done(batch(NEAREST, pairs, {"scale": 2}))] == [True] * 3
     Image.new("RGB", (9, 9)).save(paths[2])
-    assert ["kept" in f for f in told(batch(NEAREST, pairs, {"scale": 2}))] == [True, True, False]
-    assert ["kept" in f for f in told(batch(NEAREST, pairs, {"scale": 3}))] == [False] * 3
-    assert ["kept" in f for f in told(batch(find_card("bicubic"), pairs, {"scale": 3}))] == [False] * 3
+    assert [f.kept for f in files_done(batch(NEAREST, pairs, {"scale": 2}))] == [True, True, False]
+    assert [f.kept for f in files_done(batch(NEAREST, pairs, {"scale": 3}))] == [False] * 3
+    assert [f.kept for f in files_done(batch(find_card("bicubic"), pairs, {"scale": 3}))] == [False] * 3
 
 
 def test_a_half_written_result_is_no_result(tmp_path, monkeypatch):
@@ -84,7 +84,7 @@ def test_a_half_written_result_is_no_result(tmp_path, monkeypatch):
         broken.setattr("pathlib.Path.write_bytes", crash)
         with pytest.raises(KeyboardInterrupt):
             list(batch(NEAREST, pairs, {}))
-    assert not pairs[0][1].exists() and ["kept" in f for f in told(batch(NEAREST, pairs, {}))] == [False]
+    assert not pairs[0][1].exists() and [f.kept for f in files_done(batch(NEAREST, pairs, {}))] == [False]
 
 
 def test_wrong_knobs_stop_before_the_first_file(tmp_path):
@@ -95,8 +95,8 @@ def test_wrong_knobs_stop_before_the_first_file(tmp_path):
 def test_one_that_would_be_too_large_does_not_stop_the_others(tmp_path):
     paths = photos(tmp_path / "in")
     Image.new("1", (7000, 7000)).save(paths[0])
-    facts = told(batch(NEAREST, targets(paths, tmp_path / "out"), {"scale": 4}))
-    assert facts[0]["error"].key == "result_too_large" and "error" not in facts[1]
+    done = files_done(batch(NEAREST, targets(paths, tmp_path / "out"), {"scale": 4}))
+    assert done[0].error.key == "result_too_large" and done[1].error is None
 
 
 def test_a_download_tells_its_own_progress(tmp_path):
@@ -174,8 +174,8 @@ def test_a_checkpoint_becomes_a_card(spandrel, tmp_path, wrap):
     assert isinstance(card, Card) and card.knobs["scale"].default == 3
     with torch.no_grad():
         wanted = net(to_tensor(picture.pixels))[0].clamp(0, 1) * 255
-    made = card(picture).pictures[0].pixels
-    assert np.abs(made - wanted.permute(1, 2, 0).numpy()).max() <= 0.51
+    got = card(picture).pictures[0].pixels
+    assert np.abs(got - wanted.permute(1, 2, 0).numpy()).max() <= 0.51
 
 
 class Bomb:
@@ -228,10 +228,10 @@ def test_what_was_made_with_the_same_pictures_is_kept_and_with_others_made_anew(
     for path, colour in ((red, "red"), (blue, "blue"), (again, "red")):
         Image.new("RGB", (3, 3), colour).save(path)
     pairs = targets(photos(tmp_path / "in", 1), tmp_path / "out")
-    facts = [told(batch(card, pairs, {"paintings": [path]}))[0] for path in (red, again, blue)]
-    assert ["kept" in one for one in facts] == [False, True, False]
-    made = decode(pairs[0][1])
-    assert made.pixels[0, 0].tolist() == [0, 0, 255] and made.record["knobs"]["paintings"] == [decode(blue).digest]
+    done = [files_done(batch(card, pairs, {"paintings": [path]}))[0] for path in (red, again, blue)]
+    assert [one.kept for one in done] == [False, True, False]
+    result = decode(pairs[0][1])
+    assert result.pixels[0, 0].tolist() == [0, 0, 255] and result.record["knobs"]["paintings"] == [decode(blue).digest]
 
 
 def test_a_painting_that_is_no_picture_is_told_once(tmp_path):

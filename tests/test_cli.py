@@ -76,8 +76,8 @@ def test_a_factor_need_not_be_whole(imgen, photo, tmp_path, card):
 def test_a_generator_takes_its_knobs(imgen, tmp_path):
     code, *_ = imgen("run", "mlp_vae_fashion28", "--label", "bag", "--count", "3", "--seed", "4", "-o", tmp_path / "bags")
     bags = CATALOG["mlp_vae_fashion28"](label="bag", count=3, seed=4).pictures
-    made = [decode(path) for path in sorted((tmp_path / "bags").iterdir())]
-    assert code == 0 and [np.array_equal(a.pixels, b.pixels) for a, b in zip(made, bags, strict=True)] == [True] * 3
+    files = [decode(path) for path in sorted((tmp_path / "bags").iterdir())]
+    assert code == 0 and [np.array_equal(a.pixels, b.pixels) for a, b in zip(files, bags, strict=True)] == [True] * 3
 
 
 @pytest.mark.slow
@@ -113,9 +113,9 @@ def test_what_cannot_be_measured_is_named(imgen, tmp_path):
 def test_an_upscaler_is_measured_as_from_a_phone_and_exactly_at_once(imgen, tmp_path):
     (tmp_path / "city.png").write_bytes(encode(scenes.city(96, 1)))
     code, out, _ = imgen("evaluate", "bicubic", "--data", tmp_path, "--phone", "--exact", "--json")
-    told = {row["data"]: row for row in map(json.loads, out.splitlines())}
-    assert code == 0 and set(told) == {tmp_path.stem, f"{tmp_path.stem}_phone"}
-    assert "psnr" in told[f"{tmp_path.stem}_phone"] and "exact_psnr" in told[tmp_path.stem]
+    rows = {row["data"]: row for row in map(json.loads, out.splitlines())}
+    assert code == 0 and set(rows) == {tmp_path.stem, f"{tmp_path.stem}_phone"}
+    assert "psnr" in rows[f"{tmp_path.stem}_phone"] and "exact_psnr" in rows[tmp_path.stem]
 
 
 def test_pictures_of_a_generator_become_a_film_and_a_sum(imgen, tmp_path):

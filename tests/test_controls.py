@@ -1,4 +1,4 @@
-"""Every wish is checked against its declared range."""
+"""Every value is checked against its declared range."""
 
 from typing import Annotated
 
@@ -23,9 +23,9 @@ def pipeline(
 KNOBS = knobs_of(pipeline, {"classes": ["rose", "tulip"], "styles": ["wave", "scream"]})
 
 
-def key_of(**wish):
+def key_of(**values):
     with pytest.raises(UserError) as error:
-        checked(KNOBS, wish)
+        checked(KNOBS, values)
     return error.value.key
 
 

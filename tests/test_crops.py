@@ -12,7 +12,7 @@ from conftest import asked_in
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
-from imgen.batch import batch
+from imgen.batch import FileDone, batch
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
@@ -46,20 +46,20 @@ def test_results_appear_one_by_one_after_the_truth(photo):
 
 def test_a_result_is_what_the_card_makes_and_the_truth_what_was_given(photo):
     *_, (grid, *_) = compare(None, photo, ["bicubic"], "bicubic")
-    truth, made = (decode(path) for path in files_of(grid))
+    truth, result = (decode(path) for path in files_of(grid))
     assert truth == decode(photo)
     small = np.asarray(Image.open(photo).convert("RGB").resize((24, 24), Image.Resampling.BICUBIC))
-    assert made == find_card("bicubic")(Picture(small), scale=SCALE).pictures[0]
+    assert result == find_card("bicubic")(Picture(small), scale=SCALE).pictures[0]
 
 
 def test_figures_beside_a_picture_are_its_own(photo):
     """PSNR by scikit-image, of luminance as MATLAB has it, with the border cut off."""
     *_, (grid, *_) = compare(None, photo, ["bicubic"], "bicubic")
-    truth, made = (decode(path).pixels.astype(float) for path in files_of(grid))
-    y, true = ((x @ (65.481, 128.553, 24.966) / 255 + 16)[SCALE:-SCALE, SCALE:-SCALE] for x in (made, truth))
+    truth, result = (decode(path).pixels.astype(float) for path in files_of(grid))
+    y, true = ((x @ (65.481, 128.553, 24.966) / 255 + 16)[SCALE:-SCALE, SCALE:-SCALE] for x in (result, truth))
     wanted = peak_signal_noise_ratio(true, y, data_range=255)
-    [told] = re.findall(r"<b>([\d.]+) dB</b>", grid)
-    assert abs(float(told) - wanted) < 0.02 and "SSIM" in grid
+    [psnr] = re.findall(r"<b>([\d.]+) dB</b>", grid)
+    assert abs(float(psnr) - wanted) < 0.02 and "SSIM" in grid
 
 
 def test_without_a_truth_there_are_no_figures_of_quality(photo):
@@ -71,8 +71,8 @@ def test_errors_are_black_where_there_are_none_and_bright_where_they_are_large()
     truth = np.full((8, 8, 3), 100, np.uint8)
     wrong = truth.copy()
     wrong[0, 0], wrong[0, 1] = 116, 160
-    seen = error_map(Picture(wrong), Picture(truth)).pixels
-    assert seen[1:].max() == 0 and seen[0, 0].tolist() == [255, 0, 0] and seen[0, 1].tolist() == [255, 255, 255]
+    colours = error_map(Picture(wrong), Picture(truth)).pixels
+    assert colours[1:].max() == 0 and colours[0, 0].tolist() == [255, 0, 0] and colours[0, 1].tolist() == [255, 255, 255]
 
 
 def test_a_picture_of_any_kind_is_prepared():
@@ -156,15 +156,16 @@ def test_after_a_stop_what_is_done_can_be_had_and_the_rest_follows(photo, tmp_pa
     _, download, _ = stopped(None)
     assert decode(Path(download["value"])).width == 3 * 96
     done = []
-    monkeypatch.setattr(many, "batch", lambda *a, **k: (done.append(f.facts) or f for f in batch(*a, **k)))
+    monkeypatch.setattr(many, "batch", lambda *a, **k: (done.append(f) or f for f in batch(*a, **k)))
     *_, (status, download, _) = enlarge_all(asked_in("en"), files, "nearest", {"scale": 3})
-    assert [("kept" in facts) for facts in done if facts] == [True, False] and zipped(download) == ["another.png", "photo.png"]
+    assert [one.kept for one in done if isinstance(one, FileDone)] == [True, False]
+    assert zipped(download) == ["another.png", "photo.png"]
 
 
 def test_visitors_with_the_same_files_know_nothing_of_each_other(photo):
     one, other = (SimpleNamespace(headers={}, session_hash=name) for name in ("one", "other"))
-    told = [[*enlarge_all(visitor, [str(photo)], "nearest", {"scale": 3})][-1][0] for visitor in (one, other, one)]
-    assert ["1 of them were there" in status for status in told] == [False, False, True]
+    statuses = [[*enlarge_all(visitor, [str(photo)], "nearest", {"scale": 3})][-1][0] for visitor in (one, other, one)]
+    assert ["1 of them were there" in status for status in statuses] == [False, False, True]
 
 
 def test_after_a_stop_nothing_of_another_model_is_offered(photo):
@@ -181,11 +182,11 @@ def test_after_a_stop_nothing_of_another_model_is_offered(photo):
 
 def test_what_fails_for_all_ends_the_work_in_one_sentence(photo):
     running = enlarge_all(asked_in("en"), [str(photo)], "nearest", {"scale": 99})
-    told = []
+    updates = []
     with pytest.raises(gr.Error, match="99"):
         for now in running:
-            told.append(now)
-    status, _, stop = told[-1]
+            updates.append(now)
+    status, _, stop = updates[-1]
     assert "failed" in status and "99" in status and stop["interactive"] is False
 
 

@@ -62,9 +62,9 @@ class Server:
         path = httpx.post(self.url + API + "upload", files={"files": (name, data)}, timeout=120).json()[0]
         return {"path": path, "meta": META}
 
-    def ask(self, task: str, client: httpx.Client | None = None, **wish) -> str:
+    def ask(self, task: str, client: httpx.Client | None = None, **arguments) -> str:
         """-> the event that answers."""
-        data = [wish.get(name) for name in self.parameters[task]]
+        data = [arguments.get(name) for name in self.parameters[task]]
         answer = (client or httpx).post(self.url + API + f"call/{task}", json={"data": data}, timeout=60)
         return answer.json().get("event_id") or answer.text
 
@@ -72,8 +72,8 @@ class Server:
         said = (client or httpx).get(self.url + API + f"call/{task}/{event}", timeout=seconds).text
         return said.replace("\\u00d7", "×").replace("\\u201c", "“").replace("\\u201d", "”")  # as JSON has it
 
-    def call(self, task: str, **wish) -> str:
-        return self.hear(task, self.ask(task, **wish))
+    def call(self, task: str, **arguments) -> str:
+        return self.hear(task, self.ask(task, **arguments))
 
     def join(self, function: dict, data: list, event: object = None) -> str:
         """A call of any function by the queue -> all that came back."""
@@ -141,13 +141,13 @@ def test_no_public_endpoint_reads_a_file_that_nobody_gave(server, canary, meta):
     given = server.upload(png())
     for path in paths(server, canary):
         file = {"path": path, **meta}
-        for task, wish in (
+        for task, arguments in (
             ("upscale", {"card": "nearest", "picture": file}),
             ("stylize", {"card": "arbitrary_style", "picture": given, "paintings": [{"image": file, "caption": None}]}),
             ("restore", {"card": "median_filter", "picture": file}),
             ("restore", {"card": "diffusion_fill", "picture": given, "mask": {"background": None, "layers": [file]}}),
         ):
-            said = server.call(task, **wish)
+            said = server.call(task, **arguments)
             assert "event: error" in said and str(canary.parent) not in said and str(ROOT) not in said, (path, said)
             assert any(words in said for words in READ), (path, said)
     assert served(server.files, canary) == []
@@ -165,7 +165,7 @@ def test_no_private_function_hands_out_a_file_that_nobody_gave(server, canary):
             shapes = {"gallery": [{"image": file, "caption": None}], "file": [file], "imageeditor": {"layers": [file]}}
             value = shapes.get(kind, file)
             data = [value if n == place else None for n, _ in enumerate(function["inputs"])]
-            said = server.join(function, data, {"index": [1, 1], "wish": ""})
+            said = server.join(function, data, {"index": [1, 1], "preset": ""})
             body = {"data": data, "fn_index": function["id"], "session_hash": "x"}
             said += httpx.post(server.url + API + "run/predict", json=body, timeout=60).text
             assert any(words in said for words in READ), (function["api_name"], file, said)
@@ -246,30 +246,32 @@ def test_whoever_hangs_up_leaves_nothing_running(server):
     """The slot of long work is free again: another's long work begins (see `turns`, which has one)."""
     picture = server.upload(png(64))
     painting = [{"image": picture, "caption": None}]
-    wish = {"card": "gatys", "picture": picture, "paintings": painting, "steps": 500, "size": 256}
+    arguments = {"card": "gatys", "picture": picture, "paintings": painting, "steps": 500, "size": 256}
     for _ in range(2):
-        event = server.ask("stylize", **wish)
+        event = server.ask("stylize", **arguments)
         with httpx.stream("GET", server.url + API + f"call/stylize/{event}", timeout=60):
             time.sleep(2)
     began = time.monotonic()
-    assert "event: complete" in server.call("stylize", **{**wish, "steps": 10})
+    assert "event: complete" in server.call("stylize", **{**arguments, "steps": 10})
     assert time.monotonic() - began < 8  # nothing waits for 500 steps
 
 
 def test_work_has_a_deadline(server):
     picture = server.upload(png(64))
-    wish = {"card": "gatys", "picture": picture, "paintings": [{"image": picture, "caption": None}], "steps": 500, "size": 512}
+    painting = [{"image": picture, "caption": None}]
+    arguments = {"card": "gatys", "picture": picture, "paintings": painting, "steps": 500, "size": 512}
     began = time.monotonic()
-    said = server.call("stylize", **wish)
+    said = server.call("stylize", **arguments)
     assert "took longer than 1 minutes" in said and 7 < time.monotonic() - began < 30
 
 
 def test_a_visitor_has_a_share_and_another_is_served_meanwhile(server):
     """One runs, two wait, the others are refused; another address's quick work is done at once."""
     picture = server.upload(png(64))
-    wish = {"card": "gatys", "picture": picture, "paintings": [{"image": picture, "caption": None}], "steps": 500, "size": 256}
+    painting = [{"image": picture, "caption": None}]
+    arguments = {"card": "gatys", "picture": picture, "paintings": painting, "steps": 500, "size": 256}
     greedy = httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.9"), timeout=60)
-    events = [server.ask("stylize", greedy, **wish) for _ in range(5)]
+    events = [server.ask("stylize", greedy, **arguments) for _ in range(5)]
     heard: dict[int, str] = {}
 
     def listen(number: int) -> None:
@@ -296,7 +298,7 @@ def test_a_visitor_has_a_share_and_another_is_served_meanwhile(server):
 
 def test_a_callers_faults_are_worded_and_not_ours(server):
     picture = server.upload(png())
-    for task, wish, words in (
+    for task, arguments, words in (
         ("upscale", {"card": "nearest"}, "choose, paste or take a picture"),
         ("upscale", {"card": "nosuch", "picture": picture}, "no model called nosuch"),
         ("upscale", {"card": ["nearest"], "picture": picture}, "no model called"),
@@ -306,9 +308,9 @@ def test_a_callers_faults_are_worded_and_not_ours(server):
         ("generate", {"card": "word_gan_emoji64", "words": [None]}, "no word that this model"),
         ("restore", {"card": "spoil", "picture": picture, "damage": 7}, "is not a choice"),
     ):
-        said = server.call(task, **wish)
-        assert "event: error" in said, (wish, said)
-        assert words in said or "choose" in said.lower(), (wish, said)
+        said = server.call(task, **arguments)
+        assert "event: error" in said, (arguments, said)
+        assert words in said or "choose" in said.lower(), (arguments, said)
     assert "event: complete" in server.call("stylize", card="transfer_gan", picture=picture)  # its own defaults
     unknown = {"queue/join": {"fn_index": 9999}, "run/predict": {"fn_index": "x"}, "call/nosuch": {}, "cancel": {}}
     for route, body in unknown.items():
@@ -318,9 +320,10 @@ def test_a_callers_faults_are_worded_and_not_ours(server):
 
 
 def test_an_example_that_is_not_there_is_a_sentence(server):
-    grant = next(one for one in server.functions.values() if one["api_name"] == "grant")
-    for wish in ("example=-1", "example=99", "example=x", "card=nosuch", "?" * 3000):
-        body = {"data": [None] * len(grant["inputs"]), "fn_index": grant["id"], "session_hash": "x", "event_data": {"wish": wish}}
+    function = next(one for one in server.functions.values() if one["api_name"] == "apply_preset")
+    for preset in ("example=-1", "example=99", "example=x", "card=nosuch", "?" * 3000):
+        body = {"data": [None] * len(function["inputs"]), "fn_index": function["id"], "session_hash": "x"}
+        body |= {"event_data": {"preset": preset}}
         answer = httpx.post(server.url + API + "run/predict", json=body, timeout=60)
         assert answer.status_code in (200, 422) and "our side" not in answer.text
 
@@ -490,8 +493,8 @@ def test_what_is_painted_is_kept_once_and_no_place_is_made_for_more(tmp_path, mo
         data = {"type": kind, "index": number, "id": name, "file": b""}
         mask.accept_blobs(AcceptBlobs.model_construct(data=data, files=[("x.png", png())]))
     assert [path.read_bytes() for path in tmp_path.rglob("*.png")] == [png()]
-    painted = mask.data_model(id="a")
-    assert [path.read_bytes() for path in mask.preprocess(painted)] == [png()]
+    named = mask.data_model(id="a")
+    assert [path.read_bytes() for path in mask.preprocess(named)] == [png()]
     assert mask.preprocess(mask.data_model(id="b")) == [] and mask.preprocess(None) == []
     with pytest.raises(UserError, match="file_gone"):
         mask.preprocess(mask.data_model(id="never sent"))

@@ -81,9 +81,9 @@ def test_other_programs_read_what_is_written(channels, dtype):
 
 
 def test_a_file_says_how_it_was_made_and_nothing_else():
-    made = Image.open(io.BytesIO(encode(Picture(SMOOTH, {"card": "x"}))))
-    made.load()
-    assert made.info == {"imgen": '{"card": "x"}'}
+    file = Image.open(io.BytesIO(encode(Picture(SMOOTH, {"card": "x"}))))
+    file.load()
+    assert file.info == {"imgen": '{"card": "x"}'}
 
 
 def test_a_record_that_is_not_ours_is_ignored():

@@ -66,13 +66,13 @@ def test_there_are_three_things_to_try_and_each_sets_knobs_that_exist(lesson, la
     assert all(links)
     family = [card for card in CARDS if card.lesson == lesson]
     for link in links:
-        wishes = dict(parse_qsl(link[1], strict_parsing=True))
-        named = wishes.pop("card", None)
+        preset = dict(parse_qsl(link[1], strict_parsing=True))
+        named = preset.pop("card", None)
         card = find_card(named) if named else family[0]
         assert card.task == family[0].task
         knobs = {name: knob for name, knob in card.knobs.items() if not unknown(knob, card)}
-        assert wishes.keys() <= card.knobs.keys()
-        checked(knobs, {name: value for name, value in wishes.items() if name in knobs})
+        assert preset.keys() <= card.knobs.keys()
+        checked(knobs, {name: value for name, value in preset.items() if name in knobs})
 
 
 def test_both_languages_try_the_same():

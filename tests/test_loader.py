@@ -80,15 +80,15 @@ def test_two_checkpoints_of_one_name_are_two_nets(tmp_path, monkeypatch):
         net.load_state_dict(model)
         return net
 
-    made = []
+    results = []
     for seed in (1, 2):
         folder = tmp_path / str(seed)
         folder.mkdir()
         state = written(folder, "same", seed)
         card = checkpointed(folder / "same.safetensors", read, monkeypatch)
         assert card.name == "same.safetensors" and same(card.load(), state)
-        made.append(card(SMALL, scale=2).pictures[0])
-    assert made[0] != made[1]
+        results.append(card(SMALL, scale=2).pictures[0])
+    assert results[0] != results[1]
 
 
 def checkpointed(path, read, monkeypatch):

@@ -31,7 +31,7 @@ class Heavy(Complete):
         return net
 
 
-def painted(net):
+def two_greys(net):
     """Two steps, each of which looks at the net."""
     for done in (1, 2):
         grey = int(net.weight[0] * 200 * done / 2)
@@ -39,7 +39,7 @@ def painted(net):
 
 
 def card(name, mega=1):
-    return Card(name, "generate", Heavy(name, mega=mega), painted, Paper("", "", 0), "MIT", lesson="", float32_only=True)
+    return Card(name, "generate", Heavy(name, mega=mega), two_greys, Paper("", "", 0), "MIT", lesson="", float32_only=True)
 
 
 @pytest.fixture(autouse=True)

@@ -335,7 +335,7 @@ def test_an_optimisation_is_seen_stopped_kept_and_gone_on_with(visit):
             bench.get_by_role("button", name="Download PNG").click()
         return decode(Path(download.value.path()))
 
-    kept = stopped_midway(bench.locator(".manners .thumb[data-wish='painting=draw_voronoi']"))
+    kept = stopped_midway(bench.locator(".manners .thumb[data-preset='painting=draw_voronoi']"))
     assert kept.record["card"] == "gatys" and len(kept.record["knobs"]["paintings"]) == 1
     further = stopped_midway(bench.get_by_role("button", name="Go on from this result"))
     assert further.record["knobs"]["begin"] == [kept.digest]
@@ -405,12 +405,12 @@ def test_what_was_seen_before_a_stop_can_be_downloaded(visit):
     page.wait_for_timeout(400)
     bench.locator("button.run").click()
     page.wait_for_function("parseInt(document.querySelector('.bench-upscale .status').innerText.match(/\\d+(?= of 400)/)) > 35")
-    seen = shown(bench)
+    picture = shown(bench)
     bench.locator("button.halt").click()
     bench.locator(".status.stopped").wait_for()
     with page.expect_download() as download:
         bench.get_by_role("button", name="Download PNG").click()
-    assert download.value.url == seen and "glimpsed" in download.value.suggested_filename
+    assert download.value.url == picture and "glimpsed" in download.value.suggested_filename
 
 
 def test_a_bad_file_is_told_in_one_sentence_and_loses_nothing(visit, tmp_path):
@@ -565,17 +565,17 @@ def test_files_are_served_to_those_who_know_their_names(client, photo, address):
         assert httpx.get(f"{address}gradio_api/file={guess}").status_code in (403, 404)
 
 
-@pytest.mark.parametrize(("wish", "words"), [
+@pytest.mark.parametrize(("arguments", "words"), [
     ({"card": "nearest", "scale": 9}, "放大倍数 的范围是 1 到 8"),
     ({"card": "nosuch"}, "nosuch"),
     ({"card": "dcgan_flowers64"}, "dcgan_flowers64"),  # of another task
 ])
-def test_a_wrong_wish_is_answered_in_the_visitors_language(address, photo, wish, words):
+def test_a_wrong_value_is_answered_in_the_visitors_language(address, photo, arguments, words):
     from gradio_client import Client, handle_file
 
     client = Client(address, verbose=False, headers={"accept-language": "zh-CN,zh;q=0.9"})
     with pytest.raises(Exception, match=words):
-        client.predict(picture=handle_file(photo), **wish, api_name="/upscale")
+        client.predict(picture=handle_file(photo), **arguments, api_name="/upscale")
 
 
 def test_old_files_are_swept(tmp_path, monkeypatch):

@@ -22,8 +22,8 @@ DRAWINGS: dict[str, Callable[[], Picture]] = {  # a file of `assets/examples` ->
 }
 
 
-def spoiled(photo: Picture, **wish: object) -> Picture:
-    return find_card("spoil")(photo, **wish).pictures[0]
+def spoiled(photo: Picture, **knobs: object) -> Picture:
+    return find_card("spoil")(photo, **knobs).pictures[0]
 
 
 def drawn_style(name: str) -> Picture:
@@ -32,11 +32,11 @@ def drawn_style(name: str) -> Picture:
 
 def style_pictures() -> dict[str, Picture]:
     """name -> a square: what the rules draw, and a still life as each trained painting would have it."""
-    made = {name: drawn_style(name) for name in DRAWN_STYLES}
+    pictures = {name: drawn_style(name) for name in DRAWN_STYLES}
     card, photo = trained("transfer_paintings"), scenes.still_life(288, 1)
     for style in card.knobs["style"].options[:-1]:
-        made[style] = card(photo, style=style).pictures[0]
-    return made
+        pictures[style] = card(photo, style=style).pictures[0]
+    return pictures
 
 
 def examples() -> dict[str, dict[str, Picture]]:

@@ -45,7 +45,7 @@ def example_files(task: str) -> list[Path]:
     """The examples under a tab, those that the program drew first."""
     drawn = [ASSETS / "examples" / f"{task}_{name}.png" for name in EXAMPLES.get(task, ())]
     gradio = importlib.util.find_spec("gradio")  # found, not imported
-    folder = Path(gradio.origin).parent / "media_assets" / "images" if gradio else ASSETS / "examples"
+    folder = Path(gradio.origin).parent / "media_assets" / "images" if gradio and gradio.origin else ASSETS / "examples"
     return [path for path in (*drawn, *(folder / name for name in BUNDLED.get(task, ()))) if path.exists()]
 
 

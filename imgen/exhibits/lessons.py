@@ -41,11 +41,11 @@ def classes(name: str, count: int = 12, times: int = 2) -> Exhibit:
 
 
 def words() -> Exhibit:
-    """One row for each wish."""
+    """One row for each phrase."""
     card = trained("word_gan_emoji64")
-    wishes = ("smiling face", "red heart", "cat face", "clock", "dark skin hand", "large circle")
-    rows = [card(words=wish, count=9, seed=7).pictures for wish in wishes]
-    return sheet(rows, beside=[f"lesson_word_{wish.replace(' ', '_')}" for wish in wishes])
+    phrases = ("smiling face", "red heart", "cat face", "clock", "dark skin hand", "large circle")
+    rows = [card(words=phrase, count=9, seed=7).pictures for phrase in phrases]
+    return sheet(rows, beside=[f"lesson_word_{phrase.replace(' ', '_')}" for phrase in phrases])
 
 
 def restored(*names: str) -> Exhibit:
@@ -125,8 +125,8 @@ def transfer() -> Exhibit:
     """One landscape, and how some of the painters might have seen it."""
     card, photo = trained("transfer_paintings"), first_example("stylize")
     styles = card.knobs["style"].options[:7]
-    painted = [photo, *(card(photo, style=name).pictures[0] for name in styles)]
-    cells = [to_width(p, 230, Image.Resampling.LANCZOS) for p in painted]
+    pictures = [photo, *(card(photo, style=name).pictures[0] for name in styles)]
+    cells = [to_width(picture, 230, Image.Resampling.LANCZOS) for picture in pictures]
     names = ["lesson_word_original", *(f"option_{style}" for style in styles)]
     return stacked([sheet([cells[:4]], above=names[:4]), sheet([cells[4:]], above=names[4:])])
 
@@ -142,9 +142,9 @@ def patched() -> Exhibit:
 def arbitrary() -> Exhibit:
     """Drawn pictures, and under each the landscape in its manner."""
     card, photo = trained("arbitrary_style"), first_example("stylize")
-    shown = [drawn_style(name) for name in DRAWN_STYLES[:5]]
-    painted = [card(photo, paintings=[one]).pictures[0] for one in shown]
-    rows = [[to_width(one, 180, Image.Resampling.LANCZOS) for one in row] for row in (shown, painted)]
+    paintings = [drawn_style(name) for name in DRAWN_STYLES[:5]]
+    stylized = [card(photo, paintings=[one]).pictures[0] for one in paintings]
+    rows = [[to_width(one, 180, Image.Resampling.LANCZOS) for one in row] for row in (paintings, stylized)]
     return stacked([sheet([row]) for row in rows])
 
 
@@ -162,8 +162,8 @@ def textures() -> Exhibit:
     card, rows = trained("texture"), []
     for name in ("draw_voronoi", "draw_noise"):
         painting = drawn_style(name)
-        wishes = ({"style_layers": layers, "steps": 40} for layers in ("relu1_1", ",".join(LAYERS)))
-        grown = [card(paintings=[painting], **wish).pictures[0] for wish in wishes]
+        settings = ({"style_layers": layers, "steps": 40} for layers in ("relu1_1", ",".join(LAYERS)))
+        grown = [card(paintings=[painting], **knobs).pictures[0] for knobs in settings]
         rows.append([to_width(one, 230, Image.Resampling.LANCZOS) for one in (painting, *grown)])
     return sheet(rows, above=["lesson_word_painting", "relu1_1", "lesson_word_all_layers"])
 
@@ -187,8 +187,8 @@ def guesses(each: int = 5) -> Exhibit:
     card, rows = trained("tiny_gan_x7"), []
     for cloth in trained("dcgan_fashion28")(count=10, seed=7).pictures[::3]:
         pixels = np.asarray(Image.fromarray(cloth.pixels[..., 0]).resize((4, 4), Image.Resampling.BOX))[..., None]
-        made = [card(cloth, seed=seed).pictures[0] for seed in range(1, each + 1)]
-        rows.append([enlarged(cloth, 4), enlarged(Picture(pixels), 28), *(enlarged(guess, 4) for guess in made)])
+        upscaled = [card(cloth, seed=seed).pictures[0] for seed in range(1, each + 1)]
+        rows.append([enlarged(cloth, 4), enlarged(Picture(pixels), 28), *(enlarged(guess, 4) for guess in upscaled)])
     guessed = [f"lesson_word_guess {n}" for n in range(1, each + 1)]
     return sheet(rows, above=["lesson_word_original", "lesson_word_given", *guessed])
 

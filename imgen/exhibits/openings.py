@@ -21,7 +21,7 @@ SEED = 1  # of the flowers that the page opens with: chosen by eye among nine
 
 def write(folder: Path = ASSETS) -> list[str]:
     """Make every file; returns what had to be left out because its card has no weights yet."""
-    made, opened = lesson_pictures(), openings()
+    illustrations, opened = lesson_pictures(), openings()
     for task, drawn in examples().items():
         for name, picture in drawn.items():
             save(folder / "examples" / f"{task}_{name}.png", encode(picture, level=9))
@@ -32,13 +32,13 @@ def write(folder: Path = ASSETS) -> list[str]:
             save(folder / "openings" / f"{task}_input.png", encode(first_example(task), level=9))
         for n, picture in enumerate(pictures):
             save(folder / "openings" / f"{task}_{n}.png", encode(picture, level=9))
-    for name, picture in made.items():
+    for name, picture in illustrations.items():
         save(folder / "lessons" / f"{name}.png", palette_png(picture))
     for name, picture in style_pictures().items():
         save(folder / "styles" / f"{name}.webp", webp(picture))
     if len(opened) == len(TASKS):
         save(folder / "readme.png", palette_png(journey()))
-    missing = [f"lessons/{name}" for name in LESSONS if name not in made]
+    missing = [f"lessons/{name}" for name in LESSONS if name not in illustrations]
     return missing + [f"openings/{task}" for task in TASKS if task not in opened]
 
 
@@ -80,9 +80,9 @@ def journey(seed: int = SEED, wide: int = 1334) -> Exhibit:
     rules = [card for card in CARDS if card.net is None and card.task == "generate"]
     drawn_ones = [card(count=5, seed=9, size=128).pictures[n % 5] for n, card in enumerate([*rules, *rules[:2]], 1)]
     card, photo = trained("transfer_paintings"), first_example("stylize")
-    painted = [photo, *(card(photo, style=style).pictures[0] for style in card.knobs["style"].options[:4])]
-    side = (wide + GAP) // len(painted) - GAP
-    cells = [to_width(picture, side, Image.Resampling.LANCZOS) for picture in painted]
+    stylized = [photo, *(card(photo, style=style).pictures[0] for style in card.knobs["style"].options[:4])]
+    side = (wide + GAP) // len(stylized) - GAP
+    cells = [to_width(picture, side, Image.Resampling.LANCZOS) for picture in stylized]
     noisy, scribbled = (DRAWINGS[f"restore_{name}"]() for name in ("noisy", "scribbled"))
     whole = trained("attention_inpaint")(scribbled, mask=[hole_known(scribbled)]).pictures[0]
     repaired = [noisy, trained("light_restore")(noisy).pictures[0], scribbled, whole]

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TypedDict
 
 from imgen.texts import text
 from imgen.texts.words import WORDS
@@ -11,7 +12,29 @@ ROOT = Path(__file__).parent.parent.parent
 READMES = {"en": ROOT / "README.md", "zh": ROOT / "imgen" / "texts" / "zh" / "README.md"}
 NONE = "–"
 BEGIN, END = "<!-- models -->", "<!-- /models -->"
-Row = dict[str, object]
+
+
+class PaperRow(TypedDict):
+    title: str
+    authors: str
+    year: int
+    url: str  # "" if it is not on arXiv
+
+
+class Row(TypedDict):
+    """What is said of a card, there and in `imgen list --json`."""
+
+    name: str
+    task: str
+    title: str
+    parameters: int
+    license: str
+    paper: PaperRow
+    weights: str  # "none", "bundled", or an address on the Hub
+    sha256: str | None
+    bytes: int
+    scores: Mapping[str, object]  # as the facts'
+    training: dict[str, object]
 
 
 def update(rows: list[Row]) -> Iterator[Path]:
@@ -57,8 +80,8 @@ def figures(found: Mapping[str, object], language: str, brief: bool = False) -> 
     for data, scores in found.items():
         if isinstance(scores, dict):
             shown = [(key, scores[key[6:]]) for key in (BRIEF if brief else SHOWN) if key[6:] in scores]
-            told = comma.join(f"{text(key, language)} {number(value)}" for key, value in shown)
-            parts += [f"{data_name(language, data)}: {told}"] if told else []
+            words = comma.join(f"{text(key, language)} {number(value)}" for key, value in shown)
+            parts += [f"{data_name(language, data)}: {words}"] if words else []
     return end.join(parts) or NONE
 
 

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 
 from imgen.cards import Card
 from imgen.catalog import CARDS
@@ -12,7 +13,8 @@ from imgen.controls import UserError
 from imgen.image import Picture, decode, resized
 from imgen.pipelines.guess import guess
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK, halt, stoppable
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.events import halt, stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import save
 from imgen.ui.plot import panels
@@ -93,7 +95,7 @@ class Crops:
             chosen = [card for card in rivals() if card.knobs["scale"].default == SCALE]
             gr.HTML(panels(chosen, ("psnr",), ("lpips",), across="plot_across_upscale"), elem_classes="plots")
 
-    def connect(self, source: gr.components.Component) -> None:
+    def connect(self, source: Component) -> None:
         outputs = [self.grid, self.status, self.stop]
         run, stopped = stoppable(compare, halt, self.status, self.stop)
         running = self.run.click(run, [source, self.chosen, self.truth], outputs, **WORK, **PRIVATE)
@@ -168,9 +170,9 @@ def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None)
     title = both(f"title_{card.name}")
     try:
         card(Picture(given.pixels[:32, :32]), scale=SCALE)  # a net's first run prepares the processor
-        made = card(given, scale=SCALE)
-        sr = made.pictures[0]
-        facts = [both("seconds", seconds=f"{made.origin.seconds:.2f}")]
+        result = card(given, scale=SCALE)
+        sr = result.pictures[0]
+        facts = [both("seconds", seconds=f"{result.seconds:.2f}")]
         if "memory_mib" in card.facts.bench:
             facts.append(f"{card.facts.bench['memory_mib']:.0f} MiB")
         wrong = error_map(sr, true) if true else None

@@ -13,7 +13,7 @@ from imgen.exhibits.layout import to_width
 from imgen.exhibits.readme import figures
 from imgen.functional.contact_sheet import sheet
 from imgen.texts import LANGUAGES
-from imgen.ui.events import PRIVATE, WORK
+from imgen.ui.event_settings import LATEST
 from imgen.ui.language import both, spans, t
 from imgen.ui.picture import save
 from imgen.ui.turns import job
@@ -44,7 +44,7 @@ class Failures:
 
     def connect(self) -> None:
         for event in (self.fold.expand, self.again.click):
-            event(job(self.draw), None, self.sheets, trigger_mode="always_last", **WORK, **PRIVATE)
+            event(job(self.draw), None, self.sheets, **LATEST)
 
     @gpu
     def draw(self, request: gr.Request) -> list[str]:

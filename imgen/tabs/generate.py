@@ -1,5 +1,7 @@
 """The tab that makes pictures from noise."""
 
+import gradio as gr
+
 from imgen.tabs.failures import Failures
 from imgen.tabs.keep import Keep
 from imgen.tabs.latent_map import LatentMap, mapped
@@ -29,6 +31,7 @@ class Gallery(Workbench):
         self.failures = Failures()
 
     def connect_rooms(self) -> None:
+        assert isinstance(self.result, gr.Gallery)
         self.keep.connect(self.result, self.chosen)
         self.steer.connect(self.result, self.chosen, self.keep.kept)
         if self.map:

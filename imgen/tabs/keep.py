@@ -9,7 +9,7 @@ from imgen.catalog import find_maker
 from imgen.controls import UserError
 from imgen.image import Frame, animate, decode
 from imgen.pipelines.explore import combine, morph
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
 from imgen.ui.language import t
 from imgen.ui.picture import OURS, Pictures, paths_of, picked, save
 from imgen.ui.stock import put
@@ -59,7 +59,7 @@ def make_film(request: gr.Request, kept: Kept) -> dict:
 @gpu
 def add_up(request: gr.Request, kept: Kept) -> dict:
     with Trouble(request):
-        if len(paths_of(kept)) < 3:
+        if not kept or len(paths_of(kept)) < 3:
             raise UserError("pictures_to_combine", came=len(paths_of(kept)))
         card, last = explored(combine, kept[-3:])
         return gr.update(value=[*paths_of(kept), save(last.pictures[0], f"{card.name}-sum")])

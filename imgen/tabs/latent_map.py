@@ -10,7 +10,7 @@ from imgen.functional.contact_sheet import sheet
 from imgen.image import decode
 from imgen.pipelines.explore import chart, point
 from imgen.ui.doors import place_of
-from imgen.ui.events import PRIVATE, WORK
+from imgen.ui.event_settings import LATEST
 from imgen.ui.language import t
 from imgen.ui.picture import OURS, PictureInput, save
 from imgen.ui.turns import job
@@ -26,10 +26,9 @@ class LatentMap:
 
     def __init__(self):
         card = mapped()[0]
-        names = card.knobs["label"].options
         with gr.Accordion(t("map"), open=False, elem_classes="map") as self.fold, gr.Row():
             with gr.Column(scale=3, min_width=280):
-                choices = [(t(f"option_{name}"), name) for name in names if name != card.knobs["label"].control.every]
+                choices = [(t(f"option_{name}"), name) for name in card.knobs["label"].single]
                 first = choices[-1][1]
                 self.label = gr.Radio(choices, value=first, label=t("knob_label"), elem_classes="knob", interactive=True)
                 self.sheet = PictureInput(
@@ -42,8 +41,8 @@ class LatentMap:
 
     def connect(self) -> None:
         for event in (self.fold.expand, self.label.input):
-            event(job(draw_map), self.label, [self.sheet, self.picture], trigger_mode="always_last", **WORK, **PRIVATE)
-        self.sheet.select(job(pick), [self.label, self.sheet], self.picture, trigger_mode="always_last", **WORK, **PRIVATE)
+            event(job(draw_map), self.label, [self.sheet, self.picture], **LATEST)
+        self.sheet.select(job(pick), [self.label, self.sheet], self.picture, **LATEST)
 
 
 @gpu

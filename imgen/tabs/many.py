@@ -7,13 +7,15 @@ from html import escape
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 
-from imgen.batch import batch, digest, targets
+from imgen.batch import FileDone, batch, digest, targets
 from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError, checked
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK, stoppable
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.events import stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import Download, Files, bundle
 from imgen.ui.stock import folder
@@ -38,7 +40,7 @@ class Many:
             with gr.Row(elem_classes="actions"):
                 self.download = Download(t("many_download"), size="sm", visible=False)
 
-    def connect(self, picker: gr.Radio, widgets: dict[str, gr.components.Component]) -> None:
+    def connect(self, picker: gr.Radio, widgets: dict[str, Component]) -> None:
         names = list(widgets)
         outputs = [self.status, self.download, self.stop]
 
@@ -63,9 +65,10 @@ def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, va
             begun.pop(next(iter(begun)))
         with closing(batch(card, pairs, knobs)) as frames:
             for frame in frames:
-                kept += "kept" in frame.facts
-                if "error" in frame.facts:
-                    failed.append((frame.facts["file"].name, trouble.sentence(frame.facts["error"])))
+                if isinstance(frame, FileDone):
+                    kept += frame.kept
+                    if frame.error:
+                        failed.append((frame.file.name, trouble.sentence(frame.error)))
                 yield report.progress(frame), gr.skip(), gr.skip()
         yield said(len(pairs), failed, kept), offered(card, pairs), gr.update(interactive=False)
     except Exception as error:
@@ -78,7 +81,7 @@ def chosen(
 ) -> tuple[Card, list[tuple[Path, Path]], dict[str, object]]:
     """The card, each file with where its result goes, and the card's knobs.
 
-    The folder is found again when the same visitor brings the same files and wishes; another card's results lie in another.
+    The folder is found again when the same visitor brings the same files and knobs; another card's results lie in another.
     """
     if not files:
         raise UserError("picture_first")
@@ -108,5 +111,5 @@ def offered(card: Card, pairs: list[tuple[Path, Path]]) -> dict:
 
 def stopped(request: gr.Request) -> tuple:
     """What was made by then can be downloaded."""
-    made = offered(*begun[whose(request)]) if whose(request) in begun else gr.skip()
-    return report.status(both("many_stopped"), kind="stopped"), made, gr.update(interactive=False)
+    download = offered(*begun[whose(request)]) if whose(request) in begun else gr.skip()
+    return report.status(both("many_stopped"), kind="stopped"), download, gr.update(interactive=False)

@@ -17,7 +17,8 @@ from imgen.tabs.keep import Kept, keep
 from imgen.texts import LANGUAGES, text
 from imgen.texts.words import WORDS
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK, admit, stoppable
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.events import admit, stoppable
 from imgen.ui.knobs import updates, widget
 from imgen.ui.language import both, language_of, spans, t
 from imgen.ui.picture import PictureInput, Pictures, save

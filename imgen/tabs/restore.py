@@ -6,6 +6,7 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from gradio.components import Component
 
 from imgen.cards import Card
 from imgen.catalog import find_card
@@ -17,10 +18,10 @@ from imgen.pipelines.stylize import mask as levels
 from imgen.tabs.many import Many
 from imgen.tabs.spoil import SpoilAndRepair
 from imgen.ui.doors import place_of
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK
+from imgen.ui.event_settings import AT_ONCE, LATEST
 from imgen.ui.examples import name, thumb
 from imgen.ui.growth import curves
-from imgen.ui.knobs import widget
+from imgen.ui.knobs import MaskKnob, widget
 from imgen.ui.language import both, t
 from imgen.ui.picture import Download, PictureInput, Upload, brushed, save
 from imgen.ui.slider import before_and_after_slider
@@ -43,15 +44,15 @@ class Restorers(Workbench):
         thumbs = []
         for n, path in enumerate(self.examples):
             kind = path.stem.partition("_")[2]
-            wish = f"example={n}&card={BEST_FOR.get(kind, self.cards[0].name)}"
-            thumbs.append(thumb(wish, path, name(path, n + 1)))
+            preset = f"example={n}&card={BEST_FOR.get(kind, self.cards[0].name)}"
+            thumbs.append(thumb(preset, path, name(path, n + 1)))
         gr.HTML(f'<h3>{both("examples")}</h3><div class="thumbs">{"".join(thumbs)}</div>', elem_classes="examples")
 
     def make_knob(self, name: str, kinds: list) -> None:
         if name != "mask":
             super().make_knob(name, kinds)
         else:
-            self.widgets[name] = widget(kinds, self.card.knobs.get(name), painted(self.given, None) if self.given else None)
+            self.widgets[name] = widget(kinds, self.card.knobs.get(name), editor_value(self.given, None) if self.given else None)
             with gr.Row(elem_classes="actions mask-tools", visible=self.card.abilities.takes_mask) as self.tools:
                 self.upload = Upload(t("mask_upload"), file_types=["image"], size="sm")
                 self.mask_file = Download(t("mask_download"), size="sm", interactive=False)
@@ -69,6 +70,7 @@ class Restorers(Workbench):
 
     def connect_rooms(self) -> None:
         mask = self.widgets["mask"]
+        assert self.source is not None and isinstance(mask, MaskKnob)
         self.spoil.connect(self.source, mask)
         self.many.connect(self.picker, self.widgets)
         self.look.connect(self.source, [self.widgets[name] for name in ("mask", "covered", "grow")])
@@ -84,8 +86,8 @@ class Restorers(Workbench):
         if not now.done:
             return {}
         steps = now.shown[1:] if now.card.abilities.shows_steps else []
-        seen = {self.look.picture: now.shown[0]} if now.card.abilities.shows_attention else {}
-        return {self.steps: strip(steps) + (gained(now.card) if steps else ""), **seen}
+        clickable = {self.look.picture: now.shown[0]} if now.card.abilities.shows_attention else {}
+        return {self.steps: strip(steps) + (gained(now.card) if steps else ""), **clickable}
 
 
 def restore_tab() -> Restorers:
@@ -129,7 +131,7 @@ def canvas(request: gr.Request, card_name: str, source: Path | None, under: str)
         tools = gr.update(visible=find_card(card_name).abilities.takes_mask)
         if not tools["visible"] or mark(source) == under:
             return tools, gr.skip(), gr.skip()
-        return tools, painted(source, hole_of_ours(source)) if source else None, mark(source)
+        return tools, editor_value(source, hole_of_ours(source)) if source else None, mark(source)
 
 
 def hole_of_ours(path: Path) -> Picture | None:
@@ -137,7 +139,7 @@ def hole_of_ours(path: Path) -> Picture | None:
     return hole_known(decode(path)) if record_of(path) else None
 
 
-def painted(path: Path, mask: Picture | None) -> dict:
+def editor_value(path: Path, mask: Picture | None) -> dict:
     """The brush's editor with a picture, and a mask (H, W, 1) already painted over it."""
     layers = []
     if mask:
@@ -152,7 +154,7 @@ def uploaded(request: gr.Request, file: str | None, source: Path | None) -> dict
     with Trouble(request):
         if not source:
             raise UserError("picture_first")
-        return painted(source, hole_in(decode(file), decode(source)))
+        return editor_value(source, hole_in(decode(file), decode(source)))
 
 
 def hole_in(mask: Picture, picture: Picture) -> Picture:
@@ -185,8 +187,8 @@ class Look:
                                     buttons=["fullscreen", "download"])
             self.words = gr.HTML("", elem_classes="hint")
 
-    def connect(self, source: PictureInput, knobs: list[gr.components.Component]) -> None:
-        self.picture.select(job(looked), [source, *knobs], [self.map, self.words], trigger_mode="always_last", **WORK, **PRIVATE)
+    def connect(self, source: PictureInput, knobs: list[Component]) -> None:
+        self.picture.select(job(looked), [source, *knobs], [self.map, self.words], **LATEST)
 
 
 @gpu

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 
 import gradio as gr
+from gradio.components import Component
 from PIL import Image
 
 from imgen.cards import Card
@@ -17,7 +18,8 @@ from imgen.image import Frame, Picture, encode
 from imgen.pipelines.judge import opinion, rank
 from imgen.texts import text
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK, halt, stoppable
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.events import halt, stoppable
 from imgen.ui.language import both, language_of, t
 from imgen.ui.plot import both_of, panels, quality
 from imgen.ui.work import Trouble, gpu
@@ -53,7 +55,7 @@ class SideBySide:
             self.rows = gr.HTML()
             gr.HTML(panels(rivals()), elem_classes="plots")
 
-    def connect(self, seed: gr.components.Component) -> None:
+    def connect(self, seed: Component) -> None:
         outputs = [self.rows, self.status, self.stop]
         run, stopped = stoppable(compare, halt, self.status, self.stop)
         running = self.run.click(run, [self.chosen, seed], outputs, **WORK, **PRIVATE)
@@ -80,16 +82,16 @@ def row(request: gr.Request, card: Card, seed: int) -> str:
     title = f"<h3>{both(f'title_{card.name}')}</h3>"
     try:
         card(count=1, seed=seed)  # the first run of a net prepares the processor: it would tell nothing about its speed
-        made = card(count=COUNT, seed=seed)
-        verdicts = ask_judge(card, made.pictures)
+        result = card(count=COUNT, seed=seed)
+        verdicts = ask_judge(card, result.pictures)
     except Exception as error:
         return f'<section>{title}<p class="failed">{Trouble(request).sentence(error)}</p></section>'
     names, language = card.facts.classes, language_of(request)
-    words = [text(f"option_{names[p.record['class']]}", language) if names else "" for p in made.pictures]
-    shown = zip(made.pictures, words, verdicts or [None] * COUNT, strict=True)
+    words = [text(f"option_{names[p.record['class']]}", language) if names else "" for p in result.pictures]
+    shown = zip(result.pictures, words, verdicts or [None] * COUNT, strict=True)
     strip = "".join(figure(*one) for one in shown)
     keys = "".join(f'<span><i class="{kind}"></i>{both(f"judge_{kind}")}</span>' for kind in KINDS) if verdicts else ""
-    body = f'<p class="facts">{costs(card, made)}</p><div class="strip">{strip}</div><p class="keys">{keys}</p>'
+    body = f'<p class="facts">{costs(card, result)}</p><div class="strip">{strip}</div><p class="keys">{keys}</p>'
     return f"<section>{title}{body}</section>"
 
 
@@ -99,14 +101,14 @@ def ask_judge(card: Card, pictures: list[Picture]) -> list[Verdict]:
     if judge is None:
         return []
     *_, last = judge.do(opinion, *pictures)
-    real, made = judge.facts.real, judge.facts.made
+    real, fake = judge.facts.real, judge.facts.made
     opinions = zip(last.facts["logits"], last.facts["classes"], strict=True)
-    return [(rank(logit, real[label]), rank(logit, made[label])) for logit, label in opinions]
+    return [(rank(logit, real[label]), rank(logit, fake[label])) for logit, label in opinions]
 
 
-def costs(card: Card, made: Frame) -> str:
+def costs(card: Card, result: Frame) -> str:
     """Time, size, parameters, and how far its pictures are from real ones."""
-    time = float(f"{1000 * made.origin.seconds / len(made.pictures):.2g}")
+    time = float(f"{1000 * result.seconds / len(result.pictures):.2g}")
     parts = [both("milliseconds_each", time=f"{time:g}")]
     if card.weights:
         parts.append(both("megabytes", size=f"{card.weights.size / report.MEGA:.1f}"))

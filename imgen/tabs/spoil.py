@@ -4,16 +4,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
+from gradio.components import Component
 
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
-from imgen.controls import UserError
+from imgen.controls import Slider, UserError
 from imgen.image import Picture, decode
 from imgen.pipelines.fill import hole_of
 from imgen.pipelines.spoil import UNITS, mask_of, without
 from imgen.tabs.comparison import DOT, FOLLOW, as_truth, figure, go, grid, limited, near
 from imgen.ui import report
-from imgen.ui.events import AT_ONCE, PRIVATE, THROW, WORK, halt, stoppable
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.events import THROW, halt, stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import brushed, save
 from imgen.ui.plot import panels
@@ -39,6 +41,7 @@ class SpoilAndRepair:
             self.damage = gr.Radio(kinds, value="noise", label=t("knob_damage"), elem_classes="knob", interactive=True)
             with gr.Row(elem_classes="knobs"):
                 amount, seed = knobs["amount"], knobs["seed"]
+                assert isinstance(amount.control, Slider)
                 self.amount = gr.Slider(
                     amount.control.low, amount.control.high, value=amount.default, step=1, label=t("knob_amount"),
                     interactive=True, elem_classes="knob",
@@ -57,48 +60,48 @@ class SpoilAndRepair:
             self.take = gr.Button(t("spoil_take"), size="sm")
             gr.HTML(panels(repairers(), ("noise_25",), across="plot_across_restore"), elem_classes="plots")
 
-    def connect(self, source: gr.components.Component, mask: gr.components.Component) -> None:
-        wish = [source, mask, self.damage, self.amount, self.seed]
+    def connect(self, source: Component, mask: Component) -> None:
+        given = [source, mask, self.damage, self.amount, self.seed]
         outputs = [self.grid, self.status, self.stop]
         run, stopped = stoppable(compare, halt, self.status, self.stop)
-        running = self.run.click(run, [*wish, self.chosen], outputs, **WORK, **PRIVATE)
+        running = self.run.click(run, [*given, self.chosen], outputs, **WORK, **PRIVATE)
         self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
         self.dice.click(None, None, self.seed, js=THROW, **PRIVATE)
-        self.take.click(look(taken), wish, source, **AT_ONCE)
+        self.take.click(look(taken), given, source, **AT_ONCE)
 
 
 def spoiled(
-    source: Path | None, painted: list[Path], damage: str, amount: float, seed: float
+    source: Path | None, layers: list[Path], damage: str, amount: float, seed: float
 ) -> tuple[Picture, Picture, Picture | None]:
-    """The picture in at most SIDE pixels, the same spoiled, and the mask of the holes if there are any; painted: by the brush."""
+    """The picture in at most SIDE pixels, the same spoiled, and the mask of the holes if there are any; layers: of the brush."""
     if not source:
         raise UserError("picture_first")
     picture = as_truth(limited(decode(source)))
     if damage == NONE:
         return picture, picture, None
     if damage == BRUSH:
-        mask = mask_of(hole_of(picture, brushed(painted), "painted", 0))
+        mask = mask_of(hole_of(picture, brushed(layers), "painted", 0))
         return picture, without(picture.pixels, mask), mask
-    made = find_card("spoil")(picture, damage=damage, amount=amount, seed=seed).pictures
-    return picture, made[0], made[1] if len(made) > 1 else None
+    worse, *holes = find_card("spoil")(picture, damage=damage, amount=amount, seed=seed).pictures
+    return picture, worse, holes[0] if holes else None
 
 
-def taken(request: gr.Request, source: Path | None, painted: list[Path], damage: str, amount: float, seed: float) -> str:
+def taken(request: gr.Request, source: Path | None, layers: list[Path], damage: str, amount: float, seed: float) -> str:
     """The spoiled picture as the tab's own; its record tells the tab where its holes are."""
     with Trouble(request):
-        return save(spoiled(source, painted, damage, amount, seed)[1], damage)
+        return save(spoiled(source, layers, damage, amount, seed)[1], damage)
 
 
 @gpu
 def compare(
-    request: gr.Request, source: Path | None, painted: list[Path], damage: str, amount: float, seed: float, chosen: list[str]
+    request: gr.Request, source: Path | None, layers: list[Path], damage: str, amount: float, seed: float, chosen: list[str]
 ) -> Iterator[tuple]:
     """A picture more each time, in the order of the catalog; one that cannot run says why in its place."""
     with Trouble(request):
         cards = [card for card in repairers() if card.name in chosen]
         if not cards:
             raise UserError("repairers_needed")
-        true, worse, mask = spoiled(source, painted, damage, amount, seed)
+        true, worse, mask = spoiled(source, layers, damage, amount, seed)
     truth = None if damage == NONE else true
     shown = [figure("truth", both("crops_truth"), true, "")] if truth else []
     shown.append(figure("spoiled", both("spoil_spoiled"), worse, DOT.join(near(worse, truth))))
@@ -116,9 +119,9 @@ def entry(request: gr.Request, card: Card, worse: Picture, mask: Picture | None,
     try:
         if card.abilities.needs_mask and mask is None:
             return f'<figure><p class="title">{title}</p><p class="facts">{both("no_mask_here")}</p></figure>'
-        made = card(worse, **({"mask": [mask]} if mask and card.abilities.takes_mask else {}))
-        facts = [both("seconds", seconds=f"{made.origin.seconds:.2f}"), *near(made.pictures[0], truth)]
-        wrong = error_map(made.pictures[0], truth) if truth else None
-        return figure(card.name, title, made.pictures[0], DOT.join(facts), wrong)
+        result = card(worse, **({"mask": [mask]} if mask and card.abilities.takes_mask else {}))
+        facts = [both("seconds", seconds=f"{result.seconds:.2f}"), *near(result.pictures[0], truth)]
+        wrong = error_map(result.pictures[0], truth) if truth else None
+        return figure(card.name, title, result.pictures[0], DOT.join(facts), wrong)
     except Exception as error:
         return f'<figure><p class="title">{title}</p><p class="failed">{Trouble(request).sentence(error)}</p></figure>'

@@ -14,7 +14,7 @@ from imgen.image import Frame, decode
 from imgen.pipelines.steer import DIRECTIONS, REACH, SWEEP, steer
 from imgen.tabs.keep import Kept, keep
 from imgen.ui.doors import place_of
-from imgen.ui.events import AT_ONCE, PRIVATE, WORK
+from imgen.ui.event_settings import AT_ONCE, LATEST
 from imgen.ui.language import both, t
 from imgen.ui.picture import OURS, PictureInput, picked, save
 from imgen.ui.turns import job, look
@@ -47,12 +47,12 @@ class Steer:
             self.start = PictureInput(type="filepath", format="png", visible=False)  # what the sliders move
 
     def connect(self, result: gr.Gallery, chosen: gr.Number, kept: gr.Gallery) -> None:
-        how = {"trigger_mode": "always_last", **WORK, **PRIVATE}
+        given, shown = [self.start, *self.sliders], [self.picture, self.fan]
         for event in (self.fold.expand, self.begin.click):
-            event(job(begin), [result, chosen], [self.start, *self.sliders, self.picture, self.fan], **how)
-        gr.on([slider.input for slider in self.sliders], job(turn), [self.start, *self.sliders], [self.picture, self.fan], **how)
+            event(job(begin), [result, chosen], [*given, *shown], **LATEST)
+        gr.on([slider.input for slider in self.sliders], job(turn), given, shown, **LATEST)
         self.fan.select(look(point), [self.fan, *self.sliders], self.sliders, **AT_ONCE).then(
-            job(turn), [self.start, *self.sliders], [self.picture, self.fan], **how
+            job(turn), given, shown, **LATEST
         )
         self.add.click(keep_moved, [self.picture, kept], kept, **AT_ONCE)
 

@@ -9,7 +9,8 @@ from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.exhibits.files import style_files
 from imgen.tabs.many import Many
-from imgen.ui.events import AT_ONCE, press_run
+from imgen.ui.event_settings import AT_ONCE
+from imgen.ui.events import press_run
 from imgen.ui.examples import thumb
 from imgen.ui.growth import curves
 from imgen.ui.language import both, t
@@ -47,6 +48,7 @@ class Stylizers(Workbench):
 
     def connect_rooms(self) -> None:
         self.many.connect(self.picker, self.widgets)
+        assert self.source is not None and self.more is not None
         mask, begin = self.widgets["region"], self.widgets["begin"]
         for event in (self.source.change, self.more.expand):
             event(canvas, self.source, mask, **AT_ONCE)
@@ -60,16 +62,16 @@ class Stylizers(Workbench):
             return {self.curves: ""} if now.done else {}
         return {self.curves: curves(losses, losses["step"][-1], lambda loss: math.log10(loss + 1e-6))}
 
-    def understood(self, card: Card, wish: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
+    def understood(self, card: Card, preset: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
         """painting=NAME: to a network that learned it, its name; to one that looks at paintings, the picture."""
-        name = wish.pop("painting", None)
+        name = preset.pop("painting", None)
         file = next((path for path in self.paintings if path.stem == name), None)
         if file is None:
-            return card, wish, {}
+            return card, preset, {}
         if card.abilities.named_styles and name in card.knobs["style"].options:
-            return card, wish | {"style": name}, {}
+            return card, preset | {"style": name}, {}
         card = card if card.abilities.any_style else find_card("arbitrary_style")
-        return card, wish, {"paintings": [str(file)]}
+        return card, preset, {"paintings": [str(file)]}
 
 
 def goes_on(request: gr.Request, card_name: str) -> dict:

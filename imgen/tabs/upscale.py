@@ -16,6 +16,7 @@ class Upscalers(Workbench):
         self.crops, self.many = Crops(), Many()
 
     def connect_rooms(self) -> None:
+        assert self.source is not None
         self.crops.connect(self.source)
         self.many.connect(self.picker, self.widgets)
 

@@ -14,6 +14,7 @@ import stat
 import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 from imgen.controls import UserError
@@ -50,7 +51,7 @@ class TooMuch(Exception):
     """More bytes than a request may have, or more time."""
 
 
-def admitted(value: object) -> object:
+def admitted(value: Any) -> Any:
     """A value of an event, with every file in it checked (see `file_given`).  Raises UserError."""
     return Guard().admit(value)
 

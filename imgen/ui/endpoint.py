@@ -4,7 +4,7 @@ A picture comes in by the page's own component, as a file that was uploaded befo
 """
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
 from dataclasses import asdict
 from functools import wraps
@@ -13,7 +13,8 @@ import gradio as gr
 
 from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Slider, UserError, Words
 from imgen.texts import text
-from imgen.ui.events import WORK, lane_of, work
+from imgen.ui.event_settings import WORK
+from imgen.ui.events import lane_of, work
 from imgen.ui.knobs import all_knobs
 from imgen.ui.turns import job
 from imgen.ui.work import gpu
@@ -23,8 +24,8 @@ from imgen.ui.workbench import Workbench
 def publish(bench: Workbench) -> None:
     @gpu
     def endpoint(request: gr.Request, *values) -> Iterator[tuple]:
-        for now in work(bench, *values, seen=False):
-            if now.done:
+        for now in work(bench, *values, watched=False):
+            if now.frame.origin:
                 yield now.files[0] if bench.source else now.files, asdict(now.frame.origin)
 
     names = ["card", *(["picture"] if bench.source else []), *bench.widgets]
@@ -34,10 +35,10 @@ def publish(bench: Workbench) -> None:
     endpoint.__doc__ = describe(bench)
     inputs = [bench.picker, *([bench.source] if bench.source else []), *bench.widgets.values()]
     handler = answered(job(endpoint, lane=lane_of(bench)))
-    bench.caller.click(handler, inputs, [bench.file, bench.made], api_name=bench.task, show_progress="hidden", **WORK)
+    bench.caller.click(handler, inputs, [bench.file, bench.origin], api_name=bench.task, show_progress="hidden", **WORK)
 
 
-def answered(running: Callable[..., AsyncIterator]) -> Callable[..., Awaitable]:
+def answered(running: Callable[..., AsyncGenerator]) -> Callable[..., Awaitable]:
     """One answer, at the end: Gradio would send, and its clients fetch, the result of a generator twice."""
     @wraps(running)
     async def handler(request: gr.Request, *values):

@@ -14,6 +14,7 @@ from imgen.catalog import find_card
 from imgen.controls import LONGEST, UserError, is_seeded
 from imgen.ui import lesson, report
 from imgen.ui.doors import number_of
+from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
 from imgen.ui.knobs import updates
 from imgen.ui.language import both, language_of, t
 from imgen.ui.picture import bundle, picked, showable
@@ -21,9 +22,6 @@ from imgen.ui.turns import job, look
 from imgen.ui.work import Result, Trouble, gpu, lane, results
 from imgen.ui.workbench import Workbench, has_more
 
-PRIVATE = {"api_visibility": "private", "show_progress": "hidden"}
-AT_ONCE = {**PRIVATE, "queue": False}
-WORK = {"concurrency_limit": None}  # how much runs at a time is for `turns` to say, who knows the visitors
 GRACE = 0.2  # seconds within which a frame that has left the server is shown
 NOTHING: Mapping[str, object] = MappingProxyType({})
 THROW = "() => Math.floor(Math.random() * 2 ** 32)"
@@ -45,10 +43,10 @@ def connect(bench: Workbench) -> None:
     chosen = bench.picker.input(chooser(bench), [bench.picker, *knobs], card, **AT_ONCE)
     if not bench.source:  # what another model drew would look like this one's
         press_run(bench, chosen)
-    bench.growth.connect(bench.picker, **AT_ONCE)
+    bench.growth.connect(bench.picker)
     bench.fold.expand(teach, bench.picker, bench.lesson, **AT_ONCE)
-    wished = [*picture, bench.picker, *card]
-    press_run(bench, bench.wish.click(granter(bench), [bench.picker, *knobs], wished, cancels=[bench.running], **AT_ONCE))
+    tab = [*picture, bench.picker, *card]
+    press_run(bench, bench.preset.click(preset_applier(bench), [bench.picker, *knobs], tab, cancels=[bench.running], **AT_ONCE))
     if "seed" in bench.widgets:
         press_run(bench, bench.dice.click(None, None, bench.widgets["seed"], js=THROW, cancels=[bench.running], **PRIVATE))
     if bench.source:
@@ -69,12 +67,13 @@ def connect_send(button: gr.Button, start: Workbench, end: Workbench, tabs: gr.T
         return gr.Tabs(selected=end.task), path or gr.skip()
 
     given = start.result if isinstance(start.result, gr.Gallery) else start.download
+    assert end.source is not None, f"{end.task} takes no picture"
     press_run(end, button.click(send, [given, start.chosen], [tabs, end.source], cancels=[end.running], **AT_ONCE))
 
 
-def work(bench: Workbench, card_name: str, *values, seen: bool = True) -> Iterator[Result]:
+def work(bench: Workbench, card_name: str, *values, watched: bool = True) -> Iterator[Result]:
     source, knobs = (values[0], values[1:]) if bench.source else (None, values)
-    return results(bench.task, card_name, source, dict(zip(bench.widgets, knobs, strict=True)), seen)
+    return results(bench.task, card_name, source, dict(zip(bench.widgets, knobs, strict=True)), watched)
 
 
 def runner(bench: Workbench):
@@ -103,6 +102,7 @@ def on_the_way(bench: Workbench, now: Result) -> dict:
 
 def outcome(bench: Workbench, now: Result) -> dict:
     origin, pictures = now.frame.origin, now.frame.pictures
+    assert origin is not None, "not finished"
     before = f"{now.given.width}×{now.given.height}" if now.given else None
     label = t(f"download_picture{'s' if len(pictures) > 1 else ''}")
     return {
@@ -129,11 +129,11 @@ def stoppable(
 
     Gradio asks for the word and for the end at the same time: a frame between the two would write over the word for good.
     """
-    halted: set[str] = set()  # sessions
+    halted: set[str | None] = set()  # sessions
     running = job(run, lane=lane, status=status, stop=stop)
 
     @wraps(run)
-    async def watched(request: gr.Request, *values) -> AsyncIterator:
+    async def until_stopped(request: gr.Request, *values) -> AsyncIterator:
         halted.discard(request.session_hash)
         async with aclosing(running(request, *values)) as frames:
             async for frame in frames:
@@ -149,7 +149,7 @@ def stoppable(
         time.sleep(GRACE)
         return said(request, *values)
 
-    return watched, stopped
+    return until_stopped, stopped
 
 
 def halt(request: gr.Request) -> tuple:
@@ -165,33 +165,33 @@ def chooser(bench: Workbench):
 
 
 def chosen(
-    bench: Workbench, request: gr.Request, card: Card, kept: Mapping[str, object], wish: Mapping[str, object] = NOTHING
+    bench: Workbench, request: gr.Request, card: Card, kept: Mapping[str, object], preset: Mapping[str, object] = NOTHING
 ) -> list:
     """The tab for another card: knobs stay where they are, but what the card says itself, as its scale, is not kept."""
-    values = {name: value for name, value in kept.items() if name not in card.settings} | dict(wish)
+    values = {name: value for name, value in kept.items() if name not in card.settings} | dict(preset)
     more = [gr.update(visible=has_more(card))] if bench.more else []
     dice = [gr.update(visible=is_seeded(card.knobs))] if "seed" in bench.widgets else []
     return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)), *more, *dice]
 
 
-def granter(bench: Workbench):
-    def grant(request: gr.Request, event: gr.EventData, card_name: str, *values) -> list:
+def preset_applier(bench: Workbench):
+    def apply_preset(request: gr.Request, event: gr.EventData, card_name: str, *values) -> list:
         """Set what a link or an example asks for."""
         with Trouble(request):
-            said = event._data.get("wish", "") if isinstance(event._data, dict) else ""
-            wish = lesson.wishes(str(said)[:LONGEST])
-            card = find_card(wish.pop("card", card_name))
-            example = wish.pop("example", None)
+            query = event._data.get("preset", "") if isinstance(event._data, dict) else ""
+            preset = lesson.preset_of(str(query)[:LONGEST])
+            card = find_card(preset.pop("card", card_name))
+            example = preset.pop("example", None)
             kept = dict(zip(bench.widgets, values, strict=True))
-            card, wish, extra = bench.understood(card, wish)
-            wish = {name: card.knobs[name].check(value) for name, value in wish.items() if name in card.knobs}
+            card, preset, extra = bench.understood(card, preset)
+            knobs = {name: card.knobs[name].check(value) for name, value in preset.items() if name in card.knobs}
             source = [str(the_example(bench, example)) if example else gr.skip()] if bench.source else []
-            widgets = chosen(bench, request, card, kept, wish)
+            widgets = chosen(bench, request, card, kept, knobs)
             for name, value in extra.items():
                 widgets[1 + list(bench.widgets).index(name)] |= {"value": value}
             return [*source, card.name, *widgets]
 
-    return grant
+    return apply_preset
 
 
 def the_example(bench: Workbench, number: str) -> Path:

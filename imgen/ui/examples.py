@@ -15,7 +15,7 @@ def strip(card: Card, files: list[Path], opened: list[Path]) -> str:
     thumbs = [(f"example={n}", path, name(path, n + 1)) for n, path in enumerate(files)]
     label = card.knobs.get("label")
     if not thumbs and label:
-        classes = [option for option in label.options if option != label.control.every and f"option_{option}" in WORDS]
+        classes = [option for option in label.single if f"option_{option}" in WORDS]
         ask = f"card={card.name}&label="
         thumbs = [(ask + one, path, both(f"option_{one}")) for one, path in zip(classes, opened, strict=False)]
     if not thumbs:
@@ -23,9 +23,9 @@ def strip(card: Card, files: list[Path], opened: list[Path]) -> str:
     return f'<h3>{both("examples")}</h3><div class="thumbs">' + "".join(thumb(*parts) for parts in thumbs) + "</div>"
 
 
-def thumb(wish: str, path: Path, words: str) -> str:
+def thumb(preset: str, path: Path, words: str) -> str:
     picture = f'<img src="{escape(address(path))}" alt="" loading="lazy">'
-    return f'<button type="button" class="thumb" data-wish="{escape(wish)}">{picture}<span>{words}</span></button>'
+    return f'<button type="button" class="thumb" data-preset="{escape(preset)}">{picture}<span>{words}</span></button>'
 
 
 def name(path: Path, number: int) -> str:

@@ -1,6 +1,6 @@
 """How a network grew up: what it drew at sixteen moments of its training, under a slider, over the curves of its losses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import gradio as gr
 
@@ -8,6 +8,7 @@ from imgen.cards import WEIGHTS
 from imgen.catalog import find_card
 from imgen.image import decode_frame
 from imgen.texts.words import WORDS
+from imgen.ui.event_settings import AT_ONCE
 from imgen.ui.language import both, t
 from imgen.ui.picture import save
 from imgen.ui.turns import look
@@ -22,7 +23,7 @@ class Growth:
 
     def __init__(self):
         with gr.Accordion(t("growth"), open=False, elem_classes="growth") as self.fold, gr.Row():
-            with gr.Column(scale=2, min_width=280) as self.seen:
+            with gr.Column(scale=2, min_width=280) as self.left:
                 self.picture = gr.Image(
                     type="filepath", format="png", show_label=False, interactive=False, buttons=["fullscreen"]
                 )
@@ -30,11 +31,10 @@ class Growth:
                 self.moment = gr.Slider(0, 15, 15, step=1, label=t("moment"), interactive=True, buttons=[])
                 self.curves = gr.HTML()
 
-    def connect(self, picker: gr.Radio, **how: object) -> None:
-        """how: settings of an event that is answered at once."""
-        shown = [self.seen, self.picture, self.moment, self.curves]
+    def connect(self, picker: gr.Radio) -> None:
+        shown = [self.left, self.picture, self.moment, self.curves]
         for event in (self.fold.expand, self.moment.change, picker.change):
-            event(look(show), [picker, self.moment], shown, trigger_mode="always_last", **how)
+            event(look(show), [picker, self.moment], shown, trigger_mode="always_last", **AT_ONCE)
 
 
 def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, dict, dict, str]:
@@ -51,7 +51,7 @@ def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, dict
 
 
 def curves(
-    losses: Mapping[str, list[float]], step: int | None, scale: Callable[[float], float] = float, together: bool = False
+    losses: Mapping[str, Sequence[float]], step: float | None, scale: Callable[[float], float] = float, together: bool = False
 ) -> str:
     """The losses over the steps, each in a range of its own or `together` in one, as a drawing; a line marks `step`."""
     if not losses.get("step"):
@@ -70,7 +70,7 @@ def curves(
     return f'<div class="curves"><p>{at}</p>{drawing}<p class="keys">{keys}</p></div>'
 
 
-def _line(steps: list[int], values: list[float], last: int, colour: str, every: list[float]) -> str:
+def _line(steps: Sequence[float], values: Sequence[float], last: float, colour: str, every: Sequence[float]) -> str:
     low, high = min(every), max(every)
     points = " ".join(
         f"{WIDTH * step / last:.1f},{(HEIGHT - 8) * (1 - (value - low) / (high - low or 1)) + 4:.1f}"
@@ -79,6 +79,6 @@ def _line(steps: list[int], values: list[float], last: int, colour: str, every: 
     return f'<polyline points="{points}" stroke="{colour}" fill="none" vector-effect="non-scaling-stroke"/>'
 
 
-def _key(name: str, values: list[float], colour: str) -> str:
+def _key(name: str, values: Sequence[float], colour: str) -> str:
     words = both(f"loss_{name}") if f"loss_{name}" in WORDS else name
     return f'<span><i style="background:{colour}"></i>{words} {values[0]:.3g} → {values[-1]:.3g}</span>'

@@ -3,13 +3,15 @@
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs
 
 from imgen.cards import Card
-from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words
+from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Seed, Several, Slider, UserError, Words
 from imgen.texts.words import WORDS
 from imgen.ui.language import t
 from imgen.ui.stock import put, visitor_address
@@ -111,7 +113,7 @@ def all_knobs(cards: Iterable[Card]) -> dict[str, list[Knob]]:
     return knobs
 
 
-def widget(kinds: list[Knob], knob: Knob | None, value: object) -> gr.components.Component:
+def widget(kinds: list[Knob], knob: Knob | None, value: Any) -> Component:
     """The widget for a knob that several cards have; `knob` is the chosen card's, None if it has none."""
     shown = knob or kinds[0]
     settings = {"label": t(f"knob_{shown.name}"), "interactive": True, "elem_classes": ["knob", f"knob-{shown.name}"]}
@@ -149,7 +151,7 @@ def updates(names: Iterable[str], card: Card, values: Mapping[str, object]) -> l
     ]
 
 
-def _settings(knob: Knob, value: object, visible: bool) -> dict:
+def _settings(knob: Knob, value: Any, visible: bool) -> dict:
     if isinstance(knob.control, Reference):
         return {"visible": visible}  # which pictures lie there is the visitor's affair
     try:
@@ -159,6 +161,7 @@ def _settings(knob: Knob, value: object, visible: bool) -> dict:
     settings = {"value": str(value) if isinstance(value, str) else value, "visible": visible}
     match knob.control:
         case Choices():
+            assert isinstance(value, Several)
             settings |= {"value": list(value.chosen), "choices": [(_option(option), option) for option in knob.options]}
         case Slider(low, high, step):
             settings |= {"minimum": low, "maximum": high, "step": step}

@@ -7,6 +7,7 @@ are worded on the server.  All three follow one choice: the address (`?language=
 from collections.abc import Mapping
 from html import escape
 from http.cookies import CookieError, SimpleCookie
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import gradio as gr
@@ -24,10 +25,10 @@ i18n = gr.I18n(**{
 })
 
 
-def t(key: str):
-    """A label that the browser translates."""
+def t(key: str) -> str:
+    """A label that the browser translates: Gradio takes it wherever it takes words, though not all of its annotations say so."""
     assert key in WORDS, f"no words for {key}"
-    return i18n(PREFIX + key)
+    return cast(str, i18n(PREFIX + key))
 
 
 def both(key: str, **facts: object) -> str:

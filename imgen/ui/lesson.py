@@ -12,14 +12,14 @@ from imgen.ui.stock import staged
 
 FORMULAS = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
 PICTURE = re.compile(r"!\[([^\]]*)\]\(lesson:([\w.-]+)\)")
-WISH = re.compile(r"\[([^\]]*)\]\(try:([^)\s]*)\)")
+PRESET = re.compile(r"\[([^\]]*)\]\(try:([^)\s]*)\)")
 
 
 def markdown(card: Card, language: str) -> str:
     words = lesson(card.lesson, language)
     if words is None:
         return text("lesson_missing", language)
-    words = PICTURE.sub(partial(_picture, language=language), WISH.sub(_link, words))
+    words = PICTURE.sub(partial(_picture, language=language), PRESET.sub(_link, words))
     count = card.facts.parameters
     return words.replace("{parameters}", f"{count:,}" if count else "0")
 
@@ -41,7 +41,7 @@ def _picture(match: re.Match, language: str) -> str:
 
 def _link(match: re.Match) -> str:
     """A link that the tab's own listener takes up: it sets the knobs and runs."""
-    return f'<a class="wish" href="#try?{escape(match[2])}">{match[1]}</a>'
+    return f'<a class="preset" href="#try?{escape(match[2])}">{match[1]}</a>'
 
 
 def address(path) -> str:
@@ -49,6 +49,6 @@ def address(path) -> str:
     return f"gradio_api/file={quote(str(path))}"
 
 
-def wishes(query: str) -> dict[str, str]:
-    """What a link asks for: knobs by name, and perhaps `card` or `example`."""
+def preset_of(query: str) -> dict[str, str]:
+    """What a link or an example sets: knobs by name, and perhaps `card` or `example`."""
     return dict(parse_qsl(query.partition("?")[2] or query))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import gradio as gr
 import numpy as np
+from gradio.components.gallery import GalleryImage
+from gradio.data_classes import FileData, ListFiles
 from PIL import Image
 
 from imgen.image import RECORD, Picture, decode, encode
@@ -37,7 +39,8 @@ class Pictures(gr.Gallery):
     is_template = True
 
     def preprocess(self, payload) -> list[tuple[str, str | None]]:
-        return [(one.image.path, one.caption) for one in (payload.root if payload else []) if getattr(one, "image", None)]
+        images = [one for one in (payload.root if payload else []) if isinstance(one, GalleryImage)]
+        return [(one.image.path, one.caption) for one in images if one.image.path]
 
 
 class Download(gr.DownloadButton):
@@ -55,7 +58,8 @@ class Files(gr.File):
     is_template = True
 
     def preprocess(self, payload) -> list[str]:
-        return [one.path for one in getattr(payload, "root", payload and [payload]) or []]
+        files = payload.root if isinstance(payload, ListFiles) else [payload] if payload else []
+        return [one.path for one in files]
 
 
 class Upload(gr.UploadButton):
@@ -64,7 +68,7 @@ class Upload(gr.UploadButton):
     is_template = True
 
     def preprocess(self, payload) -> str | None:
-        return payload.path if payload else None
+        return payload.path if isinstance(payload, FileData) else None
 
 
 def paths_of(pictures: Sequence[tuple[str, str | None]] | None) -> list[str]:

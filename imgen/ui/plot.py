@@ -115,9 +115,9 @@ def mark(one: Dot, x: float, y: float, label_y: float | None) -> str:
     """A dot that tells all of itself where one points or taps; with label_y its name stands beside it as well."""
     side = max(SMALL, DOT * math.sqrt(one.megabytes))
     name, kind = both(f"title_{one.name}"), "dot" if label_y is None else "dot best"
-    told = f"<b>{name} · {one.milliseconds:.3g} ms · {one.value:g} · {one.megabytes:.1f} MB</b>"
+    tooltip = f"<b>{name} · {one.milliseconds:.3g} ms · {one.value:g} · {one.megabytes:.1f} MB</b>"
     edge, inset = ("right", 100 - x) if x > 50 else ("left", x)
-    drawn = f'<i class="{kind} {edge}" tabindex="0" style="left:{x:.1f}%;bottom:{y:.1f}%;--side:{side:.0f}px">{told}</i>'
+    drawn = f'<i class="{kind} {edge}" tabindex="0" style="left:{x:.1f}%;bottom:{y:.1f}%;--side:{side:.0f}px">{tooltip}</i>'
     if label_y is None:
         return drawn
     return f'{drawn}<span class="name" style="{edge}:{inset:.1f}%;bottom:{label_y:.1f}%;--side:{side:.0f}px">{name}</span>'

@@ -13,7 +13,7 @@ from imgen.ui.language import both, spans, t
 MEGA = 1_000_000
 
 
-def choices(cards: Iterable[Card]) -> list[tuple[object, str]]:
+def choices(cards: Iterable[Card]) -> list[tuple[str, str]]:
     return [(t(f"title_{card.name}"), card.name) for card in cards]
 
 
@@ -30,7 +30,7 @@ def about(card: Card) -> str:
     if card.facts.scores:
         measured = {language: escape(figures(card.facts.scores, language, brief=True)) for language in LANGUAGES}
         facts.append(f'<span class="measured">{spans(**measured)}</span>' if measured["en"] != NONE else "")
-    if not card.ready:
+    if card.weights and not card.ready:
         facts.append(f'<b>{both("downloads", size=round(card.weights.size / MEGA))}</b>')
     line = '<i aria-hidden="true"> · </i>'.join(fact for fact in facts if fact)
     return f'<p class="sentence">{both(f"card_{card.name}")}</p><p class="facts">{line}</p>'
@@ -52,16 +52,16 @@ def progress(frame: Frame) -> str:
     return status(both("status_work", done=frame.done, total=frame.total), share)
 
 
-def finished(made: Origin | None, before: str | None, sizes: list[str]) -> str:
+def finished(origin: Origin | None, before: str | None, sizes: list[str]) -> str:
     """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024."""
-    if made is None:
+    if origin is None:
         facts = [both("status_opening")]
     else:
-        spent = both("seconds", seconds=f"{made.seconds:.2f}" if made.seconds < 10 else f"{made.seconds:.0f}")
+        spent = both("seconds", seconds=f"{origin.seconds:.2f}" if origin.seconds < 10 else f"{origin.seconds:.0f}")
         facts = [
-            both(f"title_{made.card}"), spent if made.device else both("status_opening"),
-            escape(f"{made.device} {made.precision}".strip()), both("fallback") if made.fallback else "",
-            both("seed", seed=made.knobs["seed"]) if "seed" in made.knobs else "",
+            both(f"title_{origin.card}"), spent if origin.device else both("status_opening"),
+            escape(f"{origin.device} {origin.precision}".strip()), both("fallback") if origin.fallback else "",
+            both("seed", seed=origin.knobs["seed"]) if "seed" in origin.knobs else "",
         ]
     size = sizes[0] if sizes else ""
     facts.append(f"{before} → {size}" if before else both("pictures", count=len(sizes), size=size) if len(sizes) > 1 else size)

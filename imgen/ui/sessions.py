@@ -6,6 +6,7 @@ for every call of a program, too.  The copy serves State components, `gr.render`
 
 from collections import OrderedDict
 from copy import copy
+from typing import Any
 
 from gradio.state_holder import SessionState, StateHolder
 
@@ -19,7 +20,7 @@ class Session(SessionState):
         self.config_values, self.state_data, self._state_ttl = {}, {}, {}
         self.is_closed = False
 
-    def __setitem__(self, key: int, value: object) -> None:
+    def __setitem__(self, key: int, value: Any) -> None:
         self.blocks_config.blocks[key] = value
 
     def _update_config(self, key: int) -> None:
@@ -37,7 +38,7 @@ class Sessions(StateHolder):
         self.set_blocks(blocks)
         self.capacity = MOST
 
-    def __getitem__(self, session: str) -> Session:
+    def __getitem__(self, session: str) -> SessionState:
         if session not in self.session_data:
             if len(session) > LONGEST:
                 raise ValueError("no browser names its session so")

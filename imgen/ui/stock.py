@@ -48,7 +48,7 @@ class Parser(route_utils.GradioMultiPartParser):
             raise
 
 
-route_utils.GradioMultiPartParser = routes.GradioMultiPartParser = Parser
+route_utils.GradioMultiPartParser = routes.GradioMultiPartParser = Parser  # pyright: ignore[reportPrivateImportUsage]
 
 
 def put(data: bytes, name: str) -> str:

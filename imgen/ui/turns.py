@@ -9,13 +9,14 @@ import asyncio
 import itertools
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import wraps
 from inspect import isgeneratorfunction
+from typing import Any
 
 import gradio as gr
 from gradio.context import LocalContext
@@ -176,7 +177,7 @@ class Job:
         self.request = getattr(request, "request", None)
         self.turns = turns()
         self.ticket = self.turns.ask(lane, address, f"{address} {session}")
-        self.frames: Iterator | None = None
+        self.frames: Generator | None = None
         self.step: asyncio.Future | None = None
         self.context = copy_context()
         self.context.run(stopping.set, self.check)
@@ -201,20 +202,20 @@ class Job:
 
     async def turn(self) -> AsyncIterator[int]:
         """Yields the place in the queue whenever it has changed, until it is this job's turn."""
-        told = 0
+        known = 0
         while not self.ticket.called.is_set():
             await self.go_on()
             place = self.turns.place(self.ticket)
-            if place != told:
-                told = place
+            if place != known:
+                known = place
                 yield place
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.ticket.called.wait(), TICK)
 
-    async def run(self, function: Callable, *values: object) -> object:
+    async def run(self, function: Callable[..., Any], *values: object) -> Any:
         """`function(*values)` in a thread of the lane.  Raises what it raises, Stopped, UserError."""
         loop = asyncio.get_running_loop()
-        self.step = loop.run_in_executor(self.thread, self.context.run, function, *values)
+        self.step = loop.run_in_executor(self.thread, lambda: self.context.run(function, *values))
         while not self.step.done():
             await asyncio.wait({self.step}, timeout=TICK)
             if not self.step.done():

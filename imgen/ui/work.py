@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any, TypeVar
 
 import gradio as gr
 
@@ -19,10 +20,10 @@ from imgen.ui.language import language_of
 from imgen.ui.picture import brushed, save, view
 
 try:
-    from spaces import GPU as gpu  # ZeroGPU lends a GPU for the time of the call
+    from spaces import GPU  # pyright: ignore[reportMissingImports]  # on a Space only
 except ImportError:
-    def gpu(function: Callable) -> Callable:
-        return function
+    GPU = None
+Function = TypeVar("Function", bound=Callable)
 
 log = logging.getLogger("imgen")
 PAUSE = 0.1  # seconds between two updates of the status line
@@ -38,7 +39,7 @@ class Result:
     """Files of a finished run, or of one under way: `frame` tells which."""
 
     card: Card
-    frame: Frame | None = None
+    frame: Frame = Frame(0, 1)  # of what a tab opens with nothing is known but its files
     given: Picture | None = None
     before: str | None = None  # path of what the browser shows as the input
     shown: list[str] = field(default_factory=list)  # paths of what it shows as the results
@@ -46,15 +47,15 @@ class Result:
 
     @property
     def done(self) -> bool:
-        return self.frame is not None and self.frame.finished
+        return self.frame.finished
 
 
 def results(
-    task: str, card_name: str, source: Path | None, values: Mapping[str, object], seen: bool = True
+    task: str, card_name: str, source: Path | None, values: Mapping[str, Any], watched: bool = True
 ) -> Iterator[Result]:
     """Run a card of `task` on a file and say what there is by now, a few times a second.  Raises UserError.
 
-    values: of knobs, also of those that the card lacks; None is the card's own default.  seen: whether somebody looks on; else
+    values: of knobs, also of those that the card lacks; None is the card's own default.  watched: whether somebody looks on; else
     only the results are written, at the end.
     """
     card = find_card(card_name)
@@ -70,45 +71,58 @@ def results(
     try:
         for frame in frames:
             now, last = time.monotonic(), frame.finished
-            live = seen and bool(frame.pictures) and now - showed > LIVE
+            live = watched and bool(frame.pictures) and now - showed > LIVE
             if not last and not live and now - said < PAUSE:
                 continue
             said = now
             shown, files = [], []
             if last or live:
                 showed = now
-                before = before or (view(given, "before", least=least) if given and seen else None)
-                pictures = frame.pictures if seen or not card.pictures else frame.pictures[:1]
+                before = before or (view(given, "before", least=least) if given and watched else None)
+                pictures = frame.pictures if watched or not card.pictures else frame.pictures[:1]
                 names = [_name(card, one, n, len(frame.pictures)) for n, one in enumerate(pictures)]
                 files = [save(picture, name) for picture, name in zip(pictures, names, strict=True)]
-                shown = [view(*one, least) for one in zip(pictures, names, files, strict=True)] if seen else []
+                shown = [view(*one, least) for one in zip(pictures, names, files, strict=True)] if watched else []
             yield Result(card, frame, given, before, shown, files)
     finally:
         frames.close()
 
 
-def lane(card_name: str, source: Path | None, values: Mapping[str, object]) -> str:
+def lane(card_name: str, source: Path | None, values: Mapping[str, Any]) -> str:
     """Whether a run is "quick" or "long", from what its card was measured to take and how large its pictures are."""
     try:
         card = find_card(card_name)
-        wish = checked(card.knobs, {name: value for name, value in values.items() if name in card.knobs and value is not None})
-        given = [path for value in wish.values() if isinstance(value, tuple) for path in value]
+        knobs = checked(card.knobs, {name: value for name, value in values.items() if name in card.knobs and value is not None})
+        given = [path for value in knobs.values() if isinstance(value, tuple) for path in value]
         pixels = pixels_of(source) if source and card.pictures else MEASURED
         beside = sum(map(pixels_of, given))
     except UserError:
         return "quick"  # it will be refused at once
-    drawn = wish.get("count", 1) * wish.get("size", 1) ** 2
+    drawn = knobs.get("count", 1) * knobs.get("size", 1) ** 2
     if card.abilities.optimises or not card.ready or max(pixels + beside, drawn) > LARGE:
         return "long"
     bench = card.facts.bench
     seconds = bench.get("seconds_per_picture", bench.get("seconds", 0.0) / 4) * pixels / MEASURED
-    return "long" if seconds * wish.get("count", 1) * wish.get("views", 1) > QUICK else "quick"
+    return "long" if seconds * knobs.get("count", 1) * knobs.get("views", 1) > QUICK else "quick"
+
+
+def gpu(function: Function) -> Function:
+    """ZeroGPU lends a GPU for the time of the call."""
+    return GPU(function) if GPU else function
 
 
 def _name(card: Card, picture: Picture, number: int, count: int) -> str:
     knobs = picture.record.get("knobs", {})
     seed = f"-seed{knobs['seed']}" if "seed" in knobs else ""
     return f"{card.name}{seed}" + (f"-{number:02}" if count > 1 else "")
+
+
+class Failure(gr.Error):
+    """What a visitor is told."""
+
+    def __init__(self, words: str, ours: bool):
+        super().__init__(words, print_exception=False)
+        self.ours = ours  # no fault of the visitor
 
 
 class Trouble:
@@ -124,10 +138,8 @@ class Trouble:
         if isinstance(error, Exception):
             raise self.error(error) from None
 
-    def error(self, error: Exception) -> gr.Error:
-        failure = gr.Error(self.sentence(error), print_exception=False)
-        failure.ours = not isinstance(error, UserError)
-        return failure
+    def error(self, error: Exception) -> Failure:
+        return Failure(self.sentence(error), ours=not isinstance(error, UserError))
 
     def sentence(self, error: Exception) -> str:
         if isinstance(error, UserError):

@@ -1,8 +1,11 @@
 """The shape that every tab has: a picture or a seed in, pictures out, a model, its knobs, and what one can do with the result."""
 
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
 
 from imgen.cards import Card
 from imgen.catalog import CARDS
@@ -21,10 +24,10 @@ from imgen.ui.work import Result
 LISTEN = """
 const bench = element.closest('.bench');
 bench.addEventListener('click', event => {
-  const link = event.target.closest('[data-wish], a[href*="#try?"]');
+  const link = event.target.closest('[data-preset], a[href*="#try?"]');
   if (!link) return;
   event.preventDefault();
-  trigger('click', {wish: link.dataset.wish ?? link.getAttribute('href').split('#try?')[1]});
+  trigger('click', {preset: link.dataset.preset ?? link.getAttribute('href').split('#try?')[1]});
   bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
 """
@@ -42,9 +45,11 @@ def large_last(names: list[str], kinds: dict[str, list[Knob]]) -> list[str]:
 class Workbench:
     """The components of one tab.  `make_result` builds the one that shows results, `show` turns a Result into its value."""
 
-    def __init__(self, task: str, make_result: Callable[[object], gr.components.Component], show: Callable[[Result], object]):
+    running: Dependency  # of Run, since `events.connect`
+
+    def __init__(self, task: str, make_result: Callable[[Any], Component], show: Callable[[Result], Any]):
         self.task, self.show = task, show
-        self.others: list[gr.components.Component] = []
+        self.others: list[Component] = []
         self.cards = [card for card in CARDS if card.task == task]
         self.examples = [staged(path) for path in example_files(task)]
         given, opened = opening_files(task)
@@ -65,10 +70,10 @@ class Workbench:
             self.growth = Growth()
             with gr.Accordion(t("lesson"), open=False, elem_classes="lesson") as self.fold:
                 self.lesson = gr.Markdown(latex_delimiters=lesson.FORMULAS, elem_classes="lesson-text")
-            self.wish = gr.HTML("", js_on_load=LISTEN, elem_classes="listener")
+            self.preset = gr.HTML("", js_on_load=LISTEN, elem_classes="listener")
             with gr.Column(visible=False):  # no gr.State: it costs every visitor a connection
                 self.chosen = gr.Number(0, precision=0)  # which of several pictures
-                self.caller, self.made = gr.Button(), gr.JSON()  # of the endpoint
+                self.caller, self.origin = gr.Button(), gr.JSON()  # of the endpoint
                 self.file = gr.Image(type="filepath", format="png") if self.source else gr.Gallery(format="png")
 
     def make_rooms(self) -> None:
@@ -81,9 +86,9 @@ class Workbench:
         """What else a tab shows of a run, by its components `others`."""
         return {}
 
-    def understood(self, card: Card, wish: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
-        """A tab's own words in a wish: the card to take, the knobs to set, and values that widgets take as they are."""
-        return card, wish, {}
+    def understood(self, card: Card, preset: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
+        """A tab's own words in a preset: the card to take, the knobs to set, and values that widgets take as they are."""
+        return card, preset, {}
 
     def read_opening(self) -> None:
         """Which card and knobs made what the tab opens with: its widgets start there."""
@@ -114,7 +119,7 @@ class Workbench:
             report.choices(self.cards), value=self.card.name, label=t("model"), elem_classes="picker", interactive=True
         )
         self.about = gr.HTML(report.about(self.card), elem_classes="about")
-        self.widgets: dict[str, gr.components.Component] = {}
+        self.widgets: dict[str, Component] = {}
         kinds = all_knobs(self.cards)
         first = [name for name, knobs in kinds.items() if not knobs[0].control.more]
         with gr.Row(elem_classes="knobs"):
