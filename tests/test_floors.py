@@ -89,7 +89,7 @@ def test_nothing_else_lies_at_the_top_level():
 
 
 def test_an_installed_package_has_every_room_and_the_weights():
-    """The list in pyproject.toml, for the folder of weights lies beside the package; and what stands in the rooms besides code."""
+    """By the list in pyproject.toml: the folder of weights lies beside the package; and what stands in the rooms besides code."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "imgen").rglob("__init__.py")}
     assert set(settings["packages"]) == rooms | {"imgen.weights"} and settings["package-dir"] == {"imgen.weights": "weights"}
