@@ -32,12 +32,12 @@ def optimised(
         (found,) = torch.autograd.grad(value, x)
         with torch.no_grad():
             before, last, slope = x.clone(), slope, found.flatten()
-            if step is not None:
+            if step is not None and last is not None:
                 curvature.learn(slope - last, step)
             step = curvature.downhill(slope)
             length = min(1.0, 1.0 / slope.abs().sum()) if last is None else 1.0
             if slope.dot(step) < 0:  # down indeed
-                x.add_(step.view_as(x), alpha=length)
+                x.add_(step.view_as(x), alpha=float(length))
             moved = waves.picture(x - before).abs().mean().item() * unit
             if moved > furthest:
                 x.copy_(torch.lerp(before, x, furthest / moved))

@@ -88,7 +88,7 @@ class Generator(nn.Module):
         shares: dict[int, Tensor] = {}
         for n, up in enumerate(self.ups):
             x = up(self.attention(x) if n == ATTENTION else x)
-            if up.gate is not None:
+            if isinstance(up.gate, Gate):
                 shares[n + REACH] = up.gate(x)
             if n in shares:
                 x = x * shares[n]

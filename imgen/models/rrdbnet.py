@@ -24,6 +24,11 @@ def leaky(x: Tensor) -> Tensor:
 class Dense(nn.Module):
     """Five convolutions, each of which sees the results of all before it."""
 
+    conv1: nn.Conv2d
+    conv2: nn.Conv2d
+    conv3: nn.Conv2d
+    conv4: nn.Conv2d
+
     def __init__(self, width: int, growth: int):
         super().__init__()
         for k in range(4):
@@ -71,8 +76,8 @@ class RRDBNet(nn.Module):
         """Features (N, width, H, W) -> (N, 3, 4H, 4W)."""
         for layer in (self.conv_up1, self.conv_up2):
             x = leaky(layer(F.interpolate(x, scale_factor=2, mode="nearest")))
-        x, last = leaky(self.conv_hr(x)).float(), self.conv_last  # in bfloat16 the result would have half the grey levels
-        return F.conv2d(x, last.weight.float(), last.bias.float(), padding=1)
+        weight, bias = (one.float() for one in self.conv_last.parameters())  # in bfloat16 half of the grey levels would be lost
+        return F.conv2d(leaky(self.conv_hr(x)).float(), weight, bias, padding=1)
 
 
 def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
