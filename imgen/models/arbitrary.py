@@ -18,12 +18,14 @@ class ArbitraryNet(Painter):
     centre: Tensor
     spread: Tensor
 
-    def __init__(self, widths: tuple[int, int, int] = (16, 32, 96), blocks: int = 5, seen: tuple[int, ...] = (24, 48, 96, 128)):
+    def __init__(
+        self, widths: tuple[int, int, int] = (16, 32, 96), blocks: int = 5, eye_widths: tuple[int, ...] = (24, 48, 96, 128)
+    ):
         super().__init__(widths, blocks)
-        self.eye = SmallVGG(seen).requires_grad_(False)
-        self.register_buffer("centre", torch.zeros(2 * sum(seen)))  # of what the eye sees in the paintings of the training
-        self.register_buffer("spread", torch.ones(2 * sum(seen)))
-        first, second, last = nn.Linear(2 * sum(seen), 256), nn.Linear(256, 100), nn.Linear(100, sum(self.parts))
+        self.eye = SmallVGG(eye_widths).requires_grad_(False)
+        self.register_buffer("centre", torch.zeros(2 * sum(eye_widths)))  # of what the eye sees in the paintings of the training
+        self.register_buffer("spread", torch.ones(2 * sum(eye_widths)))
+        first, second, last = nn.Linear(2 * sum(eye_widths), 256), nn.Linear(256, 100), nn.Linear(100, sum(self.parts))
         self.predict = nn.Sequential(first, nn.SiLU(), second, last)
         nn.init.normal_(last.weight, std=0.01)
         with torch.no_grad():
@@ -33,10 +35,10 @@ class ArbitraryNet(Painter):
     @torch.no_grad()
     def sight(self, painting: Tensor) -> Tensor:
         """painting (N, 3, h, w) in [0, 1] -> (N, numbers): the logarithms of each channel's size and deviation."""
-        seen = self.eye(painting.to(self.last.weight.dtype).contiguous(memory_format=torch.channels_last))
+        features = self.eye(painting.to(self.last.weight.dtype).contiguous(memory_format=torch.channels_last))
         parts = []
-        for features in seen.values():
-            deviation, mean = torch.std_mean(features.float(), (2, 3), correction=0)
+        for x in features.values():
+            deviation, mean = torch.std_mean(x.float(), (2, 3), correction=0)
             parts += [torch.asinh(4 * mean), torch.log(deviation + 1e-3)]
         return torch.cat(parts, dim=1)
 

@@ -69,7 +69,7 @@ class SmallVGG(VGG):
 
     def forward(self, x: Tensor, until: str = "") -> dict[str, Tensor]:
         """As VGG; features can be negative."""
-        return {layer: self.turns[layer](seen) for layer, seen in super().forward(x, until).items()}
+        return {layer: self.turns[layer](x) for layer, x in super().forward(x, until).items()}
 
 
 class Widened(nn.Module):
@@ -84,7 +84,7 @@ class Widened(nn.Module):
         })
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        return {layer: self.maps[layer](seen) for layer, seen in VGG.forward(self.small, x).items()}
+        return {layer: self.maps[layer](x) for layer, x in VGG.forward(self.small, x).items()}
 
     @torch.no_grad()
     def turned(self) -> dict[str, Tensor]:

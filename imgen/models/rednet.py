@@ -38,10 +38,10 @@ class REDNet(nn.Module):
         height, width = degraded.shape[2:]
         x = filled_up(degraded, self.grid)
         x = torch.cat([x[:, :3] - 0.5, x[:, 3:]], 1).to(dtype_of(self))
-        seen = []
+        skips = []
         for encode in self.encoder:
-            seen.append(x := encode(x if not seen else F.relu(x)))
+            skips.append(x := encode(x if not skips else F.relu(x)))
         for level in reversed(range(len(self.decoder))):
             x = self.decoder[level](F.relu(x))
-            x = x + seen[level - 1] if level else x
+            x = x + skips[level - 1] if level else x
         return degraded[:, :3] + x[..., :height, :width]

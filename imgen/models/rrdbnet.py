@@ -36,10 +36,10 @@ class Dense(nn.Module):
         self.conv5 = conv(width + 4 * growth, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        seen = x
+        found = x
         for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
-            seen = torch.cat((seen, leaky(layer(seen))), 1)  # (N, width + k growth, H, W)
-        return x + SHARE * self.conv5(seen)
+            found = torch.cat((found, leaky(layer(found))), 1)  # (N, width + k growth, H, W)
+        return x + SHARE * self.conv5(found)
 
 
 class RRDB(nn.Module):

@@ -137,15 +137,15 @@ class Painter(nn.Module):
         """
         *parts, tint = style.split(self.parts, dim=1)
         layers = len(parts) // 2
-        told = iter(zip(parts[:layers], parts[layers:], strict=True))
+        styles = iter(zip(parts[:layers], parts[layers:], strict=True))  # scale and shift of each layer
         height, width = x.shape[2:]
         h = F.pad(x.to(self.last.weight.dtype), (0, -width % 4, 0, -height % 4), mode="replicate")
         for layer in self.down:
-            h = F.relu_(layer(h, *next(told)))
+            h = F.relu_(layer(h, *next(styles)))
         for first, second in zip(self.body[::2], self.body[1::2], strict=True):
-            h = h + second(F.relu_(first(h, *next(told))), *next(told))
+            h = h + second(F.relu_(first(h, *next(styles))), *next(styles))
         for layer in self.up:
-            h = F.relu_(layer(h, *next(told)))
+            h = F.relu_(layer(h, *next(styles)))
         tint = tint.float().view(-1, 3, 4)
         if self.training:
             return torch.sigmoid(tinted(x, tint) + self.last(Framed.apply(h))[..., :height, :width].float())

@@ -136,8 +136,8 @@ def by_net(net: HoleFiller) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     def paint(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
         small, gap = shrunk(colour, hole)
         if small is not colour:
-            painted = paint(small, gap)
-            return cv2.resize(painted, hole.shape[::-1], interpolation=cv2.INTER_CUBIC).reshape(colour.shape)
+            filled = paint(small, gap)
+            return cv2.resize(filled, hole.shape[::-1], interpolation=cv2.INTER_CUBIC).reshape(colour.shape)
         colour, hole = colour.copy(), hole.copy()
         for top, bottom in _windows(hole.shape[0]):
             for left, right in _windows(hole.shape[1]):
@@ -169,11 +169,11 @@ def _windows(length: int) -> list[tuple[int, int]]:
 
 def _run(net: HoleFiller, colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """(h, w, C) float32 and (h, w) bool through the net."""
-    y = net(seen_by(net, colour, hole))[0].float().cpu().numpy().transpose(1, 2, 0)
+    y = net(input_of(net, colour, hole))[0].float().cpu().numpy().transpose(1, 2, 0)
     return y if colour.shape[2] == 3 else y.mean(2, keepdims=True)
 
 
-def seen_by(net: HoleFiller, colour: np.ndarray, hole: np.ndarray) -> "Tensor":
+def input_of(net: HoleFiller, colour: np.ndarray, hole: np.ndarray) -> "Tensor":
     """(1, 4, h, w) where the net is: RGB, grey in the hole, and the mask."""
     import torch
 
@@ -206,7 +206,7 @@ def look(
     small, gap = shrunk(rgb[here].astype(np.float32) / 255, hole[here])
     y, x = (row - top) * gap.shape[0] // (bottom - top), (column - left) * gap.shape[1] // (right - left)
     window = _about(y, gap.shape[0], net.grid), _about(x, gap.shape[1], net.grid)
-    weights = net.look(seen_by(net, small[window], gap[window]), y - window[0].start, x - window[1].start).float().cpu().numpy()
+    weights = net.look(input_of(net, small[window], gap[window]), y - window[0].start, x - window[1].start).float().cpu().numpy()
     shares = np.zeros(gap.shape)
     cells = np.kron(weights / weights.max(), np.ones((net.grid, net.grid))) ** 0.5
     shares[window] = cells[: shares[window].shape[0], : shares[window].shape[1]]

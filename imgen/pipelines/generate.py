@@ -53,8 +53,8 @@ def sample(net: "Generator | nn.ModuleDict", labels: "Tensor", seed: int, trunca
     for start in range(0, count, batch):
         part = slice(start, start + batch)
         x = net(z[part].to(weight.device, weight.dtype), labels[part].to(weight.device))
-        made = zip(x, labels[part].tolist(), strict=True)
-        pictures = [*pictures, *(Picture(to_pixels(one), {"class": label}) for one, label in made)]
+        labelled = zip(x, labels[part].tolist(), strict=True)
+        pictures = [*pictures, *(Picture(to_pixels(one), {"class": label}) for one, label in labelled)]
         yield Frame(len(pictures), count, pictures)
 
 

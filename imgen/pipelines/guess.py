@@ -10,9 +10,9 @@ from imgen.pipelines.nets import Guesser
 
 
 def guess(net: Guesser, picture: Picture, *, seed: Annotated[int, Seed()] = 10) -> Iterator[Frame]:
-    """Shrink `picture` to the net's few pixels, all that it is told, and draw one of the pictures that shrink to the same.
+    """Shrink `picture` to the net's few pixels, all that it is given, and draw one of the pictures that shrink to the same.
 
-    -> the guess, and what the net was told.
+    -> the guess, and what the net was given.
     """
     from torch.nn.functional import adaptive_avg_pool2d
 

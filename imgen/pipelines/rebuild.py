@@ -40,19 +40,19 @@ def rebuild(
         raise UserError("no_latent_space")
     weight = next(net.parameters())
     nothing = torch.zeros(1, net.latent, device=weight.device, dtype=weight.dtype)
-    seen, inverted = prepared(picture, *net(nothing, nothing.new_zeros(1, dtype=torch.int64)).shape[1:])
+    target, inverted = prepared(picture, *net(nothing, nothing.new_zeros(1, dtype=torch.int64)).shape[1:])
     labels = kinds(net, label).to(weight.device)
-    x = to_tensor(seen.pixels).to(weight.device)
+    x = to_tensor(target.pixels).to(weight.device)
     ways = encoded(net, x, labels) if encodes(net) else sought(net, x, labels, steps, seed)
     for done, total, place in ways:
         *_, drawn = draw(net, [place])
-        yield Frame(done, total, beside(seen, drawn.pictures[0]), facts_of(seen, drawn.pictures[0], place, label, inverted))
+        yield Frame(done, total, beside(target, drawn.pictures[0]), facts_of(target, drawn.pictures[0], place, label, inverted))
 
 
 def prepared(picture: Picture, channels: int, height: int, width: int) -> tuple[Picture, bool]:
     """The middle square on white, at the net's size; a picture of just that size keeps its pixels.
 
-    A grey net has learned pictures that are light on black: a picture on a light ground is inverted, and told so (True).
+    A grey net has learned pictures that are light on black: a picture on a light ground is inverted (True).
     """
     side = min(picture.height, picture.width)
     top, left = (picture.height - side) // 2, (picture.width - side) // 2
@@ -71,15 +71,15 @@ def on_light_ground(pixels: np.ndarray) -> bool:
     return pixels[border].mean() > max(128, pixels[~border].mean())
 
 
-def beside(seen: Picture, drawn: Picture) -> list[Picture]:
+def beside(target: Picture, drawn: Picture) -> list[Picture]:
     """Both, and where they differ: grey where they agree, lighter where the net draws too light."""
-    difference = 128 + drawn.pixels.astype(int) - seen.pixels
-    return [seen, drawn, Picture(np.clip(difference, 0, 255).astype(np.uint8))]
+    difference = 128 + drawn.pixels.astype(int) - target.pixels
+    return [target, drawn, Picture(np.clip(difference, 0, 255).astype(np.uint8))]
 
 
-def facts_of(seen: Picture, drawn: Picture, place: Place, label: Option, inverted: bool) -> dict[str, object]:
+def facts_of(target: Picture, drawn: Picture, place: Place, label: Option, inverted: bool) -> dict[str, object]:
     """db: PSNR over all pixels and channels; equal pictures count as 100 dB."""
-    error = np.square((drawn.pixels.astype(float) - seen.pixels) / 255).mean()
+    error = np.square((drawn.pixels.astype(float) - target.pixels) / 255).mean()
     facts: dict[str, object] = {"db": -10 * math.log10(max(error, 1e-10)), "inverted": inverted}
     return facts | ({"class": label.options[int(place[1].argmax())]} if label.options else {})
 

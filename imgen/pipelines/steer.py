@@ -32,9 +32,9 @@ def principal(net: Generator, count: int = DIRECTIONS, samples: int = 8000) -> "
     weight, classes = next(net.parameters()), max(1, net.classes)
     label = torch.arange(samples) % classes
     with torch.inference_mode():
-        parts = zip(z.split(100), label.split(100), strict=True)
-        made = (net(some.to(weight.device, weight.dtype), told.to(weight.device)).float() for some, told in parts)
-        x = torch.cat([F.adaptive_avg_pool2d(some, SMALL).flatten(1).cpu() for some in made])
+        batches = zip(z.split(100), label.split(100), strict=True)
+        pictures = (net(noises.to(weight.device, weight.dtype), labels.to(weight.device)).float() for noises, labels in batches)
+        x = torch.cat([F.adaptive_avg_pool2d(batch, SMALL).flatten(1).cpu() for batch in pictures])
         shares = F.one_hot(label, classes).float()
         x -= shares @ (shares.T @ x / shares.sum(0)[:, None])
         u, *_ = torch.linalg.svd(z.T.double() @ x.double(), full_matrices=False)

@@ -41,8 +41,8 @@ def stylize(
     ways = [style_shares(style, second, mix, strength, net.styles)]
     if region:
         ways = [style_shares(one, one, 0.0, strength, net.styles) for one in (style, second)]
-    painted = [_painted(net, photo, lambda x, way=way: net(x, way.to(x.device))) for way in ways]
-    whole = joined(painted, region, photo)
+    stylized = [_stylized(net, photo, lambda x, way=way: net(x, way.to(x.device))) for way in ways]
+    whole = joined(stylized, region, photo)
     if str(colours) == "matched":  # its paintings are in the weights: what can be changed is the result
         whole = matched(whole, photo)
     yield Frame(1, 1, [toned(whole, photo, colours)])
@@ -62,19 +62,18 @@ def stylize_any(
     """
     photo = limited(picture.rgb(), size)
     pictures = [in_colours(one.rgb(), photo, colours) for one in shown(paintings)]
-    seen = [scaled(one, LOOK * style_scale) for one in pictures]
-    styles = style_rows(net, seen)
+    styles = style_rows(net, [scaled(one, LOOK * style_scale) for one in pictures])
     if region:
         need_two(styles)
         ways = [row[None] for row in styles[:2]]
     else:
         ways = [mixed(styles, (1.0, share_2, share_3, share_4))]
     plain = net.photograph.float()
-    painted = [_painted(net, photo, lambda x, way=way: net.paint(x, plain + strength * (way - plain))) for way in ways]
-    yield Frame(1, 1, [toned(joined(painted, region, photo), photo, colours)])
+    stylized = [_stylized(net, photo, lambda x, way=way: net.paint(x, plain + strength * (way - plain))) for way in ways]
+    yield Frame(1, 1, [toned(joined(stylized, region, photo), photo, colours)])
 
 
-def _painted(net: Network, photo: Picture, paint: "Callable[[Tensor], Tensor]") -> Picture:
+def _stylized(net: Network, photo: Picture, paint: "Callable[[Tensor], Tensor]") -> Picture:
     x = to_tensor(photo.pixels)
     return Picture(to_pixels(paint(x.to(next(net.parameters(), x).device))[0]))
 
@@ -128,17 +127,17 @@ def in_colours(painting: Picture, photo: Picture, colours: str) -> Picture:
     return matched(painting, photo) if str(colours) == "matched" else painting
 
 
-def toned(painted: Picture, photo: Picture, colours: str) -> Picture:
+def toned(stylized: Picture, photo: Picture, colours: str) -> Picture:
     """The result as it is, or its light and dark alone in the colours of the photograph."""
-    return with_luma_of(painted, photo) if str(colours) == "luminance" else painted
+    return with_luma_of(stylized, photo) if str(colours) == "luminance" else stylized
 
 
-def joined(painted: Sequence[Picture], region: Sequence[Picture], like: Picture) -> Picture:
+def joined(stylized: Sequence[Picture], region: Sequence[Picture], like: Picture) -> Picture:
     """The first; the second where the mask is white."""
-    if len(painted) == 1:
-        return painted[0]
+    if len(stylized) == 1:
+        return stylized[0]
     share = mask(region[0], like.height, like.width)[..., None]
-    pixels = painted[0].pixels * (1 - share) + painted[1].pixels * share
+    pixels = stylized[0].pixels * (1 - share) + stylized[1].pixels * share
     return Picture(np.rint(pixels).astype(np.uint8))
 
 

@@ -32,7 +32,7 @@ def upscale(
     views: of the eight ways to turn and mirror a picture, how many the net sees; its answers are averaged ("self-ensemble",
     Timofte et al. 2016, arXiv:1511.02228).  Tiles overlap by the net's own receptive field, so there is no seam.
     """
-    yield from _enlarge(net, _averaged(net, views), picture, net.scale, _wanted(picture, scale, width), tile)
+    yield from _enlarge(net, _averaged(net, views), picture, net.scale, _target_size(picture, scale, width), tile)
 
 
 @able(any_factor=True)
@@ -56,9 +56,9 @@ def interpolate(
     net: Interpolator, picture: Picture, *, scale: Scale = 4.0, width: Width = 0, tile: Tile = 256
 ) -> Iterator[Frame]:
     """Enlarge `picture` by a fixed kernel, for comparison."""
-    wanted = _wanted(picture, scale, width)
-    times = math.ceil(max(wanted[0] / picture.height, wanted[1] / picture.width))
-    yield from _enlarge(net, lambda x: net(x, times), picture, times, wanted, tile)
+    target = _target_size(picture, scale, width)
+    times = math.ceil(max(target[0] / picture.height, target[1] / picture.width))
+    yield from _enlarge(net, lambda x: net(x, times), picture, times, target, tile)
 
 
 @able(any_factor=True)
@@ -81,7 +81,7 @@ class _At:
         return self.net(lr, scale, self.level)
 
 
-def _wanted(picture: Picture, scale: float, width: int) -> tuple[int, int]:
+def _target_size(picture: Picture, scale: float, width: int) -> tuple[int, int]:
     """Height and width of the result.  Raises UserError width_too_large."""
     times = width / picture.width if width else scale
     if times > MOST:
@@ -90,11 +90,11 @@ def _wanted(picture: Picture, scale: float, width: int) -> tuple[int, int]:
 
 
 def _enlarge(
-    net: Enlarger, enlarge: "Callable[[Tensor], Tensor]", picture: Picture, times: int, wanted: tuple[int, int], tile: int
+    net: Enlarger, enlarge: "Callable[[Tensor], Tensor]", picture: Picture, times: int, target: tuple[int, int], tile: int
 ) -> Iterator[Frame]:
     """Passes of `enlarge`, each `times` larger, at least one, until the picture is as large as wanted or larger; then shrunk."""
     sizes = [(picture.height * times, picture.width * times)]
-    while times > 1 and any(side < least for side, least in zip(sizes[-1], wanted, strict=True)):
+    while times > 1 and any(side < least for side, least in zip(sizes[-1], target, strict=True)):
         sizes.append((sizes[-1][0] * times, sizes[-1][1] * times))
     height, width = sizes[-1]
     if height * width > MAX_OUTPUT:
@@ -105,7 +105,7 @@ def _enlarge(
         for done, total in _once(net, enlarge, picture, times, tile, out):
             yield Frame(sum(tiles[:n]) + done, sum(tiles[:n]) + total + sum(tiles[n + 1 :]))
         picture = Picture(out)
-    yield Frame(1, 1, [resized(picture, *wanted)])
+    yield Frame(1, 1, [resized(picture, *target)])
 
 
 def _once(
