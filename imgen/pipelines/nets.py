@@ -112,7 +112,7 @@ class Stylizer(Network, Protocol):
 class AnyStylizer(Network, Protocol):
     """A style is a row of numbers: `style_of(sight(painting))`; `photograph` is the one that changes nothing."""
 
-    photograph: "Tensor"
+    photograph: "nn.Parameter"
 
     def sight(self, painting: "Tensor") -> "Tensor": ...
     def style_of(self, sight: "Tensor") -> "Tensor": ...
