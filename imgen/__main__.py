@@ -239,13 +239,14 @@ def steer(
 def directions(names: Annotated[list[str] | None, typer.Argument(help="generators; all if none is named")] = None) -> None:
     """Find the directions in which a generator's pictures change most, and store them in weights/<card>.json."""
     from imgen.evaluation.scores import store
+    from imgen.pipelines.nets import generates
     from imgen.pipelines.steer import principal
 
     named = [find_card(name) for name in names or ()]
     for card in named or [card for card in CARDS if card.task == "generate" and card.net and card.source is None]:
         follow(card.prepare())
         net = card.load()
-        assert net is not None
+        assert generates(net), card.name
         store(card, {}, directions=[[round(value, 4) for value in way] for way in principal(net).tolist()])
         print(card.name)
 

@@ -29,7 +29,7 @@ from imgen.pipelines.explore import morph
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from imgen.functional.losses import Aim
+    from imgen.functional.losses import PictureObjective
 
 ROOT = Path(__file__).parent.parent.parent
 EMPTY_PAGE = """
@@ -333,30 +333,31 @@ def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations
     from imgen import device
     from imgen.functional.optimise import optimised
     from imgen.image import resized, to_pixels, to_tensor
-    from imgen.pipelines.repaint import LAYERS, built, eye, manner, pyramid
+    from imgen.pipelines.repaint import LAYERS, features_of, picture_objective, pyramid, style_target
 
     features = (features or random_vgg()).eval().requires_grad_(False)
     photo, painting = scenes.landscape(side, seed=1), scenes.still_life(side, 1)
     layers, weights = LAYERS[: len(features.widths)], {"content": 1.0, "style": 10.0, "smoothness": 0.0}
 
-    def aim(net: "nn.Module", small: Picture) -> "Aim":
-        see = eye(net)
-        return built(see, weights, [manner(see, layers, 1.0, painting, None, small.width)], to_tensor(small.pixels), ("relu3_1",))
+    def objective_of(net: "nn.Module", small: Picture) -> "PictureObjective":
+        see = features_of(net)
+        styles = [style_target(see, layers, 1.0, painting, None, small.width)]
+        return picture_objective(see, weights, styles, to_tensor(small.pixels), ("relu3_1",))
 
-    goal = aim(features, photo)
-    theirs, least = usual_gatys(goal, photo, evaluations)
+    objective = objective_of(features, photo)
+    theirs, least = usual_gatys(objective, photo, evaluations)
     quick = device.place(copy.deepcopy(features), "cpu", device.fast_dtype("cpu"))
     first, ours, taken = photo, 0.0, []
     for small in pyramid(photo):
         began, count, reached = time.perf_counter(), 0, False
-        mine = aim(quick, small)
+        mine = objective_of(quick, small)
         start = to_tensor(resized(first, small.height, small.width).pixels)
         steps = optimised(lambda y, mine=mine: mine.total(mine.terms(y)), start)
         while not reached and count < (evaluations if small is photo else evaluations // 3):
             *_, (y, _) = islice(steps, 10)
             count, ours = count + 10, ours + time.perf_counter() - began
             with torch.no_grad():
-                reached = small is photo and goal.total(goal.terms(y)).item() <= least
+                reached = small is photo and objective.total(objective.terms(y)).item() <= least
             began = time.perf_counter()
         first = Picture(to_pixels(y[0]))
         taken.append(count)

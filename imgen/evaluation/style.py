@@ -91,7 +91,7 @@ def seeing(card: Card, folder: Path, teachers: Path | None) -> Scores:
     import torch
 
     from imgen.functional.optimise import optimised
-    from imgen.pipelines.repaint import built, eye, manner
+    from imgen.pipelines.repaint import features_of, picture_objective, style_target
     from imgen.training.makers import PAINTINGS, STYLE_WEIGHT
     from imgen.training.teachers import TRUE_VGG, true_vgg, wide_features
 
@@ -105,15 +105,16 @@ def seeing(card: Card, folder: Path, teachers: Path | None) -> Scores:
     weights, losses, times = {"content": 1.0, "style": STYLE_WEIGHT, "smoothness": 0.0}, [], np.zeros(2)
     for photo, file in zip(photos[:PAIRS], PAINTINGS.values(), strict=False):
         painting, x = decode(folder / "style" / file).rgb(), to_tensor(photo.pixels)
-        goal, mine = (
-            built(eye(one), weights, [manner(eye(one), layers, 1.0, painting, None, SIDE)], x, layers[-1:]) for one in (true, net)
+        usual, mine = (
+            picture_objective(see, weights, [style_target(see, layers, 1.0, painting, None, SIDE)], x, layers[-1:])
+            for see in (features_of(true), features_of(net))
         )
-        theirs, least = usual_gatys(goal, photo, EVALUATIONS)
+        theirs, least = usual_gatys(usual, photo, EVALUATIONS)
         began = time.perf_counter()
         *_, (y, _) = islice(optimised(lambda y, mine=mine: mine.total(mine.terms(y)), x), STEPS)
         times += time.perf_counter() - began, theirs
         with torch.inference_mode():
-            losses.append(goal.total(goal.terms(y.clamp(0, 1))).item() / least)
+            losses.append(usual.total(usual.terms(y.clamp(0, 1))).item() / least)
     ratios = {"true_loss_ratio": float(np.mean(losses)), "true_time_ratio": times[0] / times[1]}
     scores = {"features": features, "grams": grams, **ratios}
     return {name: round(value, 3) for name, value in scores.items()} | {"photos": len(photos), "pairs": PAIRS}

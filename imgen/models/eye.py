@@ -27,6 +27,8 @@ class Eye(nn.Module):
     """A picture of any size -> its features, in SqueezeNet's own units."""
 
     side = 64
+    mean: Tensor
+    spread: Tensor
 
     def __init__(self, width: int = 32, features: int = 512):
         super().__init__()

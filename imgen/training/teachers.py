@@ -13,7 +13,7 @@ from torchvision.models import inception_v3, squeezenet1_1
 from imgen.controls import UserError
 from imgen.functional.metrics import perceptual_distance
 from imgen.hub import WeightFile, fetch
-from imgen.models.features import VGG
+from imgen.models.features import VGG, Padding
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its RGB
 LPIPS_LAYERS = (1, 4, 7, 9, 10, 11, 12)  # of SqueezeNet: before each pooling, and from the sixth fire on each
@@ -21,12 +21,12 @@ TRUE_VGG = Path("vgg19_relu3_1/vgg_normalised_conv3_1.pth")
 INCEPTION = WeightFile("timm/inception_v3.tv_in1k", "model.safetensors", "main", None, 95_500_000)
 
 
-def pruned_vgg(path: Path, padding_mode: str = "reflect") -> nn.Module:
+def pruned_vgg(path: Path, padding_mode: Padding = "reflect") -> nn.Module:
     """VGG-19 pruned 16-fold by Wang et al. 2020 (arXiv:2003.08436), file `enc5.pt`: relu1_1 … relu5_1."""
     return _pruned(_tensors(path), padding_mode)
 
 
-def _pruned(state: dict[str, Tensor], padding_mode: str = "reflect") -> nn.Module:
+def _pruned(state: dict[str, Tensor], padding_mode: Padding = "reflect") -> nn.Module:
     net = VGG((16, 32, 64, 128, 128), padding_mode)
     net.load_state_dict({_name(key): value for key, value in state.items() if "aux" not in key})
     return net.eval().requires_grad_(False)
