@@ -9,7 +9,7 @@ from imgen.functional.metrics import luma
 from imgen.training.ema import Average
 from imgen.training.expand import contracted, expand
 from imgen.training.muon import Muon
-from imgen.training.steps import adam, cosine, cut_out, update
+from imgen.training.steps import adam, cosine, cut_out, randint, update
 
 
 class Upscale:
@@ -56,8 +56,8 @@ class Upscale:
         """A batch, cut out, turned and mirrored in one of eight ways, LR and HR alike."""
         chosen, scale = torch.randint(len(self.lr), (self.batch,)), self.hr.shape[3] // self.lr.shape[3]
         wide = self.side + self.margin
-        top, left = (torch.randint(limit - wide + 1, ()).item() for limit in self.lr.shape[2:])
-        turns, mirrored = torch.randint(4, ()).item(), torch.rand(()) < 0.5
+        top, left = (randint(limit - wide + 1) for limit in self.lr.shape[2:])
+        turns, mirrored = randint(4), torch.rand(()) < 0.5
         lr, hr = (cut_out(store[chosen], top * s, left * s, wide * s) for store, s in ((self.lr, 1), (self.hr, scale)))
         if self.spoil:
             top, left = torch.randint(self.margin + 1, (2,)).tolist()  # or JPEG's blocks would begin at every crop's corner

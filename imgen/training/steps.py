@@ -51,5 +51,10 @@ class Batches:
         return x.contiguous(memory_format=torch.channels_last), self.labels[chosen]
 
 
+def randint(count: int) -> int:
+    """One of 0 … count − 1, by torch's random numbers."""
+    return int(torch.randint(count, ()).item())
+
+
 def cut_out(x: Tensor, top: int, left: int, side: int) -> Tensor:
     return x[..., top : top + side, left : left + side]
