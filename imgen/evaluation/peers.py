@@ -45,11 +45,11 @@ def usual_gatys(goal: "Aim", photo: Picture, evaluations: int) -> tuple[float, f
     (only,) = goal.manners
 
     def loss(x: "Tensor") -> "Tensor":
-        seen, distances = goal.see(x, max([*goal.content, *only.style])), []
+        features, distances = goal.see(x, max([*goal.content, *only.style])), []
         for layer, style in only.style.items():
-            flat = (seen[layer] - style.shift).flatten(2)
+            flat = (features[layer] - style.shift).flatten(2)
             distances.append(gram_distance(flat @ flat.transpose(1, 2) / flat.shape[2], style.gram))
-        (content,) = (content_loss(seen, goal.content, layer) for layer in goal.content)
+        (content,) = (content_loss(features, goal.content, layer) for layer in goal.content)
         return (goal.weights["content"] * content + goal.weights["style"] * sum(distances) / len(distances)).sum()
 
     began = time.perf_counter()

@@ -77,7 +77,7 @@ def noised(pixels: np.ndarray, sigma: float, seed: int) -> "Tensor":
 def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | None":
     """(1, 3, H, W) to the same, mended; in the precision that the app has on this machine.  None: it only fills holes.
 
-    sigma: of the noise, told to what must know it.
+    sigma: of the noise, for what must know it.
     """
     import torch
 
@@ -129,8 +129,8 @@ def stepping(card: Card, pictures: list[np.ndarray], sigma: float = 25.0) -> Sco
         frames = [noised(pixels, sigma, n + 1000 * number) for number in range(MOST)]
         for name, shots in (("after_steps", frames[:1] * MOST), ("after_frames", frames)):
             with torch.inference_mode():
-                made = net(torch.stack(shots, 1).to(next(net.parameters()).device)).float().cpu().clamp(0, 1)
-            after[name].append([decibels(made[:, k], true) for k in range(MOST)])
+                outputs = net(torch.stack(shots, 1).to(next(net.parameters()).device)).float().cpu().clamp(0, 1)
+            after[name].append([decibels(outputs[:, k], true) for k in range(MOST)])
     return {name: np.mean(rows, 0).tolist() for name, rows in after.items()}
 
 
@@ -163,8 +163,8 @@ def brushing(card: Card, pictures: list[np.ndarray]) -> Scores:
         spoiled = without(pixels, mask)
         smooth = inpaint_biharmonic(spoiled.pixels, hole, channel_axis=2, split_into_regions=True)
         smooth = np.rint(255 * smooth.clip(0, 1)).astype(np.uint8)
-        for made, values in ((filled(card, spoiled, mask), ours), (smooth, theirs)):
-            values.append(decibels(*(to_tensor(one[hole][None]) for one in (made, pixels))))
+        for restored, values in ((filled(card, spoiled, mask), ours), (smooth, theirs)):
+            values.append(decibels(*(to_tensor(one[hole][None]) for one in (restored, pixels))))
     return {"strokes_psnr": mean(ours), "strokes_gain": mean(ours) - mean(theirs)}
 
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from imgen.device import mixed_precision
 from imgen.functional.losses import elbo_terms
-from imgen.training.ema import Average, remeasured
+from imgen.training.ema import EMA, recalibrated_batch_norm
 from imgen.training.steps import adam, cosine, drawn, update
 
 
@@ -14,27 +14,27 @@ class Coder:
 
     def __init__(self, net, batches, *, device, rate=1e-3, decay=0.999):
         self.net, self.batches, self.device, self.rate = net.to(device), batches, device, rate
-        self.average = Average(net, decay)
+        self.ema = EMA(net, decay)
         self.optimizer = adam(net, (0.9, 0.999))
-        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+        self.state = {"net": self.net, "average": self.ema, "optimizer": self.optimizer}
 
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 100, progress)
         losses = self.losses(*self.batches())
         update(self.optimizer, sum(losses.values()))
-        self.average.update(self.net)
+        self.ema.update(self.net)
         return losses
 
     def weights(self) -> dict[str, Tensor]:
-        return self.measured().state_dict()
+        return self.recalibrated().state_dict()
 
     def sample(self) -> Tensor:
-        return drawn(self.measured(batches=8), self.device)
+        return drawn(self.recalibrated(batches=8), self.device)
 
     @torch.no_grad()
-    def measured(self, batches: int = 32) -> nn.Module:
-        """The average, batch norm measured anew; then, where a net wants to know it, the Gaussian of each class's codes."""
-        net = remeasured(self.average.net, self.reconstruct, batches)
+    def recalibrated(self, batches: int = 32) -> nn.Module:
+        """The average, batch norm recalibrated; then, where a net wants to know it, the Gaussian of each class's codes."""
+        net = recalibrated_batch_norm(self.ema.net, self.reconstruct, batches)
         if hasattr(net, "measure"):
             x, label = (torch.cat(parts) for parts in zip(*(self.batches() for _ in range(2 * batches)), strict=True))
             net.measure(self.code(net, x, label), label)

@@ -1,4 +1,4 @@
-"""The moving average of a net's weights, and batch norm measured anew for it."""
+"""The exponential moving average (EMA) of a net's weights, and batch norm recalibrated for it."""
 
 import copy
 from collections.abc import Callable
@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 
-class Average(nn.Module):
-    """A moving average of a net's weights: what a net has become over the last steps, without their jitter."""
+class EMA(nn.Module):
+    """What a net has become over the last steps, without their jitter.  Recipes save it as "average", as they always have."""
 
     def __init__(self, net: nn.Module, decay: float):
         super().__init__()
@@ -27,8 +27,8 @@ class Average(nn.Module):
 
 
 @torch.no_grad()
-def remeasured(net: nn.Module, feed: Callable[[nn.Module], object], batches: int = 32) -> nn.Module:
-    """A copy with batch norm measured anew, over what `feed` shows it: an average of weights has statistics of its own."""
+def recalibrated_batch_norm(net: nn.Module, feed: Callable[[nn.Module], object], batches: int = 32) -> nn.Module:
+    """A copy whose batch norm has the statistics of what `feed` shows it: averaged weights need their own."""
     net = copy.deepcopy(net).train()
     for norm in net.modules():
         if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):

@@ -61,7 +61,7 @@ def train(
         history.precisions.append(precision)
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))
     began = saved = time.monotonic()
-    first = told = history.done
+    first = reported = history.done
     try:
         while history.done < steps:
             remember(recipe, history, steps)
@@ -69,9 +69,9 @@ def train(
                 sums[name] = sums[name] + value.detach()
             history.done = done = history.done + 1
             if done % report_every == 0 or done == steps:
-                losses = {name: total.item() / (done - told) for name, total in sums.items()}
+                losses = {name: total.item() / (done - reported) for name, total in sums.items()}
                 sums.clear()
-                told = done
+                reported = done
                 history.losses.append({"step": done, **losses})
                 seconds = time.monotonic() - began
                 yield Frame(done, steps, facts={**losses, "seconds_left": seconds / (done - first) * (steps - done)})

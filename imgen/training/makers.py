@@ -19,7 +19,7 @@ from imgen.models.attention import AttentionNet
 from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic, PatchCritic, PatchJudge
 from imgen.models.dcgan import Discriminator, Generator
-from imgen.models.eye import Eye
+from imgen.models.distilled import DistilledSqueezeNet
 from imgen.models.features import SmallVGG, Widened
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.rednet import REDNet
@@ -173,10 +173,10 @@ def usual_vae(batches: Batches, device: str) -> Recipe:
     return UsualElbo(VAE(len(FASHION)), batches, device=device)
 
 
-def squeezed_eye(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+def distilled_squeezenet(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: see `sights`; teachers: holds squeezenet1_1.safetensors.  For measuring only: no generator is trained with it."""
     teacher = squeezenet(teachers)
-    return Distil(Eye(), lambda pictures: pooled(teacher, pictures), sights(folder), device=device), {}
+    return Distil(DistilledSqueezeNet(), lambda pictures: pooled(teacher, pictures), sights(folder), device=device), {}
 
 
 def small_vgg(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
@@ -231,16 +231,16 @@ def sharper(
 ) -> Make:
     """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt.  Begins with what regression has reached.
 
-    The numbers are the shares of the losses; more of the adversarial one cost fidelity and gained no likeness (LPIPS).
+    The numbers are the shares of the losses; more of the adversarial one cost fidelity and gained nothing in LPIPS.
     """
     shares = {"pixels": pixels, "features": features, "textures": textures, "adversarial": adversarial}
 
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-        eye = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
+        vgg = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
         settings = {"side": 24, "rate": 2e-4, "weights": shares, "decay": 0.99}
         net = network(4)
         judge = PatchCritic(net.channels)
-        return Sharpen(net, judge, eye, *data.patches(folder, 4), device=device, **settings), {"scale": 4}
+        return Sharpen(net, judge, vgg, *data.patches(folder, 4), device=device, **settings), {"scale": 4}
 
     return make
 
@@ -296,13 +296,13 @@ UNSEEN = (  # paintings, none of PAINTINGS, that measure what `arbitrary_style` 
 def any_painting(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data as for `paintings`; begins with what `transfer_paintings` has learned, and with that net's styles as examples.
 
-    The eye is that of weights/arbitrary_style.safetensors, an earlier vgg_small.
+    The feature network is that of weights/arbitrary_style.safetensors, an earlier vgg_small.
     """
     net, stored = ArbitraryNet(), read_weights(WEIGHTS / "arbitrary_style.safetensors")
     net.eye.load_state_dict({key[4:]: value for key, value in stored.items() if key.startswith("eye.")})
-    painted = read_weights(WEIGHTS / "transfer_paintings.safetensors")
-    table = painted.pop("table").float()
-    net.load_state_dict(painted, strict=False)
+    transfer = read_weights(WEIGHTS / "transfer_paintings.safetensors")
+    table = transfer.pop("table").float()
+    net.load_state_dict(transfer, strict=False)
     net.photograph.data.copy_(table[-1])
     examples = [painting(folder / "style" / file, STROKES_SIDE) for file in PAINTINGS.values()]
     photos = data.crops(folder / "photos", STYLE_SIDE, 4000)

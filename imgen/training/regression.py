@@ -6,7 +6,7 @@ from torch import Tensor
 from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gram, gram_distance
 from imgen.functional.metrics import luma
-from imgen.training.ema import Average
+from imgen.training.ema import EMA
 from imgen.training.expand import contracted, expand
 from imgen.training.muon import Muon
 from imgen.training.steps import adam, cosine, cut_out, randint, update
@@ -29,12 +29,12 @@ class Upscale:
         """
         self.decibels = decibels
         self.net = (expand(net) if expanded else net).to(device, memory_format=torch.channels_last)
-        self.average = Average(net, decay)
+        self.ema = EMA(net, decay)
         self.lr, self.hr, self.device, self.batch, self.rate = lr, hr, device, batch, rate
         self.margin, self.spoil = BLOCK if spoil else 0, spoil
         self.side = min(side, *(limit - self.margin for limit in lr.shape[2:]))
         self.optimizer = Muon(net) if muon else adam(net, (0.9, 0.99))
-        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+        self.state = {"net": self.net, "average": self.ema, "optimizer": self.optimizer}
 
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
@@ -45,7 +45,7 @@ class Upscale:
         else:
             loss = error.abs().mean() if progress < self.squared_from else error.square().mean() * 10
         update(self.optimizer, loss)
-        self.average.update(self.net)
+        self.ema.update(self.net)
         return {"mse_db": -10 * torch.log10(error.detach().square().mean())}
 
     def error(self, lr: Tensor, hr: Tensor) -> Tensor:
@@ -70,7 +70,7 @@ class Upscale:
         return out[0], out[1]
 
     def weights(self) -> dict[str, Tensor]:
-        return contracted(self.average.net)
+        return contracted(self.ema.net)
 
     def sample(self) -> None:
         """A step's difference is too small to see."""
@@ -97,7 +97,7 @@ class Fill(Upscale):
     """
 
     hole, texture = 6.0, 2.0
-    likeness_from = 0.6  # share of the run
+    perceptual_from = 0.6  # share of the run
 
     def __init__(self, net, clean, features, **settings):
         """features: see `VGG`, frozen."""
@@ -105,7 +105,7 @@ class Fill(Upscale):
         self.features = features.to(self.device, fast_dtype(self.device), memory_format=torch.channels_last)
 
     def step(self, progress: float) -> dict[str, Tensor]:
-        if progress < self.likeness_from:
+        if progress < self.perceptual_from:
             return super().step(progress)
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
         x, clean = self.pair()
@@ -117,11 +117,11 @@ class Fill(Upscale):
         whole = torch.where(mask > 0, y.float(), clean)
         with torch.no_grad():
             wanted = self.see(clean)
-        seen = self.see(whole)
-        likeness = sum((seen[k].float() - wanted[k].float()).abs().mean() / wanted[k].float().abs().mean() for k in wanted)
-        texture = sum(gram_distance(gram(seen[k]), gram(wanted[k])).mean() for k in wanted)
-        update(self.optimizer, 10 * pixels + likeness + self.texture * texture)
-        self.average.update(self.net)
+        features = self.see(whole)
+        perceptual = sum((features[k].float() - wanted[k].float()).abs().mean() / wanted[k].float().abs().mean() for k in wanted)
+        texture = sum(gram_distance(gram(features[k]), gram(wanted[k])).mean() for k in wanted)
+        update(self.optimizer, 10 * pixels + perceptual + self.texture * texture)
+        self.ema.update(self.net)
         return {"mse_db": -10 * torch.log10(error.detach().square().mean())}  # as before
 
     def see(self, x: Tensor) -> dict[str, Tensor]:

@@ -35,6 +35,7 @@ from imgen.training.makers import (
     convolutional,
     dcgan,
     dense,
+    distilled_squeezenet,
     fashion,
     fashion_ae,
     fashion_gan,
@@ -52,7 +53,6 @@ from imgen.training.makers import (
     sharper,
     small_gan,
     small_vgg,
-    squeezed_eye,
     tiny_gan,
     usual_fashion_gan,
     usual_flowers,
@@ -123,7 +123,7 @@ RUNS = {
     "recurrent_restore": Run(recurring, 6000, 8, starts_from="recurrent_restore"),
     "attention_inpaint": Run(inpainting, 14000, 4, starts_from="attention_inpaint"),
     "vgg_small": Run(small_vgg, 1000, 8),
-    "eye_squeezenet": Run(squeezed_eye, 1000, 128),
+    "distilled_squeezenet": Run(distilled_squeezenet, 1000, 128),
 }
 
 

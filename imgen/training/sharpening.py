@@ -43,7 +43,7 @@ class Sharpen(Upscale):
         self.discriminator.requires_grad_(True)
         logits_real = self.judge(hr)
         loss_d, penalty = relativistic(logits_real, self.judge(sr.detach())), torch.zeros(())
-        if (self.average.steps + 1) % self.penalty_every == 0:
+        if (self.ema.steps + 1) % self.penalty_every == 0:
             penalty = self.penalty(hr) + self.penalty(sr)
         update(self.optimizer_d, loss_d + penalty * self.gamma / 2 * self.penalty_every)
 
@@ -51,7 +51,7 @@ class Sharpen(Upscale):
         losses = {"pixels": (sr - hr).abs().mean(), "adversarial": relativistic(self.judge(sr), logits_real.detach())}
         losses |= self.perceived(sr, hr)
         update(self.optimizer, sum(self.shares[name] * loss for name, loss in losses.items()))
-        self.average.update(self.net)
+        self.ema.update(self.net)
         return {**losses, "discriminator": loss_d}
 
     def judge(self, x: Tensor) -> Tensor:
@@ -69,12 +69,12 @@ class Sharpen(Upscale):
         with mixed_precision(self.device):
             with torch.no_grad():
                 wanted = self.features(hr.repeat(1, *colour))
-            seen = self.features(sr.repeat(1, *colour))
-        near = [(seen[name].float() - true.float()).abs().mean() / true.float().abs().mean() for name, true in wanted.items()]
+            features = self.features(sr.repeat(1, *colour))
+        near = [(features[name].float() - true.float()).abs().mean() / true.float().abs().mean() for name, true in wanted.items()]
         found = {"features": torch.stack(near).mean()}
         if self.shares["textures"]:
             fine = list(wanted.items())[:3]
-            alike = [texture_loss(seen[name], true, TEXTURE_SIDE >> n) for n, (name, true) in enumerate(fine)]
+            alike = [texture_loss(features[name], true, TEXTURE_SIDE >> n) for n, (name, true) in enumerate(fine)]
             found["textures"] = torch.stack(alike).mean()
         return found
 

@@ -13,7 +13,7 @@ from imgen.functional.colour_transfer import covariance, root
 from imgen.functional.losses import LayerStyle, gradient_penalty, relativistic
 from imgen.image import to_tensor
 from imgen.models.arbitrary import ArbitraryNet
-from imgen.training.ema import Average
+from imgen.training.ema import EMA
 from imgen.training.muon import Muon
 from imgen.training.steps import Batches, adam, cosine, cut_out, randint, update
 
@@ -50,12 +50,12 @@ class Stylize:
     def __init__(self, net, photos, paintings, objective, *, device: str, batch=4, rate=2e-3, decay=0.995):
         """photos (N, 3, S, S) uint8, seen in crops of 3/4 S, later whole; paintings: each (1, 3, h, w) in [0, 1]."""
         self.net = net.to(device, memory_format=torch.channels_last)
-        self.average = Average(net, decay)
+        self.ema = EMA(net, decay)
         self.batches = Batches(photos, torch.zeros(len(photos), dtype=torch.long), batch, device)
         self.objective, self.device, self.rate = objective, device, rate
         self.styles: list[Styles] = [objective.styles(painting.to(device)) for painting in paintings]
         self.optimizer = self.make_optimizer()
-        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+        self.state = {"net": self.net, "average": self.ema, "optimizer": self.optimizer}
 
     def step(self, progress: float) -> dict[str, Tensor]:
         """Stylize some photographs; move the net towards their content and towards their paintings' styles."""
@@ -65,7 +65,7 @@ class Stylize:
         content, style = self.objective.terms(y, batch.photos, self.styles_of(batch))
         loss = batch.loss(y, self.objective.weighted(content, style))
         update(self.optimizer, loss)
-        self.average.update(self.net)
+        self.ema.update(self.net)
         return {"loss": loss, "content": batch.stylized_mean(content), "style": batch.stylized_mean(style)}
 
     def batch(self, share: float) -> Batch:
@@ -99,13 +99,13 @@ class Stylize:
         return Muon(self.net, far=(self.net.table,), times=4.0)  # a style has few gradients, and far to go
 
     def weights(self) -> dict[str, Tensor]:
-        return self.average.net.state_dict()
+        return self.ema.net.state_dict()
 
     @torch.no_grad()
     def sample(self) -> Tensor:
         """One landscape in every style; drawn, because a photograph belongs to somebody."""
         photo = to_tensor(landscape(192).pixels).to(self.device)
-        return torch.cat([self.average.net(photo, style[None]) for style in torch.eye(self.net.styles, device=self.device)])
+        return torch.cat([self.ema.net(photo, style[None]) for style in torch.eye(self.net.styles, device=self.device)])
 
 
 class StylizeAdversarially(Stylize):
@@ -137,7 +137,7 @@ class StylizeAdversarially(Stylize):
         content, style = self.objective.terms(fake, batch.photos, self.styles_of(batch))
         adversarial = nn.functional.softplus(logits_real - self.logits(fake, batch.paintings)).mean(1)
         update(self.optimizer, batch.loss(fake, content + self.share * adversarial))
-        self.average.update(self.net)
+        self.ema.update(self.net)
         losses = {"content": content, "style": style, "adversarial": adversarial}
         return {name: batch.stylized_mean(loss) for name, loss in losses.items()} | {"discriminator": loss_d}
 
@@ -146,7 +146,7 @@ class StylizeAdversarially(Stylize):
         self.judge.heads.requires_grad_(True)
         logits_real = self.logits(real, paintings)
         loss, penalty = relativistic(logits_real, self.logits(fake.detach(), paintings)), torch.zeros(())
-        if (self.average.steps + 1) % self.penalty_every == 0:
+        if (self.ema.steps + 1) % self.penalty_every == 0:
             penalty = self.penalty(real, paintings) + self.penalty(fake, paintings)
         update(self.optimizer_d, loss + penalty * self.gamma / 2 * self.penalty_every)
         self.judge.heads.requires_grad_(False)
@@ -182,7 +182,7 @@ class StylizeAny(Stylize):
         rows[:, -12:] = recoloured(photos[::40], pictures())
         sights = torch.cat([self.sights, *(self.sight(one.to(device), look) for one in known[0])])
         fit_predictor(net, sights, torch.cat([rows, known[1]]).to(device), len(known[0]))
-        self.average.net.load_state_dict(net.state_dict())
+        self.ema.net.load_state_dict(net.state_dict())
 
     def sight(self, painting: Tensor, look: int) -> Tensor:
         return self.net.sight(nn.functional.interpolate(painting, (look, look), mode="bilinear", antialias=True))
@@ -202,7 +202,7 @@ class StylizeAny(Stylize):
     def sample(self) -> Tensor:
         """One landscape in the styles of the first twenty paintings."""
         photo, one = to_tensor(landscape(192).pixels).to(self.device), torch.ones(1, 1, device=self.device)
-        return torch.cat([self.average.net(photo, sight[None], one) for sight in self.sights[:20]])
+        return torch.cat([self.ema.net(photo, sight[None], one) for sight in self.sights[:20]])
 
 
 def recoloured(photos: Tensor, paintings: Iterable[Tensor]) -> Tensor:

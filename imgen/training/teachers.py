@@ -54,9 +54,9 @@ def wide_features(teachers: Path, device: str) -> Callable[[Tensor], dict[str, T
     """
     state, aux = _tensors(teachers / "vgg19_pruned16x" / "enc5.pt"), nn.Conv2d(128, 512, 1).requires_grad_(False)
     aux.load_state_dict({kind: state[f"conv41_aux.{kind}"] for kind in ("weight", "bias")})
-    exact = true_vgg(teachers / TRUE_VGG)
-    exact, pruned, aux = (net.to(device) for net in (exact, _pruned(state), aux))
-    return lambda x: exact(x) | {"relu4_1": aux(pruned(x, until="relu4_1")["relu4_1"])}
+    wide = true_vgg(teachers / TRUE_VGG)
+    wide, pruned, aux = (net.to(device) for net in (wide, _pruned(state), aux))
+    return lambda x: wide(x) | {"relu4_1": aux(pruned(x, until="relu4_1")["relu4_1"])}
 
 
 def _name(key: str) -> str:
