@@ -3,25 +3,41 @@
 The features are SqueezeNet's, from a folder that the user names, or those of our DistilledSqueezeNet, which is bundled.
 """
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile
 
 from imgen.cards import Card, Paper
 from imgen.catalog import CARDS
-from imgen.controls import UserError
+from imgen.controls import Slider, UserError
+from imgen.image import Frame
 from imgen.loader import Net
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-Scores = dict[str, float | int]
+Scores = dict[str, Any]  # a figure for each measure by its name, or a list of figures
 SAMPLES = 2000
 HINTON = Paper("Distilling the knowledge in a neural network", "Hinton, Vinyals, Dean", 2015, "1503.02531")
-FEATURE_NETWORK = Card(  # in no catalog: no pipeline
-    "distilled_squeezenet", "measure", Net("distilled:DistilledSqueezeNet"), None, HINTON, "MIT", lesson="", float32_only=True
+
+
+def nothing(net: object) -> Iterator[Frame]:
+    """What a card does that is in no catalog: it measures others."""
+    return iter(())
+
+
+FEATURE_NETWORK = Card(
+    "distilled_squeezenet", "measure", Net("distilled:DistilledSqueezeNet"), nothing, HINTON, "MIT", lesson="", float32_only=True
 )
+
+
+def loaded(card: Card) -> Any:
+    """The net of a card that has one, in the precision that the app has on this machine; of whichever class."""
+    net = card.load()
+    assert net is not None, card.name
+    return net
 
 
 @cache
@@ -55,7 +71,7 @@ def features_of(pictures: "Tensor") -> "Tensor":
     """(N, C, H, W) uint8 -> (N, 512) float64: their features in the bundled network."""
     import torch
 
-    net = FEATURE_NETWORK.load()
+    net = loaded(FEATURE_NETWORK)
     here = net.mean.device
     with torch.inference_mode():
         return torch.cat([net(part.to(here).float() / 255).cpu().double() for part in pictures.split(250)])
@@ -69,11 +85,12 @@ def distilled_lpips(x: "Tensor", truth: "Tensor") -> float:
 
     from imgen.functional.metrics import perceptual_distance
 
-    net = FEATURE_NETWORK.load()
+    net = loaded(FEATURE_NETWORK)
     here = net.mean.device
     weights = [torch.tensor(worth, device=here) for worth in FEATURE_NETWORK.facts.worth]
     with torch.inference_mode():
-        return perceptual_distance(*(net.stages(picture.to(here).float()) for picture in (x, truth)), weights).item()
+        mine, theirs = (net.stages(picture.to(here).float()) for picture in (x, truth))
+        return perceptual_distance(mine, theirs, weights).item()
 
 
 @cache
@@ -186,7 +203,7 @@ def correlation(x: "Tensor", y: "Tensor") -> float:
     return ((x * y).sum(0)[spread > 0] / spread[spread > 0]).mean().item()
 
 
-def ranking(scores: list[object], *names: str) -> Scores:
+def ranking(scores: Iterable[object], *names: str) -> Scores:
     """Spearman's correlation of two measures, over all scores that have both."""
     import torch
 
@@ -195,7 +212,14 @@ def ranking(scores: list[object], *names: str) -> Scores:
     return {"rank_correlation": round(correlation(places[:, :1], places[:, 1:]), 3), "cards": len(both)}
 
 
-def _net(card: Card) -> "nn.Module":
+def most_at_once(card: Card) -> int:
+    """How many pictures a generator makes in a run, at most."""
+    control = card.knobs["count"].control
+    assert isinstance(control, Slider), card.name
+    return int(control.high)
+
+
+def _net(card: Card) -> Any:
     """A copy of the card's net on the CPU, to be measured in float32."""
     import torch
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from imgen.catalog import find_card
-from imgen.evaluation.generation import FEATURE_NETWORK
+from imgen.evaluation.generation import FEATURE_NETWORK, loaded
 from imgen.functional.metrics import unit
 from imgen.image import Picture, to_tensor
 from imgen.training import data
@@ -28,7 +28,7 @@ def worth(photos: Path, teachers: Path) -> list[list[float]]:
     """A weight for each channel of each of the network's stages, none below 0: least squares of their distances against LPIPS."""
     from scipy.optimize import nnls
 
-    rng, net, distance = np.random.default_rng(0), FEATURE_NETWORK.load(), lpips(teachers)
+    rng, net, distance = np.random.default_rng(0), loaded(FEATURE_NETWORK), lpips(teachers)
     crops = data.crops(photos, SIDE, PHOTOS).permute(0, 2, 3, 1).numpy()
     differences, wanted = [], []
     for number in range(PAIRS):

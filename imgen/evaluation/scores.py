@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from imgen.evaluation.generation import (
     inception_frechet,
     kernel,
     known_features,
+    most_at_once,
     real,
 )
 from imgen.evaluation.restoration import repairing, repairing_sample
@@ -37,7 +38,7 @@ from imgen.image import Picture, to_tensor
 from imgen.pipelines.guess import guess
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
 def evaluate(
@@ -133,7 +134,7 @@ def drawn(card: Card, count: int, folder: Path) -> "Tensor":
 
 def samples(card: Card, count: int) -> Iterator[Picture]:
     """`count` pictures, classes in turn, each as often as another."""
-    most, classes = int(card.knobs["count"].control.high), max(1, len(card.facts.classes))
+    most, classes = most_at_once(card), max(1, len(card.facts.classes))
     at_once = most - most % classes
     for start in range(0, count, at_once):
         yield from card(count=min(at_once, count - start), seed=start).pictures
@@ -151,7 +152,7 @@ def worded(card: Card, count: int, folder: Path) -> Iterator[Picture]:
     yield from islice(chain.from_iterable(groups), count)
 
 
-def coding(net: "nn.Module", pictures: "Tensor", labels: "Tensor") -> Scores:
+def coding(net: Any, pictures: "Tensor", labels: "Tensor") -> Scores:
     """How well codes serve: PSNR (dB) over all pixels of the reconstructions, of a variational autoencoder those from the mean
     of q(z | x); of this one also −ELBO in nats, per picture and per number in it, one sample of z each, and its two halves.
 

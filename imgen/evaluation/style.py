@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from imgen.cards import Card
-from imgen.controls import UserError
+from imgen.evaluation.generation import Scores, loaded
 from imgen.evaluation.peers import gatys, usual_gatys
 from imgen.image import Picture, decode, to_tensor
 
@@ -22,7 +22,6 @@ STEPS, EVALUATIONS, SIDE = 100, 300, 160  # of our optimisation, of the usual on
 PHOTOS, JUDGED = 8, 384  # that measure a stylizer; pixels of their sides, and of the paintings' shorter ones
 STYLE_DEPTH = 5  # of the seven layers of LPIPS: what lies deeper knows what a painting shows rather than how
 GATYS = 50  # evaluations
-Scores = dict[str, object]
 
 
 def painting(card: Card, folder: Path, teachers: Path | None) -> Scores:
@@ -34,9 +33,9 @@ def painting(card: Card, folder: Path, teachers: Path | None) -> Scores:
     from imgen.functional.losses import StyleObjective
     from imgen.training.makers import PAINTINGS, STYLE_WEIGHT, UNSEEN
     from imgen.training.makers import painting as read_painting
-    from imgen.training.teachers import lpips_weights, pruned_vgg, squeezenet_layers
+    from imgen.training.teachers import PRUNED_VGG, lpips_weights, pruned_vgg, squeezenet_layers, teacher_file
 
-    objective = StyleObjective(pruned_vgg(known(teachers, "vgg19_pruned16x/enc5.pt"), "zeros"), STYLE_WEIGHT)
+    objective = StyleObjective(pruned_vgg(teacher_file(teachers, PRUNED_VGG), "zeros"), STYLE_WEIGHT)
     if card.abilities.named_styles:
         wishes = [({"style": style}, folder / "style" / PAINTINGS[style]) for style in card.facts.styles[:-1]]
     else:
@@ -96,15 +95,15 @@ def seeing(card: Card, folder: Path, teachers: Path | None) -> Scores:
     from imgen.functional.optimise import optimised
     from imgen.pipelines.repaint import built, eye, manner
     from imgen.training.makers import PAINTINGS, STYLE_WEIGHT
-    from imgen.training.teachers import TRUE_VGG, true_vgg, wide_features
+    from imgen.training.teachers import TRUE_VGG, teacher_file, true_vgg, wide_features
 
-    net, wide = card.load(), wide_features(known(teachers, "vgg19_pruned16x/enc5.pt").parent.parent, "cpu")
+    net, wide = loaded(card), wide_features(teachers, "cpu")
     photos = squares(folder, SIDE, 10)
     with torch.inference_mode():
         pairs = [(net(x.to(next(net.parameters()).dtype)), wide(x)) for x in (to_tensor(photo.pixels) for photo in photos)]
     found = [linearly(*([pair[side][layer].float() for pair in pairs] for side in (0, 1))) for layer in pairs[0][1]]
     features, grams = (float(np.mean(one)) for one in zip(*found, strict=True))
-    true, layers = true_vgg(known(teachers, str(TRUE_VGG))), ("relu1_1", "relu2_1", "relu3_1")
+    true, layers = true_vgg(teacher_file(teachers, TRUE_VGG)), ("relu1_1", "relu2_1", "relu3_1")
     weights, losses, times = {"content": 1.0, "style": STYLE_WEIGHT, "smoothness": 0.0}, [], np.zeros(2)
     for photo, file in zip(photos[:PAIRS], PAINTINGS.values(), strict=False):
         painting, x = decode(folder / "style" / file).rgb(), to_tensor(photo.pixels)
@@ -137,12 +136,6 @@ def linearly(mine: "list[Tensor]", theirs: "list[Tensor]") -> tuple[float, float
         for misses, one in zip((far, off), missed, strict=True):
             misses.append(one.item())
     return float(np.mean(far)), float(np.mean(off))
-
-
-def known(teachers: Path | None, file: str) -> Path:
-    if not teachers or not (teachers / file).exists():
-        raise UserError("teacher_missing", name=file)
-    return teachers / file
 
 
 def squares(folder: Path, side: int, count: int) -> list[Picture]:

@@ -7,7 +7,7 @@ from imgen.device import mixed_precision
 from imgen.functional.losses import gram, gram_distance
 from imgen.training.ema import EMA, recalibrated_batch_norm
 from imgen.training.muon import Muon
-from imgen.training.steps import Batches, adam, cosine, update
+from imgen.training.steps import Batches, adam, cosine, total, update
 
 
 class Distil:
@@ -16,7 +16,7 @@ class Distil:
     After Hinton et al. 2015, arXiv:1503.02531, with features in place of the odds of classes.
     """
 
-    def __init__(self, net, teacher, sights, *, device, batch=128, rate=3e-3, decay=0.99):
+    def __init__(self, net, teacher, sights, *, device: str, batch=128, rate=3e-3, decay=0.99):
         """teacher: pictures (N, C, H, W) uint8 -> features (N, D), asked once about each of `sights`."""
         self.net, self.teacher, self.sights = net.to(device, memory_format=torch.channels_last), teacher, sights
         pictures = torch.cat([(net.resized(kind.float() / 255) * 255).round().byte() for kind in sights])
@@ -63,7 +63,7 @@ class Resemble:
 
     dreams, life = 64, 24  # how many there are, and how many steps each lives on average
 
-    def __init__(self, net, teacher, pictures, *, device, batch=8, rate=1e-3, decay=0.998):
+    def __init__(self, net, teacher, pictures, *, device: str, batch=8, rate=1e-3, decay=0.998):
         """net: see `Widened`; teacher: pictures (N, 3, S, S) in [0, 1] -> {layer: features}; pictures (N, 3, S, S) uint8."""
         self.net, self.teacher = net.to(device, memory_format=torch.channels_last), teacher
         self.batches = Batches(pictures, torch.zeros(len(pictures), dtype=torch.long), batch, device)
@@ -92,7 +92,7 @@ class Resemble:
         self.dream(some, wanted)
         far, off = zip(*(strangeness(features[layer].float(), true.float()) for layer, true in wanted.items()), strict=True)
         losses = {"features": torch.stack(far).mean(), "grams": torch.stack(off).mean()}
-        update(self.optimizer, sum(losses.values()))
+        update(self.optimizer, total(losses.values()))
         self.ema.update(self.net)
         return losses
 
@@ -101,13 +101,13 @@ class Resemble:
         x = self.dreamt.weight[some].view(len(some), 3, -1).unflatten(2, (self.side, self.side)).requires_grad_(True)
         with mixed_precision(self.device):
             features = self.net(x.contiguous(memory_format=torch.channels_last))
-        loss = 0.0
+        losses = []
         for layer, mine in features.items():
             awake, asleep = (part.float() for part in wanted[layer].split(len(some)))
-            loss = loss + gram_distance(gram(mine), gram(awake)).log1p().sum()
+            losses.append(gram_distance(gram(mine), gram(awake)).log1p().sum())
             if layer == "relu3_1":
-                loss = loss + 0.2 * (mine.float() - asleep).square().sum() / asleep.square().mean() / mine[0].numel()
-        (slope,) = torch.autograd.grad(loss, x)
+                losses.append(0.2 * (mine.float() - asleep).square().sum() / asleep.square().mean() / mine[0].numel())
+        (slope,) = torch.autograd.grad(total(losses), x)
         with torch.no_grad():
             self.dreamt.weight[some] = (x - 0.02 * slope.sign()).clamp(0, 1).flatten(1)
         for n in some.tolist():

@@ -2,13 +2,19 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+N = TypeVar("N", bound=nn.Module)
 
 
 class EMA(nn.Module):
     """What a net has become over the last steps, without their jitter.  Recipes save it as "average", as they always have."""
+
+    net: Any  # of the class that the recipe gave
+    steps: Tensor
 
     def __init__(self, net: nn.Module, decay: float):
         super().__init__()
@@ -27,7 +33,7 @@ class EMA(nn.Module):
 
 
 @torch.no_grad()
-def recalibrated_batch_norm(net: nn.Module, feed: Callable[[nn.Module], object], batches: int = 32) -> nn.Module:
+def recalibrated_batch_norm(net: N, feed: Callable[[N], object], batches: int = 32) -> N:
     """A copy whose batch norm has the statistics of what `feed` shows it: averaged weights need their own."""
     net = copy.deepcopy(net).train()
     for norm in net.modules():

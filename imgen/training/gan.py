@@ -21,11 +21,13 @@ class Adversarial:
 
     penalty_every = 4  # steps; the weight makes up for it
 
-    def __init__(self, generator, discriminator, critic, batches, *, device, gamma=0.1, rate=1.5e-4, decay=0.998, change=augment):
+    def __init__(
+        self, generator, discriminator, critic, batches, *, device: str, gamma=0.1, rate=1.5e-4, decay=0.998, change=augment
+    ):
         """change: what happens to every picture before it is judged."""
-        self.generator, self.discriminator, self.critic = (
-            net.to(device, memory_format=torch.channels_last) if net else None for net in (generator, discriminator, critic)
-        )
+        self.generator = generator.to(device, memory_format=torch.channels_last)
+        self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
+        self.critic = critic.to(device, memory_format=torch.channels_last) if critic else None
         self.ema = EMA(self.generator, decay)
         judges = nn.ModuleList([net for net in (self.discriminator, self.critic) if net])
         self.judges, self.batches, self.device, self.gamma = judges, batches, device, gamma
@@ -120,7 +122,7 @@ class UsualGAN:
     Binary cross-entropy, Adam at 2e-4 with β₁ = 0.5, batch norm in both networks, no augmentation, no average.
     """
 
-    def __init__(self, generator, discriminator, batches, *, device, rates=(2e-4, 2e-4)):
+    def __init__(self, generator, discriminator, batches, *, device: str, rates=(2e-4, 2e-4)):
         """rates: of the generator and of the discriminator."""
         self.generator = generator.to(device, memory_format=torch.channels_last)
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)

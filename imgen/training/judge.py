@@ -7,6 +7,7 @@ and on what the generator makes.
 
 import copy
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ MOST = 500  # pictures of a class that are judged
 SHARES = np.linspace(0, 1, 21)
 
 
-def can_judge(recipe: object) -> bool:
+def can_judge(recipe: object) -> TypeGuard[Adversarial]:
     """Of words in any number, or a tiny picture, there are no classes whose pictures could be ranked."""
     return isinstance(recipe, Adversarial) and not isinstance(recipe, Guess) and recipe.batches.labels.dim() == 1
 

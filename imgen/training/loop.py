@@ -22,12 +22,15 @@ class Recipe(Protocol):
 
     def step(self, progress: float) -> dict[str, Tensor]:
         """One update; progress in [0, 1) drives schedules.  Returns the losses, still tensors (reading them costs)."""
+        ...
 
     def weights(self) -> dict[str, Tensor]:
         """What the card's nets load: the result so far."""
+        ...
 
     def sample(self) -> Tensor | None:
         """Pictures (N, C, H, W) in [0, 1] of what it can do by now, always for the same wish; None if there is nothing to see."""
+        ...
 
 
 MOMENTS = 16

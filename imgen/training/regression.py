@@ -18,7 +18,7 @@ class Upscale:
     squared_from = 0.7  # share of the run
 
     def __init__(
-        self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False, muon=False,
+        self, net, lr, hr, *, device: str, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False, muon=False,
         decibels=False,
     ):
         """lr (N, C, h, w), hr (N, C, sh, sw) uint8; a net with one channel is trained on luminance.
@@ -28,7 +28,9 @@ class Upscale:
         NAFNet (arXiv:2204.04676) does, so that what is hardly spoiled counts as much as what is spoiled badly.
         """
         self.decibels = decibels
-        self.net = (expand(net) if expanded else net).to(device, memory_format=torch.channels_last)
+        if expanded:
+            expand(net)
+        self.net = net.to(device, memory_format=torch.channels_last)
         self.ema = EMA(net, decay)
         self.lr, self.hr, self.device, self.batch, self.rate = lr, hr, device, batch, rate
         self.margin, self.spoil = BLOCK if spoil else 0, spoil

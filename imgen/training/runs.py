@@ -59,6 +59,8 @@ from imgen.training.makers import (
     usual_vae,
     worded_gan,
 )
+from imgen.training.regression import Upscale
+from imgen.training.stylizing import Stylize
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ def start(
     recipe, facts = run.make(folder, teachers, device)
     older, earlier = WEIGHTS / f"{run.starts_from}.safetensors", 0
     if run.starts_from and older.exists():
+        assert isinstance(recipe, Upscale | Stylize), f"{name} has no net to begin with"
         borrow(recipe.net, read_weights(older))
         known = find_card(run.starts_from).facts.training
         earlier = known.steps + known.earlier_steps if known else 0

@@ -7,7 +7,7 @@ from imgen.device import mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
 from imgen.training.muon import Muon
 from imgen.training.regression import Upscale
-from imgen.training.steps import adam, cosine, update
+from imgen.training.steps import adam, cosine, total, update
 
 
 class Sharpen(Upscale):
@@ -19,7 +19,7 @@ class Sharpen(Upscale):
 
     penalty_every = 8
 
-    def __init__(self, net, discriminator, features, lr, hr, *, weights, device, gamma=3e-5, **settings):
+    def __init__(self, net, discriminator, features, lr, hr, *, weights, device: str, gamma=3e-5, **settings):
         """features: pictures -> {layer: (N, C, h, w)}, frozen; weights: of "pixels", "features", "textures", "adversarial".
 
         gamma is small, because the slope that it holds is that of all the places' logits together.
@@ -50,7 +50,7 @@ class Sharpen(Upscale):
         self.discriminator.requires_grad_(False)
         losses = {"pixels": (sr - hr).abs().mean(), "adversarial": relativistic(self.judge(sr), logits_real.detach())}
         losses |= self.perceived(sr, hr)
-        update(self.optimizer, sum(self.shares[name] * loss for name, loss in losses.items()))
+        update(self.optimizer, total(self.shares[name] * loss for name, loss in losses.items()))
         self.ema.update(self.net)
         return {**losses, "discriminator": loss_d}
 

@@ -3,13 +3,24 @@ crank.
 """
 
 import math
+from collections.abc import Iterable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 
+class Drawer(Protocol):
+    """Whatever draws from noise and classes."""
+
+    latent: int  # how many numbers of noise
+    classes: int
+
+    def __call__(self, z: Tensor, label: Tensor, /) -> Tensor: ...
+
+
 @torch.no_grad()
-def drawn(net: nn.Module, device: str, count: int = 20) -> Tensor:
+def drawn(net: Drawer, device: str, count: int = 20) -> Tensor:
     """The same noise and classes every time."""
     z = torch.randn(count, net.latent, generator=torch.Generator().manual_seed(0))
     return net(z.to(device), (torch.arange(count) % net.classes).to(device))
@@ -30,6 +41,11 @@ def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
+
+
+def total(losses: Iterable[Tensor]) -> Tensor:
+    first, *others = losses
+    return sum(others, first)
 
 
 class Batches:
