@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-WEIGHTS = Path(__file__).parent.parent / "weights"
+WEIGHTS = hub.bundled
 stopping: ContextVar[Callable[[], None] | None] = ContextVar("stopping", default=None)  # asked at every frame; may raise Stopped
 
 

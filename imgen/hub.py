@@ -23,7 +23,8 @@ from pathlib import Path
 from imgen.controls import UserError
 
 project_repository = "imgen/weights"
-bundled = Path(__file__).resolve().parent.parent / "weights"
+package = Path(__file__).resolve().parent
+bundled = next(filter(Path.is_dir, (package.parent / "weights", package / "weights")), package / "weights")  # repository, wheel
 cache: Path | None = None  # None: huggingface_hub's own folder
 endpoint: str | None = None  # None: huggingface_hub's own, which heeds HF_ENDPOINT
 mirror: str | None = None  # a second endpoint, for when the Hub does not answer or sends wrong bytes

@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+import tomllib
+from glob import glob
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,14 @@ def test_nothing_else_lies_at_the_top_level():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True).stdout.split("\n")
     top = {name.split("/")[0] for name in listed if name}
     assert {name for name in top if not name.startswith(".")} <= allowed
+
+
+def test_an_installed_package_has_every_room_and_the_weights():
+    """By the list in pyproject.toml: the folder of weights lies beside the package; and what stands in the rooms besides code."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    rooms = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "imgen").rglob("__init__.py")}
+    assert set(settings["packages"]) == rooms | {"imgen.weights"} and settings["package-dir"] == {"imgen.weights": "weights"}
+    globs = settings["package-data"]["imgen"]
+    taken = {path for pattern in globs for path in glob(pattern, root_dir=ROOT / "imgen", recursive=True)}
+    listed = subprocess.run(["git", "ls-files", "imgen"], cwd=ROOT, capture_output=True, text=True).stdout.split()
+    assert {name.removeprefix("imgen/") for name in listed if not name.endswith(".py")} <= taken
