@@ -176,17 +176,6 @@ def style_loss(
     return (distances.log1p() if eased else distances).mean(0)
 
 
-def colour_distance(x: Tensor, y: Tensor, rays: int = 16) -> Tensor:
-    """How far the colours of x would have to move to become those of y: squared, mean over random directions; (N,).
-
-    The sliced Wasserstein distance, as Heitz et al. 2021, arXiv:2006.07229, have it for features.  Gram matrices are content
-    with a few glaring spots on grey.  x, y (N, 3, P), the same number P of colours.
-    """
-    directions = F.normalize(torch.randn(3, rays, device=x.device), dim=0)
-    mine, theirs = (torch.einsum("ncp,cr->nrp", one.float(), directions).sort(2).values for one in (x, y))
-    return (mine - theirs).square().mean((1, 2))
-
-
 def total_variation(x: Tensor) -> Tensor:
     """Mean absolute step to the right and downward neighbour.  x (N, C, H, W)."""
     return (x[..., 1:] - x[..., :-1]).abs().mean() + (x[..., 1:, :] - x[..., :-1, :]).abs().mean()
