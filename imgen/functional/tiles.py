@@ -26,7 +26,7 @@ def tiled(
     grid: of a net that halves its picture, what it halves together; tiles begin at multiples of it, whatever was asked for.
     """
     tile, overlap = max(grid, tile // grid * grid), -(-overlap // grid) * grid
-    todo = list(_boxes(0, 0, *x.shape[2:], tile))
+    todo = list(_boxes(0, 0, x.shape[2], x.shape[3], tile))
     done = 0
     while todo:
         top, left, bottom, right = todo.pop(0)
