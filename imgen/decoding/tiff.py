@@ -18,6 +18,7 @@ CHANNELS, ROWS, COUNTS, PLANES, PREDICTOR = 277, 278, 279, 284, 317
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, EXTRA, SAMPLES, PROFILE = 322, 323, 324, 325, 338, 339, 34675
 PACKINGS = (1, 5, 8, 32773, 32946, 34925, 50000)  # none, LZW, Deflate, PackBits, Deflate, LZMA, Zstandard
 OTHER_PACKINGS = (2, 3, 4, 6, 7, 34712, 34887, 34925, 34933, 50001, 50002)  # fax, JPEG, JPEG 2000, LERC, PNG, WebP, JPEG XL
+DEPTHS = {1, 2, 4, 8, 10, 12, 14, 16, 24, 32, 64, 128}
 KINDS = (*range(10), 32803, 32844, 32845, 34892)
 BAND = 2**20  # values that are converted at a time
 
@@ -54,12 +55,16 @@ class Layout:
     @property
     def is_sound(self) -> bool:
         """Whether the directory is one that a program wrote, and all pixels are there: then the kind is to be named."""
-        kinds = self.photometric in KINDS and self.packing in (*PACKINGS, *OTHER_PACKINGS) and self.sample in (1, 2, 3, 5, 6)
-        if not kinds or self.channels < {2: 3, 5: 4, 6: 3}.get(self.photometric, 1) or not set(self.bits) <= {1, 2, 4, 8, 10, 12, 14, 16, 24, 32, 64, 128}:
+        if self.photometric not in KINDS or self.packing not in (*PACKINGS, *OTHER_PACKINGS) or self.sample not in (1, 2, 3, 5, 6):
+            return False
+        if self.channels < {2: 3, 5: 4, 6: 3}.get(self.photometric, 1) or not set(self.bits) <= DEPTHS:
             return False
         tiled = TILE_OFFSETS in self.tags
         starts, counts = (self.tags.get(tag, ()) for tag in ((TILE_OFFSETS, TILE_COUNTS) if tiled else (OFFSETS, COUNTS)))
-        return len(starts) == len(counts) > 0 and max(map(sum, zip(starts, counts, strict=True))) <= self.length
+        if not len(starts) == len(counts) > 0 or max(map(sum, zip(starts, counts, strict=True))) > self.length:
+            return False
+        told = self.width * self.height * sum(self.bits) / 8
+        return self.packing != 1 or told <= sum(counts) < told * 1.1 + self.height * self.channels or tiled and told <= sum(counts)
 
     @property
     def packing(self) -> int:
