@@ -14,9 +14,9 @@ def whole(data: bytes) -> Image.Image | None:
 
     Asked of the pixels: whatever is put behind the file does not move them if they were all there.
     """
+    data, first = data.rstrip(b"\xff"), None  # the half of a mark
     if not _all_scans(data):
         return None
-    first = None
     for more in OTHERS:
         image = Image.open(io.BytesIO(data + more + END), formats=("JPEG",))
         image.load()

@@ -4,7 +4,7 @@ import io
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from imgen.controls import UserError
 from imgen.decoding import colour, heif, jpeg, png, tiff
@@ -81,6 +81,8 @@ def unfold(data: bytes, max_pixels: int) -> tuple[np.ndarray, Any]:
     page = tiff.layout(data)
     if page is not None and page.is_ours:
         return _of_tiff(data, page, max_pixels), None
+    if page is not None and page.is_misread and page.is_sound:
+        raise UserError("format_unread", format=page.name)
     image, data, told = opened(data, max_pixels)
     deep = image.format == "PNG" and data[24] == 16
     small_enough(image.size, max_pixels // 2 if deep and image.mode not in ("I;16", "L") else max_pixels)  # twice the bytes
@@ -88,8 +90,6 @@ def unfold(data: bytes, max_pixels: int) -> tuple[np.ndarray, Any]:
     orientation, record = _orientation(image), image.info.get(png.RECORD)
     if image.mode == "CMYK" and isinstance(told, bytes):
         image, told = colour.littlecms(image, told), None  # the only profile that changes the number of channels
-    elif image.mode == "LAB":
-        image, told = _from_lab(image), None
     pixels = _deep_pixels(data, image)
     if pixels is None:
         pixels = _plain_pixels(image)
@@ -100,8 +100,8 @@ def _of_tiff(data: bytes, page: tiff.Layout, max_pixels: int) -> np.ndarray:
     small_enough((page.width, page.height), max_pixels * 4 // max(4, page.channels * page.size))
     if tiff.bytes_of(page) > 4 * max_pixels:
         raise UserError("picture_unreadable")  # a tile larger than any picture
-    told, orientation = page.tags.get(tiff.PROFILE), int(page.tags.get(tiff.ORIENTATION, 1))
-    pixels = colour.to_srgb(tiff.unfold(data, page), told if isinstance(told, bytes) else None)
+    told, orientation = page.tags.get(tiff.PROFILE), page.tags.get(tiff.ORIENTATION, 1)
+    pixels = colour.to_srgb(tiff.unfold(data, page), told)
     return np.ascontiguousarray(_upright(pixels, orientation))
 
 
@@ -151,13 +151,6 @@ def _deep_pixels(data: bytes, image: Image.Image) -> np.ndarray | None:
     if data[25] == 4:  # grey with alpha, which OpenCV turns into four channels
         return pixels[..., 2:]
     return pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]  # OpenCV keeps blue first
-
-
-def _from_lab(image: Image.Image) -> Image.Image:
-    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    new = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
-    assert new is not None, "only in place it gives nothing"
-    return new
 
 
 def _orientation(image: Image.Image) -> int:

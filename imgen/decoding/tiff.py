@@ -8,10 +8,12 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from imgen.controls import UserError
 
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, OFFSETS, ORIENTATION = 256, 257, 258, 259, 262, 273, 274
 CHANNELS, ROWS, COUNTS, PLANES, PREDICTOR = 277, 278, 279, 284, 317
@@ -20,6 +22,12 @@ PACKINGS = (1, 5, 8, 32773, 32946, 34925, 50000)  # none, LZW, Deflate, PackBits
 OTHER_PACKINGS = (2, 3, 4, 6, 7, 34712, 34887, 34925, 34933, 50001, 50002)  # fax, JPEG, JPEG 2000, LERC, PNG, WebP, JPEG XL
 DEPTHS = {1, 2, 4, 8, 10, 12, 14, 16, 24, 32, 64, 128}
 KINDS = (*range(10), 32803, 32844, 32845, 34892)
+WANTED = {WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, OFFSETS, ORIENTATION, CHANNELS, ROWS, COUNTS, PLANES, PREDICTOR,
+          TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS, EXTRA, SAMPLES, PROFILE}  # fmt: skip
+LISTS = {BITS, OFFSETS, COUNTS, TILE_OFFSETS, TILE_COUNTS, EXTRA, SAMPLES}
+MANY, MANY_PARTS = 4000, 2**21  # tags; strips or tiles, of 16 × 16 pixels in the largest picture 250,000
+TYPES = {1: "u1", 2: "S1", 3: "u2", 4: "u4", 6: "i1", 7: "V1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
+Tags = Mapping[int, Any]  # numbers, in a list where there may be several; a profile in bytes
 BAND = 2**20  # values that are converted at a time
 
 
@@ -27,7 +35,7 @@ BAND = 2**20  # values that are converted at a time
 class Layout:
     """How the pixels of the first page lie in the file."""
 
-    tags: ImageFileDirectory_v2
+    tags: Tags
     width: int
     height: int
     channels: int
@@ -35,6 +43,7 @@ class Layout:
     sample: int  # 1 unsigned, 2 signed, 3 float
     photometric: int  # 0 white is 0, 1 black is 0, 2 RGB
     length: int  # of the file, in bytes
+    foreign: bool = False  # Pillow reads none of its kind
 
     @property
     def planar(self) -> bool:
@@ -53,18 +62,25 @@ class Layout:
         return f"TIFF: {self.channels} × {bits} bit{sample}, photometric {self.photometric}, compression {self.packing}"
 
     @property
+    def is_misread(self) -> bool:
+        """By Pillow: signed bytes as unsigned, CIELab without its white."""
+        return self.photometric == 8 or self.sample == 2 and self.bits[0] == 8
+
+    @property
     def is_sound(self) -> bool:
         """Whether the directory is one that a program wrote, and all pixels are there: then the kind is to be named."""
-        if self.photometric not in KINDS or self.packing not in (*PACKINGS, *OTHER_PACKINGS) or self.sample not in (1, 2, 3, 5, 6):
+        if self.photometric not in KINDS or self.sample not in (1, 2, 3, 5, 6):
             return False
-        if self.channels < {2: 3, 5: 4, 6: 3}.get(self.photometric, 1) or not set(self.bits) <= DEPTHS:
+        if self.packing not in (*PACKINGS, *OTHER_PACKINGS) or not set(self.bits) <= DEPTHS:
+            return False
+        if self.channels < {2: 3, 5: 4, 6: 3}.get(self.photometric, 1):
             return False
         tiled = TILE_OFFSETS in self.tags
-        starts, counts = (self.tags.get(tag, ()) for tag in ((TILE_OFFSETS, TILE_COUNTS) if tiled else (OFFSETS, COUNTS)))
+        starts, counts = (self.tags.get(tag, []) for tag in ((TILE_OFFSETS, TILE_COUNTS) if tiled else (OFFSETS, COUNTS)))
         if not len(starts) == len(counts) > 0 or max(map(sum, zip(starts, counts, strict=True))) > self.length:
             return False
-        told = self.width * self.height * sum(self.bits) / 8
-        return self.packing != 1 or told <= sum(counts) < told * 1.1 + self.height * self.channels or tiled and told <= sum(counts)
+        least, most = self.width * self.height * sum(self.bits) / 8, np.inf if tiled else 1.1
+        return self.packing != 1 or least <= sum(counts) < least * most + self.height * self.channels
 
     @property
     def packing(self) -> int:
@@ -78,28 +94,57 @@ class Layout:
             return False
         if self.sample == 3:
             return self.bits[0] in (16, 32, 64)
-        grey16 = self.bits[0] == 16 and self.channels == 1  # Pillow reads it
-        return self.sample == 1 and self.bits[0] in (16, 32) and not grey16
+        grey16 = self.bits[0] == 16 and self.channels == 1  # Pillow reads it, and those of 8 bit
+        return self.sample == 1 and (self.bits[0] in (16, 32) and not grey16 or self.foreign and self.bits[0] in (8, 16))
+
+
+def _tags(data: bytes) -> dict[int, Any]:
+    """The first directory.  Read here and not by Pillow, which takes a BigTIFF from a big-endian machine for something else."""
+    order, big = ">" if data[:2] == b"MM" else "<", 43 in data[2:4]
+    wide, long, entry = ("u8", 8, 20) if big else ("u4", 4, 12)
+
+    def number(at: int, kind: str) -> int:
+        return int(np.frombuffer(data, order + kind, 1, at)[0])
+
+    at, tags = number(8 if big else 4, wide), {}
+    count, at = (number(at, "u8"), at + 8) if big else (number(at, "u2"), at + 2)
+    if count > MANY:  # Pillow walks them one by one
+        raise UserError("picture_unreadable")
+    for place in range(at, min(at + count * entry, len(data) - entry + 1), entry):
+        tag, kind, values = number(place, "u2"), number(place + 2, "u2"), number(place + 4, wide)
+        if tag not in WANTED or kind not in TYPES or values == 0:
+            continue
+        start, dtype = place + 4 + long, np.dtype(order + TYPES[kind])
+        if values * dtype.itemsize > long:
+            start = number(start, wide)
+        if tag in LISTS and values > MANY_PARTS:
+            raise UserError("picture_unreadable")
+        if start + values * dtype.itemsize > len(data):
+            raise ValueError("a tag that is cut off")
+        if tag == PROFILE:
+            tags[tag] = data[start : start + values * dtype.itemsize]
+        else:
+            found = np.frombuffer(data, dtype, values, start)
+            tags[tag] = found.tolist() if tag in LISTS else int(found[0])
+    return tags
 
 
 def layout(data: bytes) -> Layout | None:
-    """Of the first page; None if it is no TIFF, or too damaged to tell."""
+    """Of the first page; None if it is no TIFF, or too damaged to tell.  Raises UserError if it has too many parts."""
     if data[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         return None
     try:
-        tags, file = ImageFileDirectory_v2(data[: 16 if data[2:3] == b"+" or data[3:4] == b"+" else 8]), io.BytesIO(data)
-        file.seek(tags.next)
-        tags.load(file)
-        channels = int(tags.get(CHANNELS, 1))
-        bits = [int(bit) for bit in tags.get(BITS, (1,))]
-        bits = bits * channels if len(bits) == 1 else bits
-        samples = {int(kind) for kind in tags.get(SAMPLES, (1,))}
-        sample = samples.pop() if len(samples) == 1 else 0
-        size, photometric = (int(tags[WIDTH]), int(tags[HEIGHT])), int(tags.get(PHOTOMETRIC, 1))
-        if not 0 < channels <= 64 or len(bits) < channels or min(size) < 1:
+        tags = _tags(data)
+        channels, bits, samples = tags.get(CHANNELS, 1), tags.get(BITS, [1]), set(tags.get(SAMPLES, [1]))
+        if not 0 < channels <= 64:
             return None
-        return Layout(tags, *size, channels, bits[:channels], 1 if sample == 4 else sample, photometric, len(data))
-    except Exception:  # a damaged directory raises anything
+        bits, sample = bits * channels if len(bits) == 1 else bits, samples.pop() if len(samples) == 1 else 0
+        size, photometric = (tags[WIDTH], tags[HEIGHT]), tags.get(PHOTOMETRIC, 1)
+        if len(bits) < channels or min(size) < 1:
+            return None
+        foreign = data[:4] == b"MM\0+"
+        return Layout(tags, *size, channels, bits[:channels], 1 if sample == 4 else sample, photometric, len(data), foreign)
+    except (KeyError, ValueError, OverflowError):  # a damaged directory
         return None
 
 
@@ -107,11 +152,11 @@ def unfold(data: bytes, it: Layout) -> np.ndarray:
     """(H, W, 1 to 4) of 8 bit (of floats) or 16."""
     parts = [_plane(data, it, n) for n in range(it.channels)] if it.planar else [_plane(data, it, None)]
     values = np.concatenate(parts, axis=2) if len(parts) > 1 else parts[0]
-    colours, extra = 3 if it.photometric == 2 else 1, it.tags.get(EXTRA, ())[:1]
-    told = extra in ((1,), (2,))  # else the one channel beside three colours is alpha, as libtiff takes it, beside grey it is not
+    colours, extra = 3 if it.photometric == 2 else 1, it.tags.get(EXTRA, [])[:1]
+    told = extra in ([1], [2])  # else the one channel beside three colours is alpha, as libtiff takes it, beside grey it is not
     has_alpha = values.shape[2] > colours and (told or values.shape[2] == colours + 1 and (colours == 3 or not extra))
     values = values[..., : colours + has_alpha]
-    if has_alpha and extra == (1,):  # colours were multiplied by alpha
+    if has_alpha and extra == [1]:  # colours were multiplied by alpha
         values = _divided(values)
     new = _shown(values, colours)
     if it.photometric == 0:
@@ -121,7 +166,7 @@ def unfold(data: bytes, it: Layout) -> np.ndarray:
 
 def bytes_of(it: Layout) -> int:
     """What unfolding takes: the pixels, and the largest tile."""
-    across, tall = (int(it.tags.get(tag, 1)) for tag in (TILE_WIDTH, TILE_HEIGHT))
+    across, tall = (it.tags.get(tag, 1) for tag in (TILE_WIDTH, TILE_HEIGHT))
     return max(it.width * it.height, across * tall) * it.channels * max(it.bits) // 8
 
 
@@ -129,9 +174,9 @@ def _plane(data: bytes, it: Layout, number: int | None) -> np.ndarray:
     """(H, W, C) of one plane, or of all channels if they lie together."""
     tags, tiled, mixed = it.tags, TILE_OFFSETS in it.tags, 1 if number is not None else it.channels
     offsets, counts = (tags[tag] for tag in ((TILE_OFFSETS, TILE_COUNTS) if tiled else (OFFSETS, COUNTS)))
-    wide = int(tags[TILE_WIDTH]) if tiled else it.width
+    wide = tags[TILE_WIDTH] if tiled else it.width
     across = -(-it.width // wide)
-    tall = int(tags[TILE_HEIGHT]) if tiled else min(int(tags.get(ROWS, it.height)), it.height)
+    tall = tags[TILE_HEIGHT] if tiled else min(tags.get(ROWS, it.height), it.height)
     parts = across * -(-it.height // tall)
     first = (number or 0) * parts
     if len(offsets) < first + parts or len(counts) < first + parts:
@@ -193,7 +238,7 @@ def _divided(values: np.ndarray) -> np.ndarray:
 
 def _shown(values: np.ndarray, colours: int) -> np.ndarray:
     """Unsigned -> 16 bit, white being the largest number there is.  Floats -> 8 bit, as `scaled` says."""
-    if values.dtype == np.uint16:
+    if values.dtype in (np.uint8, np.uint16):
         return values
     if values.dtype == np.uint32:
         out = np.empty(values.shape, np.uint16)
