@@ -57,12 +57,12 @@ def drawn(rng: np.random.Generator, height: int, width: int, channels: int, dtyp
     return values.astype(dtype) if np.issubdtype(dtype, np.floating) else np.rint(values * np.iinfo(dtype).max).astype(dtype)
 
 
-def profile(curve: float | list[int], columns: np.ndarray | None = None, space: bytes = b"RGB ") -> bytes:
-    """A minimal ICC profile (ICC.1:2010): a power or a table, and the three primaries in XYZ of D50 (or those of sRGB)."""
+def profile(curve: float | list[int] | bytes, columns: np.ndarray | None = None, space: bytes = b"RGB ") -> bytes:
+    """A minimal ICC profile (ICC.1:2010): a power, a table or a whole tag, and the primaries in XYZ of D50 (or sRGB's)."""
     columns = SRGB_OF_D50 if columns is None else columns
-    tone = [round(curve * 256)] if isinstance(curve, float) else curve
     parts = {b"wtpt": b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)}
-    curv = b"curv\0\0\0\0" + struct.pack(f">I{len(tone)}H", len(tone), *tone)
+    tone = [round(curve * 256)] if isinstance(curve, float) else curve
+    curv = tone if isinstance(tone, bytes) else b"curv\0\0\0\0" + struct.pack(f">I{len(tone)}H", len(tone), *tone)
     if space == b"RGB ":
         for name, column in zip((b"r", b"g", b"b"), columns, strict=True):
             place = struct.pack(">3i", *np.rint(column * 65536).astype(int))
@@ -116,6 +116,7 @@ DECODED = {
     "srgb": lambda v: np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4),
     "linear": lambda v: v,
     "2.2": lambda v: v**2.2,
+    "240m": lambda v: np.where(v < 4 * 0.0228, v / 4, ((v + 0.1115) / 1.1115) ** (1 / 0.45)),
     "bt709": lambda v: np.where(v < 4.5 * 0.018053968510807, v / 4.5, ((v + ALPHA) / (1 + ALPHA)) ** (1 / 0.45)),
 }
 

@@ -16,8 +16,12 @@ from PIL import Image, ImageCms
 from imgen.controls import UserError
 from imgen.image import decode, decode_film, pixels_of
 
-RNG = np.random.default_rng(3)
-RGB = drawn(RNG, 40, 56, 3, np.uint8)
+
+def soft(height, width, channels, dtype):
+    return drawn(np.random.default_rng(3), height, width, channels, dtype)
+
+
+RGB = soft(40, 56, 3, np.uint8)
 
 
 def key_of(data):
@@ -56,12 +60,27 @@ def test_drawn_files_are_right_or_refused(number, tmp_path):
 @pytest.mark.parametrize("side", [
     chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(5_000_000))),
     chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(bytes(5_000_000))),
-    chunk(b"tEXt", b"imgen\0{}")[:-1] + b"?", chunk(b"eXIf", b"MM\0*\0\0\0\1")[:-4] + bytes(4),
-    chunk(b"zTXt", b"Comment\0\0no zlib"), chunk(b"iCCP", b"x\0\0no zlib"), chunk(b"tIME", b"12"),
-], ids=["zTXt", "iTXt", "tEXt", "eXIf", "no zlib", "no profile", "short"])
+    chunk(b"tEXt", b"imgen\0{}")[:-1] + b"?",
+    chunk(b"eXIf", b"MM\0*\0\0\0\1")[:-4] + bytes(4), chunk(b"tRNS", bytes(6))[:-4] + bytes(4),
+    chunk(b"zTXt", b"imgen\0\0" + zlib.compress(bytes(3_000_000))), chunk(b"zTXt", b"imgen\0\0no zlib"),
+    chunk(b"iCCP", b"x\0\0no zlib"), chunk(b"tIME", b"12"),
+], ids=["zTXt", "iTXt", "tEXt", "eXIf", "tRNS", "long zTXt", "no zlib", "no profile", "short"])
 def test_what_stands_beside_the_pixels_costs_no_picture(side, dtype, channels):
-    pixels = drawn(RNG, 7, 9, channels, dtype)
+    pixels = soft(7, 9, channels, dtype)
     assert np.array_equal(decode(png(pixels, side)).pixels, pixels)
+
+
+def test_a_text_whose_checksum_is_wrong_is_not_believed():
+    text = chunk(b"tEXt", b'imgen\0{"card": "x"}')
+    assert decode(png(RGB, text)).record == {"card": "x"} and decode(png(RGB, text[:-1] + b"?")).record == {}
+
+
+def test_a_palette_whose_checksum_is_wrong_is_damage():
+    file = io.BytesIO()
+    Image.fromarray(RGB).quantize(16).save(file, "PNG")
+    data = bytearray(file.getvalue())
+    data[data.index(b"PLTE") + 5] ^= 64
+    assert key_of(bytes(data)) == "picture_unreadable"
 
 
 def test_a_profile_of_megabytes_is_heeded():
@@ -119,7 +138,7 @@ def test_a_jpeg_whose_pixels_are_missing_is_refused(progressive):
 @pytest.mark.parametrize("channels", [2, 3, 4])
 @pytest.mark.parametrize("planar", ["separate", "contig"])
 def test_a_deep_tiff_is_what_tifffile_wrote(planar, channels, options, byteorder):
-    pixels = drawn(RNG, 40, 56, channels, np.uint16)
+    pixels = soft(40, 56, channels, np.uint16)
     given = pixels.transpose(2, 0, 1) if planar == "separate" else pixels
     kind = {"photometric": "rgb" if channels > 2 else "minisblack", "planarconfig": planar, "byteorder": byteorder}
     extra = {"extrasamples": ["unassalpha"]} if channels in (2, 4) else {}
@@ -135,7 +154,7 @@ def test_a_deep_tiff_is_what_libtiff_wrote(channels, dtype, predictor, compressi
     """LZW and the predictors, by OpenCV."""
     if predictor == 3 and dtype == np.uint16 or predictor == 2 and dtype == np.float32:
         return
-    pixels = drawn(RNG, 30, 21, channels, dtype)
+    pixels = soft(30, 21, channels, dtype)
     how = [cv2.IMWRITE_TIFF_COMPRESSION, compression, cv2.IMWRITE_TIFF_PREDICTOR, predictor, cv2.IMWRITE_TIFF_ROWSPERSTRIP, 4]
     data = cv2.imencode(".tiff", np.ascontiguousarray(pixels[..., ::-1]), how)[1].tobytes()
     assert off(decode(data).pixels, pixels * (1 if dtype == np.uint16 else 255)) <= (0 if dtype == np.uint16 else 0.51)
@@ -145,7 +164,7 @@ def test_a_deep_tiff_is_what_libtiff_wrote(channels, dtype, predictor, compressi
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_floats_between_0_and_1_are_taken_as_they_are(channels, dtype):
     """Not stretched to what is there: 0.3 … 0.5 stays so dark."""
-    pixels = (0.3 + 0.2 * drawn(RNG, 20, 31, channels, np.float32)).astype(dtype)
+    pixels = (0.3 + 0.2 * soft(20, 31, channels, np.float32)).astype(dtype)
     options = {"extrasamples": ["unassalpha"]} if channels in (2, 4) else {}
     data = tiff(pixels.squeeze(), photometric="rgb" if channels > 2 else "minisblack", **options)
     assert off(decode(data).pixels, pixels.astype(np.float64) * 255) <= 0.51
@@ -156,7 +175,7 @@ def test_floats_between_0_and_1_are_taken_as_they_are(channels, dtype):
 @pytest.mark.parametrize("scale", [1, 4000])
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
 def test_what_is_no_number_changes_one_pixel(odd, scale):
-    pixels = drawn(RNG, 20, 31, 1, np.float32)[..., 0] * np.float32(scale)
+    pixels = soft(20, 31, 1, np.float32)[..., 0] * np.float32(scale)
     spoilt = pixels.copy()
     spoilt[7, 9] = odd
     a, b = (decode(tiff(one, photometric="minisblack")).pixels for one in (pixels, spoilt))
@@ -164,7 +183,7 @@ def test_what_is_no_number_changes_one_pixel(odd, scale):
 
 
 def test_unsigned_32_bits_become_16():
-    pixels = RNG.integers(0, 2**32, (20, 31, 3), np.uint32)
+    pixels = np.random.default_rng(0).integers(0, 2**32, (20, 31, 3), np.uint32)
     pixels[0, 0], pixels[0, 1] = 0, 2**32 - 1
     for photometric, given in (("rgb", pixels), ("minisblack", pixels[..., 0])):
         new = decode(tiff(given, photometric=photometric)).pixels
@@ -173,7 +192,7 @@ def test_unsigned_32_bits_become_16():
 
 def test_12_bits_are_not_taken_for_the_lower_of_16():
     """Packed by hand: tifffile writes them only with imagecodecs."""
-    values = RNG.integers(0, 4096, (6, 8))
+    values = np.random.default_rng(0).integers(0, 4096, (6, 8))
     bits = "".join(f"{value:012b}" for value in values.ravel())
     body = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
     tags = {256: 8, 257: 6, 258: 12, 259: 1, 262: 1, 273: 8 + 2 + 9 * 12 + 4, 277: 1, 278: 6, 279: len(body)}
@@ -191,7 +210,7 @@ def test_a_kind_of_tiff_that_is_not_read_is_named(dtype, photometric):
 
 
 def test_premultiplied_floats_are_divided_by_alpha():
-    pixels = drawn(RNG, 20, 31, 4, np.float32)
+    pixels = soft(20, 31, 4, np.float32)
     pixels[..., 3] = pixels[..., 3] / 2 + 0.5
     multiplied = pixels.copy()
     multiplied[..., :3] *= pixels[..., 3:]
@@ -199,7 +218,7 @@ def test_premultiplied_floats_are_divided_by_alpha():
 
 
 def test_a_tiff_without_pillow_has_a_size_a_film_and_a_limit(tmp_path):
-    data = tiff(drawn(RNG, 20, 31, 3, np.float32), photometric="rgb")
+    data = tiff(soft(20, 31, 3, np.float32), photometric="rgb")
     (tmp_path / "a.tif").write_bytes(data)
     assert pixels_of(tmp_path / "a.tif") == 620 and len(decode_film(data, 5)) == 1
     with pytest.raises(UserError, match="picture_too_large"):
@@ -234,7 +253,7 @@ def test_a_tiff_of_endless_tags_or_strips_is_refused_at_once():
 def every_number():
     """16 bit: all of grey in colours, and some that are none."""
     ramp = np.repeat(np.arange(65536, dtype=np.uint16).reshape(256, 256, 1), 3, axis=2)
-    return np.concatenate([ramp, drawn(RNG, 64, 256, 3, np.uint16)])
+    return np.concatenate([ramp, soft(64, 256, 3, np.uint16)])
 
 
 def with_profile(pixels, body):
@@ -259,19 +278,38 @@ def test_a_profile_of_16_bits_is_a_float_transform(curve, light):
     assert (np.diff(new[:256].reshape(-1, 3).astype(int), axis=0) >= 0).all()
 
 
-@pytest.mark.parametrize("kind", ["parametric", "grey", "other primaries"])
+def test_a_profile_of_grey_in_16_bits_is_a_float_transform():
+    pixels = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1)
+    light = (pixels / 65535) ** (round(1.4 * 256) / 256)
+    right = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055) * 65535
+    assert off(decode(with_profile(pixels, profile(1.4, space=b"GRAY"))).pixels, right) < 0.01
+
+
+@pytest.mark.parametrize("kind", ["parametric", "other primaries"])
 def test_16_bits_go_where_littlecms_takes_8(kind):
     """Of numbers that 8 bit have, too; sRGB's own profile has parametric curves."""
-    short = drawn(RNG, 40, 56, 1 if kind == "grey" else 3, np.uint8)
+    short = soft(40, 56, 3, np.uint8)
     body = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    if kind == "grey":
-        body = profile(1.4, space=b"GRAY")
-    elif kind == "other primaries":
+    if kind == "other primaries":
         body = body.replace(b"rXYZ", b"qXYZ").replace(b"bXYZ", b"rXYZ").replace(b"qXYZ", b"bXYZ")
-    image = Image.fromarray(short.squeeze())
+    image = Image.fromarray(short)
     right = np.asarray(ImageCms.profileToProfile(image, io.BytesIO(body), ImageCms.createProfile("sRGB"), outputMode="RGB"))
     new = decode(with_profile(short.astype(np.uint16) * 257, body)).pixels
-    assert off(new, right[..., : short.shape[2]] * 257.0) <= (1.5 if kind == "grey" else 1)  # LittleCMS rounds grey twice
+    assert off(new, right * 257.0) <= 1
+
+
+@pytest.mark.parametrize("kind,numbers", [
+    (0, [1.8]), (1, [1.8, 0.9, 0.1]), (1, [2.2, 1.1, -0.1]), (2, [2.0, 0.8, 0.1, 0.05]), (2, [2.0, 1.1, -0.2, 0.1]),
+    (3, [2.4, 0.947867, 0.052133, 0.077399, 0.04045]), (4, [2.2, 0.9, 0.05, 0.1, 0.1, 0.02, 0.01]),
+])  # fmt: skip
+def test_each_kind_of_parametric_curve_goes_where_littlecms_takes_it(kind, numbers):
+    short = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
+    packed = struct.pack(f">{len(numbers)}i", *(round(number * 65536) for number in numbers))
+    body = profile(b"para\0\0\0\0" + struct.pack(">HH", kind, 0) + packed)
+    source, target = ImageCms.ImageCmsProfile(io.BytesIO(body)), ImageCms.createProfile("sRGB")
+    plain = ImageCms.Intent.RELATIVE_COLORIMETRIC  # without a black point made of what is none
+    right = np.asarray(ImageCms.profileToProfile(Image.fromarray(short), source, target, plain, outputMode="RGB"))
+    assert off(decode(with_profile(short.astype(np.uint16) * 257, body)).pixels, right * 257.0) <= 1.1
 
 
 def test_16_bits_between_those_that_littlecms_knows_lie_between():
@@ -288,11 +326,11 @@ def test_16_bits_between_those_that_littlecms_knows_lie_between():
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 @pytest.mark.parametrize("points,curve,primaries", [
     ((12, 13), "srgb", "p3"), ((9, 14), "bt709", "rec2020"), ((1, 8), "linear", "srgb"), ((1, 4), "2.2", "srgb"),
-    ((9, 13), "srgb", "rec2020"),
+    ((9, 13), "srgb", "rec2020"), ((1, 7), "240m", "srgb"),
 ])  # fmt: skip
 def test_code_points_in_a_png_are_heeded(points, curve, primaries, dtype):
     """By the matrices of CSS Color 4 and the curves of H.273; they go before a profile, which says something else here."""
-    pixels = drawn(RNG, 40, 56, 4, dtype)
+    pixels = soft(40, 56, 4, dtype)
     data = png(pixels, chunk(b"iCCP", b"p\0\0" + zlib.compress(profile(3.0))), chunk(b"cICP", bytes([*points, 0, 1])))
     assert off(decode(data).pixels, srgb(pixels, curve, primaries)) < 0.6
 
@@ -308,16 +346,17 @@ def test_srgb_stays_to_the_last_bit():
     """However it is said."""
     corners = struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
     for dtype in (np.uint8, np.uint16):
-        pixels = drawn(RNG, 20, 30, 3, dtype)
+        pixels = soft(20, 30, 3, dtype)
         for side in ([chunk(b"cICP", bytes([1, 13, 0, 1]))], [chunk(b"gAMA", struct.pack(">I", 45455)), chunk(b"cHRM", corners)],
                      [chunk(b"sRGB", b"\0"), chunk(b"gAMA", struct.pack(">I", 99999))], [chunk(b"cICP", bytes([2, 2, 0, 1]))],
-                     [chunk(b"gAMA", bytes(4)), chunk(b"cHRM", bytes(32))]):  # fmt: skip
+                     [chunk(b"gAMA", bytes(4)), chunk(b"cHRM", bytes(32))],
+                     [chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 64000, 33001, 15000, 6000))]):  # fmt: skip
             assert np.array_equal(decode(png(pixels, *side)).pixels, pixels), side
 
 
 def test_gamma_and_corners_are_heeded_as_browsers_do():
     corners = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)
-    pixels = drawn(RNG, 40, 56, 3, np.uint16)
+    pixels = soft(40, 56, 3, np.uint16)
     linear = decode(png(pixels, chunk(b"gAMA", struct.pack(">I", 100000)))).pixels
     assert off(linear, srgb(pixels, "linear")) < 0.1
     p3 = decode(png(pixels, chunk(b"gAMA", struct.pack(">I", 100000)), chunk(b"cHRM", corners))).pixels
@@ -336,12 +375,18 @@ def test_what_no_common_screen_shows_is_named(points, name):
 
 
 def test_code_points_in_an_avif_are_heeded():
+    from imgen.decoding import heif
+
     file = io.BytesIO()
     Image.fromarray(RGB).save(file, "AVIF", quality=95)
     data = file.getvalue()
     at, stored = data.index(b"nclx") + 4, decode(data).pixels
     p3 = decode(data[:at] + struct.pack(">HH", 12, 13) + data[at + 4 :]).pixels
     assert off(p3, srgb(stored, "srgb", "p3")) < 0.6
+    places = data.index(b"ipma") + 15
+    marked = bytearray(data)
+    marked[places : places + data[places - 1]] = [number | 128 for number in data[places : places + data[places - 1]]]
+    assert heif._nclx(bytes(marked)) == heif._nclx(data) == (1, 13)  # the highest bit says that a property is essential
     film = decode(data[:at] + struct.pack(">HH", 1, 1) + data[at + 4 :]).pixels  # as browsers do, see `of_code_points`
     assert np.array_equal(film, stored)
 
@@ -381,7 +426,7 @@ def test_a_format_whose_package_is_there_opens(module, kind):
     package, file = pytest.importorskip(module), io.BytesIO()
     if kind == "HEIF":
         package.register_heif_opener()
-    Image.fromarray(RGB).save(file, kind, **{"JXL": {"lossless": True}, "HEIF": {"quality": -1}}[kind])
+    Image.fromarray(RGB).save(file, kind, **{"JXL": {"lossless": True}, "HEIF": {"quality": -1, "chroma": 444}}[kind])
     assert off(decode(file.getvalue()).pixels, RGB) <= (0 if kind == "JXL" else 4)
     if kind == "JXL":
         with pytest.raises(UserError, match="picture_too_large"):

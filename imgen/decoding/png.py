@@ -18,13 +18,13 @@ PROFILE = 2**24  # of a profile: CMYK to paper takes 3 MB
 
 
 def chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Kind, content, and whether the checksum is right; one that is cut off comes without."""
+    """Kind, content, and whether the checksum is right.  That of pixels is not asked for: they have another inside, and a
+    file may be cut off between the two."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         size, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         body, told = data[at + 8 : at + 8 + size], data[at + 8 + size : at + 12 + size]
-        side = kind[:1].islower() and kind not in PIXELS
-        yield kind, body, not side or told == struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
+        yield kind, body, kind in (b"IDAT", b"fdAT", b"IEND") or told == struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
         if kind == b"IEND":
             return
         at += 12 + size
@@ -59,11 +59,14 @@ def _is_wanted(kind: bytes, body: bytes) -> bool:
 
 
 def read(data: bytes) -> "tuple[bytes, bytes | colour.Space | None]":
-    """-> the same picture without what does not make it, its last chunk in place; and its colours: a profile or a space."""
+    """-> the same picture without what does not make it, its last chunk in place; and its colours: a profile or a space.
+    Raises ValueError if what makes its pixels is damaged."""
     kept, told, before, texts = [SIGNATURE], {}, True, 0
     for kind, body, sound in chunks(data):
         if kind == b"IDAT":
             before = False
+        if not sound and kind in (b"IHDR", b"PLTE"):
+            raise ValueError("damaged")
         if not sound or kind == b"IEND":
             continue
         if kind in (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"):
