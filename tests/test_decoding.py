@@ -4,6 +4,7 @@ import io
 import struct
 import sys
 import time
+import tracemalloc
 import zlib
 
 import cv2
@@ -190,6 +191,26 @@ def test_unsigned_32_bits_become_16():
         assert new.dtype == np.uint16 and np.array_equal(new, np.rint(given / 65537.0).reshape(new.shape))
 
 
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_grey_whose_white_is_0_and_grey_with_alpha_in_planes(byteorder):
+    grey = soft(20, 31, 1, np.uint16)
+    data = tiff(grey[..., 0], photometric="miniswhite", byteorder=byteorder)
+    assert np.array_equal(decode(data).pixels, 65535 - grey)
+    both = soft(20, 31, 2, np.uint8)
+    planes = np.ascontiguousarray(both.transpose(2, 0, 1))
+    for options in ({}, {"compression": "zlib", "predictor": True, "rowsperstrip": 1}):
+        data = tiff(planes, photometric="minisblack", planarconfig="separate", extrasamples=["unassalpha"], **options)
+        assert np.array_equal(decode(data).pixels, both)
+
+
+def test_a_strip_may_come_without_its_length():
+    """As old programs wrote them."""
+    values = soft(8, 9, 1, np.uint16)
+    tags = {256: 9, 257: 8, 258: 16, 259: 1, 262: 1, 273: 8 + 2 + 8 * 12 + 4, 277: 1, 278: 8}
+    data = b"II*\0" + struct.pack("<IH", 8, 8) + b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    assert np.array_equal(decode(data + bytes(4) + values.tobytes()).pixels, values)
+
+
 def test_12_bits_are_not_taken_for_the_lower_of_16():
     """Packed by hand: tifffile writes them only with imagecodecs."""
     values = np.random.default_rng(0).integers(0, 4096, (6, 8))
@@ -242,8 +263,11 @@ def test_a_tiff_of_endless_tags_or_strips_is_refused_at_once():
     began = time.process_time()
     tags = struct.pack("<HHQQ", 700, 4, 1, 0) * 200_000
     assert key_of(b"II+\0\10\0\0\0" + struct.pack("<QQ", 16, 200_000) + tags) == "picture_unreadable"
+    tracemalloc.start()
     strips = struct.pack("<HHIIHHII", 256, 4, 1, 8, 273, 4, 4_000_000, 100)
     assert key_of(b"II*\0" + struct.pack("<IH", 8, 2) + strips + bytes(16_000_100)) == "picture_unreadable"
+    assert tracemalloc.get_traced_memory()[1] < 60_000_000  # of which the file itself is 50
+    tracemalloc.stop()
     assert time.process_time() - began < 0.3
 
 
@@ -278,11 +302,12 @@ def test_a_profile_of_16_bits_is_a_float_transform(curve, light):
     assert (np.diff(new[:256].reshape(-1, 3).astype(int), axis=0) >= 0).all()
 
 
-def test_a_profile_of_grey_in_16_bits_is_a_float_transform():
-    pixels = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1)
-    light = (pixels / 65535) ** (round(1.4 * 256) / 256)
-    right = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055) * 65535
-    assert off(decode(with_profile(pixels, profile(1.4, space=b"GRAY"))).pixels, right) < 0.01
+def test_a_profile_of_grey_is_a_float_transform():
+    for white in (65535, 255):
+        pixels = np.arange(white + 1, dtype=np.uint16 if white > 255 else np.uint8).reshape(16, -1, 1)
+        light = (pixels / white) ** (round(1.4 * 256) / 256)
+        right = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055) * white
+        assert off(decode(with_profile(pixels, profile(1.4, space=b"GRAY"))).pixels, right) < 255 / white * 0.51
 
 
 @pytest.mark.parametrize("kind", ["parametric", "other primaries"])

@@ -171,8 +171,9 @@ def to_srgb(pixels: np.ndarray, told: "bytes | Space | None") -> np.ndarray:
     if isinstance(told, Space):
         new = _through_space(colour, told)
     else:
-        space = of_profile(told) if pixels.dtype == np.uint16 else None
-        if space is not None and (told[16:20] == b"GRAY") == (colour.shape[2] == 1):
+        grey = colour.shape[2] == 1  # of 8 bit, too: LittleCMS is up to 9 of 255 off in its shadows
+        space = of_profile(told) if grey or pixels.dtype == np.uint16 else None
+        if space is not None and (told[16:20] == b"GRAY") == grey:
             new = _through_space(colour, space)
         else:
             new = _through_littlecms(colour, told)

@@ -90,12 +90,15 @@ class Layout:
     def is_ours(self) -> bool:
         if self.packing not in PACKINGS or self.photometric not in (0, 1, 2) or len(set(self.bits)) != 1:
             return False
+        if not (OFFSETS in self.tags and COUNTS in self.tags or TILE_OFFSETS in self.tags and TILE_COUNTS in self.tags):
+            return False  # old programs leave the counts out, which Pillow guesses
         if self.channels < (3 if self.photometric == 2 else 1) or self.tags.get(PREDICTOR, 1) not in (1, 2, 3):
             return False
         if self.sample == 3:
             return self.bits[0] in (16, 32, 64)
-        grey16 = self.bits[0] == 16 and self.channels == 1  # Pillow reads it, and those of 8 bit
-        return self.sample == 1 and (self.bits[0] in (16, 32) and not grey16 or self.foreign and self.bits[0] in (8, 16))
+        if self.bits[0] == 8:  # Pillow reads most of them
+            return self.sample == 1 and (self.foreign or self.planar and self.channels == 2)
+        return self.sample == 1 and self.bits[0] in (16, 32)
 
 
 def _tags(data: bytes) -> dict[int, Any]:
