@@ -14,21 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import Image, UnidentifiedImageError
 
 from imgen.controls import UserError
+from imgen.decoding.opening import opened, size_of, small_enough, unfold
+from imgen.decoding.png import RECORD, chunk
 
 if TYPE_CHECKING:
     import torch
 
 MAX_PIXELS = 64_000_000  # asked of the header, before a bomb unfolds
-MANY = 2000  # parts of a file, beside one for each kilobyte
 MAX_BYTES = 2**30  # of a file: uncompressed pixels of the largest picture, and room for what else a file may hold
-Image.MAX_IMAGE_PIXELS = None  # our own limit names the size, which Pillow's does not; nothing here decodes without it
-FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "PPM")  # no others: Pillow would run Ghostscript for an EPS
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".ppm", ".pgm"}
-RECORD = "imgen"  # the PNG text chunk that says how a picture was made
-BITS, PHOTOMETRIC, ORIENTATION, PLANES, EXTRA = 258, 262, 274, 284, 338  # TIFF tags
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +155,8 @@ def resized(picture: Picture, height: int, width: int) -> Picture:
 def decode(source: Path | str | bytes | None, max_pixels: int = MAX_PIXELS) -> Picture:
     """Any picture file -> sRGB pixels, upright; the first frame of an animation; 16 bit stay 16 bit.
 
-    Raises UserError: picture_first, picture_missing, picture_unreadable, picture_too_large, file_too_large.
+    Raises UserError: picture_first, picture_missing, picture_unreadable, picture_too_large, file_too_large; and, naming what
+    it is, format_needs (one more package), format_unread, picture_transfer (high dynamic range).
     """
     if source is None:
         raise UserError("picture_first")
@@ -166,7 +164,8 @@ def decode(source: Path | str | bytes | None, max_pixels: int = MAX_PIXELS) -> P
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own bomb warning and damaged-metadata chatter; our limit follows
-            return _decode(data, max_pixels)
+            pixels, record = unfold(data, max_pixels)
+            return Picture(pixels, _record(record))
     except UserError:
         raise
     except Exception:  # a decoder that is given a damaged file may raise anything
@@ -178,17 +177,21 @@ def decode_film(source: Path | str | bytes, most: int) -> list[Picture]:
     data = source if isinstance(source, bytes) else _read(Path(source))
     first = decode(data)
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as film:
+        with opened(data, MAX_PIXELS)[0] as film:
             count = min(most, getattr(film, "n_frames", 1))
             if count == 1:
                 return [first]
             pictures = []
             for number in range(count):
                 film.seek(number)
-                small_enough(film, MAX_PIXELS // count)  # a page of a TIFF has a size of its own; all of them lie in memory
+                small_enough(film.size, MAX_PIXELS // count)  # a page of a TIFF has a size of its own; all of them lie in memory
                 pictures.append(Picture(np.asarray(film.convert("RGB"))))
             return pictures
-    except UserError:
+    except UnidentifiedImageError:  # a TIFF that only `tiff` reads
+        return [first]
+    except UserError as error:
+        if error.key == "format_unread":  # likewise
+            return [first]
         raise
     except Exception:  # damaged behind its first picture
         raise UserError("picture_unreadable") from None
@@ -208,144 +211,10 @@ def _read(path: Path) -> bytes:
         raise UserError("picture_missing", name=path.name) from None
 
 
-def _bounded(data: bytes) -> None:
-    """Refuses a file of so many small parts that walking them would take minutes: Pillow does so one by one, in Python.
-
-    PNG specification, section 5.3; JPEG (ITU-T T.81), annex B; GIF89a, section 15.
-    """
-    at, parts, most = 0, 0, MANY + len(data) // 1024
-    if data.startswith(b"\x89PNG"):
-        at = 8
-        while at + 8 <= len(data) and parts <= most:
-            at, parts = at + 12 + int.from_bytes(data[at : at + 4], "big"), parts + 1
-    elif data.startswith(b"\xff\xd8"):
-        at = 2
-        while at + 4 <= len(data) and parts <= most and data[at] == 0xFF and data[at + 1] != 0xDA:
-            at, parts = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big"), parts + 1
-    elif data.startswith(b"GIF8"):
-        parts = data.count(b"\x21\xfe")  # comments, which are put together piece by piece
-    if parts > most:
-        raise UserError("picture_unreadable")
-
-
-def small_enough(image: Image.Image, max_pixels: int) -> None:
-    """Asked before its pixels are unpacked.  Raises UserError."""
-    width, height = image.size
-    if width * height > max_pixels:
-        raise UserError("picture_too_large", width=width, height=height, limit=max_pixels // 1_000_000)
-
-
-def _decode(data: bytes, max_pixels: int) -> Picture:
-    _bounded(data)
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
-    deep = image.format == "PNG" and data[24] == 16 or image.format == "TIFF" and 16 in _tags(image).get(BITS, (8,))
-    small_enough(image, max_pixels // 2 if deep and image.mode not in ("I;16", "L") else max_pixels)  # twice the bytes
-    if min(image.size) < 1:
-        raise ValueError("a picture without pixels")
-    image.load()  # all of it, so that what is cut off is found before OpenCV, which pads it, sees it
-    profile, orientation, record = image.info.get("icc_profile"), _orientation(image), _record_of(image)
-    if image.mode == "CMYK" and profile:
-        image, profile = _to_srgb(image, profile), None  # the only profile that changes the number of channels
-    pixels = _deep_pixels(data, image)
-    if pixels is None:
-        pixels = _plain_pixels(image)
-    if profile:
-        pixels = _pixels_to_srgb(pixels, profile)
-    return Picture(np.ascontiguousarray(_upright(pixels, orientation)), record)
-
-
-def _tags(image: Image.Image) -> Mapping[int, Any]:
-    """Of a TIFF; other files have none."""
-    return getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
-
-
-def _plain_pixels(image: Image.Image) -> np.ndarray:
-    """(H, W, C) of 8 bit."""
-    if image.mode in ("F", "I"):  # 32 bit: scaled to what is there
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0, neginf=0)
-        low, high = values.min(), values.max()
-        return np.rint((values - low) / max(high - low, 1e-9) * 255).astype(np.uint8)[..., None]
-    mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
-    if image.has_transparency_data:
-        mode = {"L": "LA", "RGB": "RGBA"}[mode]
-    return np.asarray(image.convert(mode)).reshape(image.height, image.width, -1)
-
-
-def _deep_pixels(data: bytes, image: Image.Image) -> np.ndarray | None:
-    """(H, W, C) of 16 bit, None if the file has less.  Pillow keeps those of grey but not of colours: OpenCV does."""
-    tag = _tags(image).get
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        grey = np.asarray(image).astype(np.uint16)[..., None]
-        if tag(PHOTOMETRIC, 1) == 0:  # white is 0
-            grey = 65535 - grey
-        hidden = image.info.get("transparency")
-        if hidden is None:
-            return grey
-        return np.concatenate([grey, np.where(grey == hidden, 0, 65535).astype(np.uint16)], axis=2)
-    png = image.format == "PNG" and data[24] == 16
-    tiff = set(tag(BITS, (8,))) == {16} and tag(PHOTOMETRIC, 1) == 2 and tag(PLANES, 1) == 1
-    if not png and not tiff:
-        return None
-    import cv2
-
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.dtype != np.uint16 or pixels.shape[:2] != (image.height, image.width):
-        return None
-    if png and data[25] == 4:  # grey with alpha, which OpenCV turns into four channels
-        return pixels[..., 2:]
-    pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]  # OpenCV keeps blue first
-    if tag(EXTRA, ()) == (1,):  # colours were multiplied by alpha
-        alpha = np.maximum(pixels[..., 3:], 1).astype(np.uint32)
-        pixels[..., :3] = np.minimum((pixels[..., :3] * np.uint32(65535) + alpha // 2) // alpha, 65535)
-    return pixels
-
-
-def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """Through the embedded profile to RGB; one that is broken or belongs to another mode is ignored, as browsers do."""
+def _record(text: Any) -> dict[str, object]:
+    """From the text of a file, which anybody may have written."""
     try:
-        source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-        new = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return image.convert("RGB")
-    assert new is not None, "only in place it gives nothing"
-    return new
-
-
-def _pixels_to_srgb(pixels: np.ndarray, profile: bytes) -> np.ndarray:
-    """The colours through the profile, alpha as it is.
-
-    Pillow hands only 8 bit to LittleCMS: 16 bit take the shift of their upper half and keep their fine steps.
-    """
-    picture = Picture(pixels)
-    colour, grey = picture.colour, picture.colour.shape[2] == 1
-    short = colour if picture.white == 255 else (colour >> 8).astype(np.uint8)
-    new = np.asarray(_to_srgb(Image.fromarray(short[..., 0] if grey else np.ascontiguousarray(short)), profile))
-    new = new[..., :1] if grey else new
-    if picture.white != 255:
-        new = np.clip(colour + (new.astype(np.int32) - short) * 257, 0, 65535).astype(np.uint16)
-    return new if picture.alpha is None else np.concatenate([new, picture.alpha], axis=2)
-
-
-def _orientation(image: Image.Image) -> int:
-    """1 to 8 as EXIF counts.  Asked after loading, when Pillow and OpenCV have turned a TIFF themselves."""
-    try:
-        return image.getexif().get(ORIENTATION, 1)
-    except Exception:  # a damaged EXIF block is no reason to refuse a picture
-        return 1
-
-
-def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.transpose(1, 0, 2)
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
-
-
-def _record_of(image: Image.Image) -> dict[str, object]:
-    try:
-        record = json.loads(image.info.get(RECORD, "{}"))
+        record = json.loads(text or "{}")
     except (TypeError, ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
@@ -355,7 +224,7 @@ def record_of(path: Path) -> dict[str, object]:
     """How a PNG of ours was made, without decoding it; empty if it is none."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
-            return _record_of(image)
+            return _record(image.info.get(RECORD))
     except (OSError, ValueError, SyntaxError):  # Pillow's, for a damaged file
         return {}
 
@@ -379,18 +248,19 @@ def encode(picture: Picture, level: int = 1) -> bytes:
     if picture.record:  # a lone surrogate, which UTF-8 has no bytes for, becomes JSON's own escape
         record = json.dumps(picture.record, ensure_ascii=False).encode("utf-8", "backslashreplace")
         # the five zeros: end of keyword, not compressed (two), no language, no translation
-        text = _chunk(b"iTXt", RECORD.encode() + bytes(5) + record)
-    body = _chunk(b"IDAT", zlib.compress(filtered.data, level))
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + text + body + _chunk(b"IEND", b"")
+        text = chunk(b"iTXt", RECORD.encode() + bytes(5) + record)
+    body = chunk(b"IDAT", zlib.compress(filtered.data, level))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + text + body + chunk(b"IEND", b"")
 
 
 def pixels_of(path: Path) -> int:
     """How many pixels a picture file has, by its header.  Raises UserError."""
     data = _read(path)
     try:
-        _bounded(data)
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            return image.width * image.height
+        width, height = size_of(data, MAX_PIXELS)
+        return width * height
+    except UserError:
+        raise
     except Exception:  # see `decode`
         raise UserError("picture_unreadable") from None
 
@@ -409,10 +279,6 @@ def animate(pictures: list[Picture], seconds: float = 0.08, lossless: bool = Tru
     quality = 20 if lossless else 85  # without loss it is the effort
     images[0].save(file, "WEBP", lossless=lossless, quality=quality, method=2, minimize_size=True, **how)
     return file.getvalue()
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
 
 
 def to_tensor(pixels: np.ndarray) -> "torch.Tensor":
