@@ -357,20 +357,51 @@ def fault(file: File, folder: Path) -> tuple[str, str]:
     return ("right", "") if far <= file.near else ("wrong", f"{far:.2f} of 255 off")
 
 
+KINDS = {  # of a file's name -> a row of the README's table
+    "damaged": ("damaged", "损坏的"), "bomb": ("bombs", "解压炸弹"), "png": ("PNG", "PNG"), "tiff": ("TIFF", "TIFF"),
+    "jpeg": ("JPEG", "JPEG"), "avif": ("AVIF", "AVIF"), "": ("GIF, BMP, WebP, PPM", "GIF、BMP、WebP、PPM"),
+}
+HEADS = ("| files | tried | read right | refused in a sentence | wrong |", "| 文件 | 试过 | 读对 | 用一句话拒绝 | 读错 |")
+READMES = ("README.md", "imgen/texts/zh/README.md")
+BEGIN, END = "<!-- files -->", "<!-- /files -->"
+OUTCOMES = ("right", "refused", "wrong")
+
+
+def kind_of(file: File) -> str:
+    kind = "damaged" if "damaged" in file.name else file.name.split()[0]
+    return kind if kind in KINDS else ""
+
+
+def write_tables(counts: Counter[tuple[str, str]]) -> None:
+    """Into both READMEs, between their marks."""
+    for path, head, language in zip(READMES, HEADS, (0, 1), strict=True):
+        rows = [head, "|---|---|---|---|---|"]
+        for kind, words in KINDS.items():
+            found = [counts[kind, outcome] for outcome in OUTCOMES]
+            rows.append(f"| {words[language]} | {sum(found)} | " + " | ".join(map(str, found)) + " |")
+        readme = Path(__file__).parent.parent / path
+        before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
+        readme.write_text("\n".join([before + BEGIN, *rows, END]) + rest.split(END)[1], encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--readme", action="store_true", help="write what came out into the README's table")
     asked = parser.parse_args()
-    counts: Counter[str] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         for file in files(asked.count, asked.seed):
             outcome, why = fault(file, Path(folder))
-            counts[outcome] += 1
+            counts[kind_of(file), outcome] += 1
             if outcome == "wrong":
                 print(f"{file.name}: {why}", flush=True)
-    print(f"tried {asked.count}, right {counts['right']}, refused {counts['refused']}, wrong {counts['wrong']}")
-    sys.exit(counts["wrong"] > 0)
+    if asked.readme:
+        write_tables(counts)
+    total = {outcome: sum(count for (_, one), count in counts.items() if one == outcome) for outcome in OUTCOMES}
+    print(f"tried {asked.count}, " + ", ".join(f"{outcome} {count}" for outcome, count in total.items()))
+    sys.exit(total["wrong"] > 0)
 
 
 if __name__ == "__main__":
