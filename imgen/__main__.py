@@ -306,13 +306,14 @@ def steer(
 def directions(names: Annotated[list[str] | None, typer.Argument(help="generators; all if none is named")] = None) -> None:
     """Find the directions in which a generator's pictures change most, and store them in weights/<card>.json."""
     from imgen.evaluation.scores import store
+    from imgen.pipelines.nets import generates
     from imgen.pipelines.steer import principal
 
     named = [find_card(name) for name in names or ()]
     for card in named or [card for card in CARDS if card.task == "generate" and card.net and card.source is None]:
         follow(card.prepare())
         net = card.load()
-        assert net is not None
+        assert generates(net), card.name
         store(card, {}, directions=[[round(value, 4) for value in way] for way in principal(net).tolist()])
         print(card.name)
 
@@ -322,14 +323,14 @@ def worth(
     data: Annotated[Path, typer.Option(help="a folder of photographs")],
     teachers: Annotated[Path, typer.Option(help="a folder with squeezenet1_1.safetensors and lpips/squeeze.pth")],
 ) -> None:
-    """Fit the eye's perceptual distance to LPIPS, and store it in weights/eye_squeezenet.json."""
+    """Fit the bundled feature network's perceptual distance to LPIPS, and store it in weights/distilled_squeezenet.json."""
     from imgen.evaluation.lpips_weights import worth as fit
-    from imgen.evaluation.scores import EYE, store
+    from imgen.evaluation.scores import FEATURE_NETWORK, store
 
     if not data.exists():
         raise UserError("data_missing", name=data.name)
-    store(EYE, {}, worth=fit(data, teachers))
-    print(EYE.name)
+    store(FEATURE_NETWORK, {}, worth=fit(data, teachers))
+    print(FEATURE_NETWORK.name)
 
 
 @app.command()
@@ -390,7 +391,7 @@ def logged(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 @app.command()
 def evaluate(
-    name: Annotated[str, typer.Argument(help="a card, or eye_squeezenet")],
+    name: Annotated[str, typer.Argument(help="a card, or distilled_squeezenet")],
     data: Annotated[Path, typer.Option(help="pictures that training never saw")],
     teachers: Annotated[Path | None, typer.Option(help="a folder with the feature networks that measure")] = None,
     peer: Annotated[Path | None, typer.Option(help="of a generator: usual_CARD.safetensors, made by the usual recipe")] = None,
@@ -403,7 +404,7 @@ def evaluate(
 ) -> None:
     """Measure a card: PSNR and SSIM, distances to real pictures, or to a painting's style and the photograph."""
     from imgen.evaluation import scores as evaluation
-    from imgen.evaluation.upscaling import exact_psnr
+    from imgen.evaluation.upscaling import float32_psnr
 
     card = evaluation.find(name)
     if (peer or neighbours or inception) and card.task != "generate":
@@ -412,7 +413,7 @@ def evaluate(
     if peer:
         scores[data.stem] |= evaluation.peer(card, peer, data, teachers)
     if exact and card.task == "upscale":
-        scores[data.stem] = scores.get(data.stem, {}) | exact_psnr(card, data)
+        scores[data.stem] = scores.get(data.stem, {}) | float32_psnr(card, data)
     if neighbours:
         target = target_of(neighbours, f"{card.name}.png")
         keep(target, evaluation.neighbours(card, data), {"card": card.name, "source": digest_of("neighbours", data.resolve())})

@@ -92,8 +92,8 @@ Value = Any  # of a knob, as its control says: int, float, Option, Several, Phra
 class Option(str):
     """The chosen text of a `Choice`, which knows its place among the options (None for "every")."""
 
-    index: int | None
-    options: tuple[str, ...]
+    index: int | None = None
+    options: tuple[str, ...] = ()
 
 
 class Several(str):
@@ -107,8 +107,8 @@ class Several(str):
 class Phrase(str):
     """The known words of a text, which know their places in the vocabulary of `known` words."""
 
-    indices: tuple[int, ...]
-    known: int
+    indices: tuple[int, ...] = ()
+    known: int = 0
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Facts:
     bench: Mapping[str, Any] = field(default_factory=dict)  # how fast it was, and on what
     judge: "Facts | None" = None  # the discriminator that a GAN was trained against
     real: Sequence[Sequence[float]] = ()  # of a judge, for each class: quantiles of its logits of real pictures
-    made: Sequence[Sequence[float]] = ()  # and of generated ones
+    fake: Sequence[Sequence[float]] = ()  # and of generated ones
     worth: Sequence[Sequence[float]] = ()  # of a network that measures: how much each channel of each layer counts
 
     def measured(self) -> dict[str, Scores]:

@@ -194,7 +194,7 @@ def test_abilities_and_knobs_agree(card):
 
 
 def test_all_weights_together_stay_small():
-    assert sum(path.stat().st_size for path in cards.WEIGHTS.iterdir()) < 100_000_000
+    assert sum(path.stat().st_size for path in cards.WEIGHTS.iterdir()) < 128_000_000
 
 
 @each(BUNDLED)
@@ -203,11 +203,11 @@ def test_every_bundled_card_was_trained_and_measured(card):
     assert any(isinstance(v, dict) for v in card.facts.scores.values())
 
 
-@each([card for card in CARDS if "exact_psnr" in card.facts.measured().get("Set5", {})])
+@each([card for card in CARDS if "float32_psnr" in card.facts.measured().get("Set5", {})])
 def test_a_faster_precision_costs_next_to_nothing(card):
     """At most 0.02 dB on Set5, or the card is in float32."""
     scores = card.facts.scores["Set5"]
-    assert scores["psnr"] >= scores["exact_psnr"] - 0.02
+    assert scores["psnr"] >= scores["float32_psnr"] - 0.02
 
 
 @each([card for card in CARDS if card.source is None])

@@ -115,7 +115,7 @@ def test_an_upscaler_is_measured_as_from_a_phone_and_exactly_at_once(imgen, tmp_
     code, out, _ = imgen("evaluate", "bicubic", "--data", tmp_path, "--phone", "--exact", "--json")
     rows = {row["data"]: row for row in map(json.loads, out.splitlines())}
     assert code == 0 and set(rows) == {tmp_path.stem, f"{tmp_path.stem}_phone"}
-    assert "psnr" in rows[f"{tmp_path.stem}_phone"] and "exact_psnr" in rows[tmp_path.stem]
+    assert "psnr" in rows[f"{tmp_path.stem}_phone"] and "float32_psnr" in rows[tmp_path.stem]
 
 
 def test_pictures_of_a_generator_become_a_film_and_a_sum(imgen, tmp_path):
@@ -158,7 +158,7 @@ def test_a_picture_of_ones_own_is_found_and_can_be_filmed(imgen, photo, tmp_path
     (["evaluate", "espcn_x2", "--data", "nowhere"], "nowhere"),
     (["evaluate", "dcgan_flowers64", "--data", "FOLDER"], "few"),
     (["evaluate", "mlp_vae_fashion28", "--data", "PHOTO"], "few"),
-    (["evaluate", "eye_squeezenet", "--data", "FOLDER"], "squeezenet"),
+    (["evaluate", "distilled_squeezenet", "--data", "FOLDER"], "squeezenet"),
     (["evaluate", "espcn_x2", "--data", "FOLDER", "--neighbours", "out.png"], "espcn_x2"),
 ])
 def test_a_mistake_is_one_sentence(imgen, photo, arguments, word, monkeypatch):

@@ -26,7 +26,7 @@ from imgen.functional import metrics
 from imgen.functional.losses import StyleObjective, bernoulli, gaussian
 from imgen.image import Frame, Picture, decode
 from imgen.loader import loader, read_weights
-from imgen.models.eye import Eye
+from imgen.models.distilled import DistilledSqueezeNet
 from imgen.models.features import VGG
 from imgen.training import teachers
 from imgen.training.makers import PAINTINGS, PATCHED
@@ -37,7 +37,7 @@ MEASURES = {"frechet", "floor_frechet", "precision", "recall", "copy_ratio"}
 
 
 class Glance(nn.Module):
-    """A stand-in for the eye: 16 means of grey, in a unit of its own.  It counts what it is shown."""
+    """A stand-in for the bundled feature network: 16 means of grey, in a unit of its own.  It counts what it is shown."""
 
     def __init__(self):
         super().__init__()
@@ -51,8 +51,8 @@ class Glance(nn.Module):
 @pytest.fixture
 def glance(monkeypatch):
     stand_in = Glance()
-    monkeypatch.setattr(generation, "EYE", SimpleNamespace(load=lambda: stand_in))
-    known = generation.real, generation.by_eye, generation.by_teacher, generation.novelty
+    monkeypatch.setattr(generation, "FEATURE_NETWORK", SimpleNamespace(load=lambda: stand_in))
+    known = generation.real, generation.known_features, generation.teacher_features, generation.novelty
     for remembered in known:
         remembered.cache_clear()
     yield stand_in
@@ -76,19 +76,19 @@ def fashion(tmp_path):
 
 
 def test_new_pictures_of_the_same_kind_score_as_real_ones_do(glance, fashion):
-    found = generation.likeness(pictures(300, 3), fashion)
+    found = generation.generative_metrics(pictures(300, 3), fashion)
     assert found["copy_ratio"] == pytest.approx(1, abs=0.1)
     assert found["frechet"] == pytest.approx(found["floor_frechet"], abs=0.45)
     assert found["precision"] > 0.8 and found["recall"] > 0.8
 
 
 def test_copies_give_themselves_away(glance, fashion):
-    found = generation.likeness(pictures(300, 1), fashion)
+    found = generation.generative_metrics(pictures(300, 1), fashion)
     assert found["copy_ratio"] < 0.01 and found["frechet"] == found["floor_frechet"]
 
 
 def test_one_picture_again_and_again_has_no_recall(glance, fashion):
-    found = generation.likeness(pictures(1, 4).expand(300, -1, -1, -1) // 2, fashion)
+    found = generation.generative_metrics(pictures(1, 4).expand(300, -1, -1, -1) // 2, fashion)
     assert found["recall"] == 0 and found["frechet"] > 3 * found["floor_frechet"]
 
 
@@ -96,11 +96,11 @@ def test_distances_in_other_networks_features_are_those_of_their_features(glance
     """With copies of the training pictures: what is left is the floor."""
     monkeypatch.setattr(teachers, "inception", lambda: "inception")
     monkeypatch.setattr(teachers, "squeezenet", lambda folder: "squeezenet")
-    monkeypatch.setattr(teachers, "pooled", lambda net, pictures, side=224: generation.look(pictures))
-    found = generation.by_inception(pictures(300, 1), fashion) | generation.kernel(pictures(300, 1), fashion, fashion.parent)
+    monkeypatch.setattr(teachers, "pooled", lambda net, pictures, side=224: generation.features_of(pictures))
+    found = generation.inception_frechet(pictures(300, 1), fashion) | generation.kernel(pictures(300, 1), fashion, fashion.parent)
     assert found["inception_frechet"] == found["floor_inception_frechet"] > 0
     assert found["kid_x1000"] == found["floor_kid_x1000"]
-    other = generation.by_inception(pictures(300, 1) // 2, fashion)
+    other = generation.inception_frechet(pictures(300, 1) // 2, fashion)
     assert other["inception_frechet"] > 2 * found["inception_frechet"]
 
 
@@ -153,17 +153,17 @@ def test_pictures_are_compared_with_those_that_no_training_saw(glance, tmp_path,
     wanted = {
         "frechet": frechet(x, y), "floor_frechet": frechet(x, others),
         "precision": share_within(x, y[:30]), "recall": share_within(y[:30], x),
-        "copy_ratio": np.median(cdist(y, others).min(1)) / np.median(cdist(x, others).min(1)), "eye_kid_x1000": kid(x, y),
+        "copy_ratio": np.median(cdist(y, others).min(1)) / np.median(cdist(x, others).min(1)), "distilled_kid_x1000": kid(x, y),
     }
-    assert generation.likeness(fake, folder) == pytest.approx(wanted, rel=1e-4, abs=6e-3)
+    assert generation.generative_metrics(fake, folder) == pytest.approx(wanted, rel=1e-4, abs=6e-3)
     monkeypatch.setattr(teachers, "inception", lambda: "inception")
     monkeypatch.setattr(teachers, "squeezenet", lambda folder: "squeezenet")
-    monkeypatch.setattr(teachers, "pooled", lambda net, pictures, side=224: generation.look(pictures))
+    monkeypatch.setattr(teachers, "pooled", lambda net, pictures, side=224: generation.features_of(pictures))
     wanted = {
         "inception_frechet": frechet(x, y), "floor_inception_frechet": frechet(x, others),
         "kid_x1000": kid(x, y), "floor_kid_x1000": kid(x, others),
     }
-    found = generation.by_inception(fake, folder) | generation.kernel(fake, folder, tmp_path)
+    found = generation.inception_frechet(fake, folder) | generation.kernel(fake, folder, tmp_path)
     assert found == pytest.approx(wanted, rel=1e-4, abs=6e-3)
 
 
@@ -287,10 +287,10 @@ def test_what_is_not_measured_anew_stays(tmp_path, monkeypatch):
     assert found == {"trees": {"usual": 3, "ours": 1}, "sample": 2, "leaves": {"ours": 4}}
 
 
-def test_the_eyes_distance_comes_near_to_lpips():
+def test_distilled_lpips_comes_near_to_lpips():
     """The stored weights, on what was measured in both: figures of one size, and in nearly one order."""
     measured = [found for card in CARDS for found in card.facts.measured().values()]
-    pairs = [(one["lpips"], one["eye_distance"]) for one in measured if "lpips" in one]
+    pairs = [(one["lpips"], one["distilled_lpips"]) for one in measured if "lpips" in one]
     theirs, ours = zip(*pairs, strict=True)
     assert len(pairs) > 10 and spearmanr(theirs, ours).statistic > 0.8
     assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.3)
@@ -298,8 +298,8 @@ def test_the_eyes_distance_comes_near_to_lpips():
 
 def test_ranks_agree_with_scipy():
     ours, theirs = [3.0, 9.0, 4.0, 1.5, 1.0], [20.0, 70.0, 5.0, 40.0, 30.0]
-    found = [{"kid_x1000": a, "eye_kid_x1000": b} for a, b in zip(theirs, ours, strict=True)]
-    found = generation.ranking([*found, 72.0, {"kid_x1000": 3.0}], "kid_x1000", "eye_kid_x1000")
+    found = [{"kid_x1000": a, "distilled_kid_x1000": b} for a, b in zip(theirs, ours, strict=True)]
+    found = generation.ranking([*found, 72.0, {"kid_x1000": 3.0}], "kid_x1000", "distilled_kid_x1000")
     assert found == {"rank_correlation": pytest.approx(spearmanr(ours, theirs).statistic, abs=1e-3), "cards": 5}
 
 
@@ -310,49 +310,49 @@ def test_correlation_is_numpys_mean_over_features_that_vary():
     assert generation.correlation(x, y) == pytest.approx(expected)
 
 
-def test_the_eye_sees_any_size_and_grey_as_grey_in_colour():
+def test_the_feature_network_takes_any_size_and_grey_as_grey_in_colour():
     torch.manual_seed(0)
-    eye = Eye(width=4, features=6).eval()
+    net = DistilledSqueezeNet(width=4, features=6).eval()
     grey = torch.rand(2, 1, 28, 30)
-    torch.testing.assert_close(eye(grey), eye(grey.expand(-1, 3, -1, -1)))
-    assert eye(torch.rand(1, 3, 200, 64)).shape == (1, 6)
-    eye.train()(torch.rand(4, 3, 64, 64)).square().sum().backward()
-    assert all(p.grad.abs().sum() > 0 for p in eye.parameters())
+    torch.testing.assert_close(net(grey), net(grey.expand(-1, 3, -1, -1)))
+    assert net(torch.rand(1, 3, 200, 64)).shape == (1, 6)
+    net.train()(torch.rand(4, 3, 64, 64)).square().sum().backward()
+    assert all(p.grad.abs().sum() > 0 for p in net.parameters())
 
 
-def test_the_bundled_eye_is_the_recorded_one_and_fits():
-    path, facts = cards.WEIGHTS / f"{generation.EYE.name}.safetensors", generation.EYE.facts
+def test_the_bundled_feature_network_is_the_recorded_one_and_fits():
+    path, facts = cards.WEIGHTS / f"{generation.FEATURE_NETWORK.name}.safetensors", generation.FEATURE_NETWORK.facts
     data = path.read_bytes()
     assert hashlib.sha256(data).hexdigest() == facts.sha256 and len(data) == facts.bytes < 2_500_000
-    net = generation.EYE.net.build()
+    net = generation.FEATURE_NETWORK.net.build()
     net.load_state_dict(read_weights(path), strict=True)
     assert sum(t.numel() for t in net.state_dict().values() if t.is_floating_point()) == facts.parameters
-    assert generation.EYE.name in RUNS and facts.training.steps > 0
-    assert scores.sample_figure(generation.EYE) == pytest.approx(facts.scores["sample"], abs=0.01)
+    assert generation.FEATURE_NETWORK.name in RUNS and facts.training.steps > 0
+    assert scores.sample_figure(generation.FEATURE_NETWORK) == pytest.approx(facts.scores["sample"], abs=0.01)
 
 
-def test_the_eye_sees_in_float32_where_bfloat16_is_fast(monkeypatch):
+def test_the_feature_network_measures_in_float32_where_bfloat16_is_fast(monkeypatch):
     """Measures are to be the same on every machine.  By the plain net."""
     monkeypatch.setattr(device, "fast_dtype", lambda here: torch.bfloat16)
     monkeypatch.setattr(device, "best", lambda: "cpu")
-    net = generation.EYE.net.build().eval()
-    net.load_state_dict(read_weights(cards.WEIGHTS / f"{generation.EYE.stem}.safetensors"))
+    net = generation.FEATURE_NETWORK.net.build().eval()
+    net.load_state_dict(read_weights(cards.WEIGHTS / f"{generation.FEATURE_NETWORK.stem}.safetensors"))
     x = pictures(6, 0)
     with torch.no_grad():
-        torch.testing.assert_close(generation.look(x).float(), net(x / 255), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(generation.features_of(x).float(), net(x / 255), rtol=1e-4, atol=1e-4)
 
 
-def test_an_altered_eye_measures_nothing(tmp_path, monkeypatch):
+def test_an_altered_feature_network_measures_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "bundled", tmp_path)
     monkeypatch.setattr(hub, "cache", tmp_path)
     loader.forget()
-    (tmp_path / f"{generation.EYE.name}.safetensors").write_bytes(b"something else")
+    (tmp_path / f"{generation.FEATURE_NETWORK.name}.safetensors").write_bytes(b"something else")
     with pytest.raises(UserError, match="weights_altered"):
-        generation.look(pictures(1, 0))
+        generation.features_of(pictures(1, 0))
 
 
-def test_the_eye_stands_for_squeezenet():
-    found = generation.EYE.facts.scores
+def test_the_feature_network_stands_for_squeezenet():
+    found = generation.FEATURE_NETWORK.facts.scores
     assert found["together"]["correlation"] > 0.65
     assert found["generators"]["rank_correlation"] > 0.8  # of the two young GANs of emoji they disagree
 
@@ -388,7 +388,7 @@ def test_an_upscaler_is_measured_on_pictures_made_small(hr):
         y, true = ((np.asarray(x, float) @ (65.481, 128.553, 24.966) / 255 + 16)[4:-4, 4:-4] for x in (made, truth))
         wanted.append(peak_signal_noise_ratio(true, y, data_range=255))
     assert name == "pictures" and found["psnr"] == pytest.approx(np.mean(wanted), abs=0.001)
-    assert found["count"] == 2 and found["scale"] == 4 and found["eye_distance"] > 0
+    assert found["count"] == 2 and found["scale"] == 4 and found["distilled_lpips"] > 0
 
 
 @pytest.mark.slow
@@ -396,15 +396,15 @@ def test_pictures_as_from_a_phone_are_harder_and_the_same_every_time(hr):
     clean = scores.evaluate(find_card("bicubic"), hr)["pictures"]
     [(name, found)], [(_, again)] = (scores.evaluate(find_card("bicubic"), hr, phone=True).items() for _ in range(2))
     assert name == "pictures_phone" and found == again
-    assert found["psnr"] < clean["psnr"] and found["eye_distance"] > clean["eye_distance"]
+    assert found["psnr"] < clean["psnr"] and found["distilled_lpips"] > clean["distilled_lpips"]
 
 
 def test_equal_pictures_are_at_no_distance_and_blur_is_at_some():
     picture = scenes.city(96, 1)
     blurred = Picture(np.asarray(Image.fromarray(picture.pixels).filter(ImageFilter.GaussianBlur(2))))
     same, other = (upscaling.resemblance(p, picture, 4) for p in (picture, blurred))
-    assert same["psnr"] == math.inf and same["ssim"] == pytest.approx(1) and same["eye_distance"] == 0
-    assert other["eye_distance"] > 0.05
+    assert same["psnr"] == math.inf and same["ssim"] == pytest.approx(1) and same["distilled_lpips"] == 0
+    assert other["distilled_lpips"] > 0.05
 
 
 def test_a_perceptual_distance_is_the_papers_formula():

@@ -87,8 +87,8 @@ def test_the_stored_quantiles_are_those_of_the_judge_in_each_class(tmp_path):
     for n in range(2):
         expected = np.quantile(logits[label == n], np.linspace(0, 1, 21))
         np.testing.assert_allclose(facts["real"][n], expected, rtol=1e-3, atol=1e-6)
-        assert len(facts["made"][n]) == 21 and facts["made"][n] == sorted(facts["made"][n])
-    assert facts["made"][0] != facts["made"][1]
+        assert len(facts["fake"][n]) == 21 and facts["fake"][n] == sorted(facts["fake"][n])
+    assert facts["fake"][0] != facts["fake"][1]
 
 
 def test_a_training_keeps_its_judge_and_a_checkpoint_gives_the_same(tmp_path, monkeypatch):
@@ -102,7 +102,7 @@ def test_a_training_keeps_its_judge_and_a_checkpoint_gives_the_same(tmp_path, mo
     (tmp_path / "tiny.json").write_text(json.dumps({**record, "judge": None}))
     assert runs.keep_judge("tiny", tmp_path, tmp_path, tmp_path) == judge and judge.exists()
     again = json.loads((tmp_path / "tiny.json").read_text())
-    assert again["judge"].pop("made") == [pytest.approx(one, abs=2e-3) for one in record["judge"].pop("made")]
+    assert again["judge"].pop("fake") == [pytest.approx(one, abs=2e-3) for one in record["judge"].pop("fake")]
     assert again == record
 
 
@@ -126,7 +126,7 @@ def test_a_bundled_judge_is_the_recorded_one_and_fits(card):
     facts = card.facts.judge
     assert hashlib.sha256(data).hexdigest() == facts.sha256 and len(data) == facts.bytes < 10_000_000
     card.judge.build().load_state_dict(read_weights(cards.WEIGHTS / f"{card.name}_judge.safetensors"), strict=True)
-    assert len(facts.real) == len(facts.made) == card.load().classes
+    assert len(facts.real) == len(facts.fake) == card.load().classes
 
 
 @each(JUDGED)
@@ -139,7 +139,7 @@ def test_a_judge_is_not_easily_deceived(card):
             rank(logit, getattr(judge.facts, kind)[n])
             for logit, n in zip(last.facts["logits"], last.facts["classes"], strict=True)
         ])
-        for kind in ("real", "made")
+        for kind in ("real", "fake")
     )
     assert real < own and 0.3 < own < 0.7
 

@@ -1,4 +1,4 @@
-"""The weights of the eye's channels are those that LPIPS would have, wherever there are such."""
+"""The weights of the feature network's channels are those that LPIPS would have, wherever there are such."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from imgen.functional.metrics import perceptual_distance
 
 
 class Glance(nn.Module):
-    """A stand-in for the eye: two stages of a few channels."""
+    """A stand-in for the feature network: two stages of a few channels."""
 
     def __init__(self):
         super().__init__()
@@ -27,19 +27,19 @@ class Glance(nn.Module):
 def quick(monkeypatch):
     """Few drawn pictures in place of photographs, spoiled in ways that need no network."""
     photos = [torch.from_numpy(scenes.landscape(48, seed).pixels.copy()).permute(2, 0, 1) for seed in range(6)]
-    eye = Glance().requires_grad_(False)
+    net = Glance().requires_grad_(False)
     monkeypatch.setattr(lpips_weights.data, "crops", lambda *_: torch.stack(photos))
-    monkeypatch.setattr(lpips_weights, "EYE", type("Card", (), {"load": lambda: eye}))
+    monkeypatch.setattr(lpips_weights, "FEATURE_NETWORK", type("Card", (), {"load": lambda: net}))
     monkeypatch.setattr(lpips_weights, "PHOTOS", 6)
     monkeypatch.setattr(lpips_weights, "PAIRS", 60)
     monkeypatch.setattr(lpips_weights, "ENLARGED", ("bicubic", "nearest", "lanczos"))
-    return eye
+    return net
 
 
-def asked(monkeypatch, eye, weights):
-    """The fit, if LPIPS were the eye's own distance with these weights."""
+def asked(monkeypatch, net, weights):
+    """The fit, if LPIPS were the network's own distance with these weights."""
     def distance(x, truth):
-        return perceptual_distance(eye.stages(x), eye.stages(truth), weights).item()
+        return perceptual_distance(net.stages(x), net.stages(truth), weights).item()
 
     monkeypatch.setattr(lpips_weights, "lpips", lambda teachers: distance)
     return lpips_weights.worth(None, None)

@@ -66,7 +66,7 @@ def test_a_pace_is_the_median_of_five_runs_without_the_first_for_each_picture(mo
 
 def test_ours_is_timed_until_it_is_as_good_as_the_usual_one_and_the_ratio_says_by_whom(monkeypatch):
     torch.manual_seed(0)
-    monkeypatch.setattr(speed, "usual_gatys", lambda goal, photo, evaluations: (12.0, 1e9))  # any picture is as good as that
+    monkeypatch.setattr(speed, "usual_gatys", lambda objective, photo, evaluations: (12.0, 1e9))  # any picture is as good as that
     found = speed.repainting(VGG((4, 4, 4)), side=64, evaluations=30)
     assert found["usual_seconds"] == 12.0 and found["reached"] and found["steps"][-1] == 10
     assert found["share"] == pytest.approx(found["seconds"] / 12.0, abs=0.01)

@@ -21,8 +21,8 @@ from imgen.models.attention import AttentionNet
 from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic, PatchCritic, PatchJudge
 from imgen.models.dcgan import Discriminator, Generator
+from imgen.models.distilled import DistilledSqueezeNet
 from imgen.models.espcn import ESPCN
-from imgen.models.eye import Eye
 from imgen.models.features import VGG, SmallVGG, Widened
 from imgen.models.light import Light
 from imgen.models.recurrent import RecurrentNet
@@ -32,7 +32,7 @@ from imgen.training import data, sights, weights
 from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
 from imgen.training.degrade import Wounds, burst, phones, shrink
 from imgen.training.distilling import Distil, Resemble, strangeness
-from imgen.training.ema import remeasured
+from imgen.training.ema import recalibrated_batch_norm
 from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
 from imgen.training.judge import can_judge
 from imgen.training.loop import History, history_of, train
@@ -110,13 +110,13 @@ def usual_vae():
     return UsualElbo(VAE(5, side=8, latent=2, hidden=16), data, device="cpu")
 
 
-def eye():
+def distilled():
     """The teacher's answer: the mean colour, and the negative of its grey, four times over."""
     torch.manual_seed(0)
     colours, greys = (torch.randint(0, 255, (12, channels, 1, 1), dtype=torch.uint8) for channels in (3, 1))
     kinds = [colours.expand(-1, -1, 64, 64), greys.expand(-1, -1, 28, 28)]
     teacher = lambda x: torch.cat([x.double().mean((2, 3)).expand(-1, 3), -x.double().mean((1, 2, 3))[:, None]], 1).repeat(1, 4)  # noqa: E731
-    return Distil(Eye(width=8, features=16), teacher, kinds, device="cpu", batch=12)
+    return Distil(DistilledSqueezeNet(width=8, features=16), teacher, kinds, device="cpu", batch=12)
 
 
 def light():
@@ -168,11 +168,11 @@ def test_a_style_begins_with_the_mean_and_covariance_of_the_paintings_colours():
 
 def patch_judged(discriminator=None):
     torch.manual_seed(0)
-    eye = VGG((4, 4, 4, 4, 4)).requires_grad_(False)
-    judge = discriminator or PatchJudge(eye, {"relu2_1": 4, "relu3_1": 4}, styles=2, width=4)
+    features = VGG((4, 4, 4, 4, 4)).requires_grad_(False)
+    judge = discriminator or PatchJudge(features, {"relu2_1": 4, "relu3_1": 4}, styles=2, width=4)
     photos, painting = torch.randint(0, 255, (6, 3, 64, 64), dtype=torch.uint8), torch.rand(1, 3, 64, 64)
     net, paintings = TransferNet(3, (4, 4, 8), blocks=1), [painting, painting.flip(3)]
-    recipe = StylizeAdversarially(net, judge, photos, paintings, StyleObjective(eye, 1.0), device="cpu", batch=3)
+    recipe = StylizeAdversarially(net, judge, photos, paintings, StyleObjective(features, 1.0), device="cpu", batch=3)
     recipe.penalty_every = 2
     return recipe
 
@@ -201,7 +201,7 @@ def guess():
 
 RECIPES = [
     espcn, light, sharp, guess, thin, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, any_style,
-    patch_judged, eye, recur, inpaint,
+    patch_judged, distilled, recur, inpaint,
 ]
 ALL = pytest.mark.parametrize("make", RECIPES)
 
@@ -294,7 +294,7 @@ class Bright(nn.Module):
         self.heads, self.shown, self.size = nn.Linear(1, 1, bias=False), [], 0
         nn.init.constant_(self.heads.weight, slope)
 
-    def forward(self, x, told=None):
+    def forward(self, x, condition=None):
         brightness, self.size = x.mean((1, 2, 3)), x[0].numel()
         self.shown.append(brightness.mean().item())
         return self.heads(brightness[:, None])
@@ -348,15 +348,15 @@ def test_a_penalty_that_is_seldom_asked_for_weighs_as_much_as_one_that_always_is
 
     monkeypatch.setattr(f"{type(recipe).__module__}.update", update)
     recipe.gamma = 1e4
-    told = [recipe.step(0.5) for _ in range(8)]
-    extra = np.mean(losses) - np.mean([one["discriminator"].item() for one in told])
+    reported = [recipe.step(0.5) for _ in range(8)]
+    extra = np.mean(losses) - np.mean([one["discriminator"].item() for one in reported])
     assert recipe.penalty_every in (2, 4)  # of these eight steps
     assert extra == pytest.approx(1e4 * 3**2 / judge.size, rel=1e-3)
-    if "penalty" in told[0]:
-        assert np.mean([one["penalty"].item() for one in told]) == pytest.approx(2 * 3**2 / judge.size, rel=1e-3)
+    if "penalty" in reported[0]:
+        assert np.mean([one["penalty"].item() for one in reported]) == pytest.approx(2 * 3**2 / judge.size, rel=1e-3)
 
 
-def test_only_a_gan_that_is_told_a_class_leaves_its_judge():
+def test_only_a_gan_with_classes_leaves_its_judge():
     assert [can_judge(make()) for make in (dense_gan, guess, light, vae)] == [True, False, False, False]
 
 
@@ -418,13 +418,13 @@ def test_codes_are_drawn_as_those_of_the_class_are_spread():
     torch.testing.assert_close(drawn[0].T.cov(), mixing @ mixing.T, atol=0.4, rtol=0)
 
 
-def test_batch_norm_is_measured_anew():
+def test_batch_norm_is_recalibrated():
     """The mean and variance of all that is fed, against numpy; the net itself stays as it was."""
     net = nn.Sequential(nn.BatchNorm1d(2))
     net(torch.ones(9, 2))  # what it saw before must not count
     before, fed = net[0].running_mean.clone(), [torch.randn(50, 2) * 3 + 7 for _ in range(4)]
     shown = iter(fed)
-    fresh = remeasured(net, lambda copy: copy(next(shown)), batches=4)
+    fresh = recalibrated_batch_norm(net, lambda copy: copy(next(shown)), batches=4)
     assert not fresh.training and torch.equal(net[0].running_mean, before)
     np.testing.assert_allclose(fresh[0].running_mean, np.mean([x.numpy().mean(0) for x in fed], 0), rtol=1e-5)
     np.testing.assert_allclose(fresh[0].running_var, np.mean([x.numpy().var(0, ddof=1) for x in fed], 0), rtol=1e-5)
@@ -522,16 +522,16 @@ def test_the_usual_vae_keeps_its_rate_and_takes_no_average():
     for progress in (0.1, 0.5, 0.99):
         recipe.step(progress)
     assert {group["lr"] for group in recipe.optimizer.param_groups} == {1e-3}
-    for mine, averaged in zip(recipe.net.parameters(), recipe.average.net.parameters(), strict=True):
+    for mine, averaged in zip(recipe.net.parameters(), recipe.ema.net.parameters(), strict=True):
         assert torch.equal(mine, averaged)
 
 
 @pytest.mark.slow
-def test_the_eye_learns_to_answer_as_its_teacher_does():
-    recipe = eye()
+def test_a_small_network_learns_to_answer_as_its_teacher_does():
+    recipe = distilled()
     for n in range(120):
         recipe.step(n / 120)
-    net = Eye(width=8, features=16)
+    net = DistilledSqueezeNet(width=8, features=16)
     net.load_state_dict(recipe.weights())
     for kind in recipe.sights:
         wanted = recipe.teacher(kind)
@@ -540,7 +540,7 @@ def test_the_eye_learns_to_answer_as_its_teacher_does():
 
 
 def test_the_teacher_is_asked_once():
-    recipe, asked = eye(), []
+    recipe, asked = distilled(), []
     teacher = recipe.teacher
     recipe.teacher = lambda x: asked.append(len(x)) or teacher(x)
     for _ in range(3):

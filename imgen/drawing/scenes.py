@@ -348,10 +348,9 @@ def row_of_houses(
     body, left = rgb(haze), -0.03
 
     def box(x0: float, y0: float, x1: float, y1: float, colour: np.ndarray | str) -> None:
-        if not isinstance(colour, str):
-            colour = tuple(int(255 * min(1, max(0, c))) for c in colour)
+        fill = colour if isinstance(colour, str) else tuple(int(255 * min(1, max(0, c))) for c in colour)
         x0, y0, x1, y1 = (round(v * unit) for v in (x0, y0, x1, y1))
-        draw.rectangle([x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)], fill=colour)
+        draw.rectangle([x0, y0, max(x0, x1 - 1), max(y0, y1 - 1)], fill=fill)
 
     while left < aspect:
         wide = rng.uniform(0.05, 0.10) * (1 + 0.3 * depth)
@@ -401,7 +400,7 @@ def portrait(size: Size = 512, seed: int = 0) -> Picture:
     def at(*points: tuple[float, float]) -> list[tuple[float, float]]:  # the face's own square: 0 … 1, at the lower edge
         return [(width * OVER / 2 + (a - 0.5) * unit, height * OVER + (b - 1) * unit) for a, b in points]
 
-    def disc(x: float, y: float, rx: float, ry: float, colour: object) -> None:
+    def disc(x: float, y: float, rx: float, ry: float, colour: str | tuple[int, ...]) -> None:
         draw.ellipse(at((x - rx, y - ry), (x + rx, y + ry)), fill=colour)
 
     for n in range(24):  # rays of light

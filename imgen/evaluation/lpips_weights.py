@@ -1,4 +1,5 @@
-"""What each channel of the eye is worth when two pictures are compared: as LPIPS has it, as far as it can be had without its net.
+"""What each channel of the bundled feature network is worth when two pictures are compared: as LPIPS has it, as
+far as that can be had without LPIPS's own network.
 
 Zhang et al. 2018, arXiv:1801.03924, ask people; we ask LPIPS, about photographs that are spoiled in eight ways.
 """
@@ -10,7 +11,7 @@ import torch
 from PIL import Image, ImageFilter
 
 from imgen.catalog import find_card
-from imgen.evaluation.generation import EYE
+from imgen.evaluation.generation import FEATURE_NETWORK, loaded
 from imgen.functional.metrics import unit
 from imgen.image import Picture, to_tensor
 from imgen.training import data
@@ -24,20 +25,20 @@ ENLARGED = ("bicubic", "nearest", "espcn_x4", "edge_directed", "lanczos")
 
 @torch.inference_mode()
 def worth(photos: Path, teachers: Path) -> list[list[float]]:
-    """A weight for each channel of each of the eye's stages, none below 0: least squares of their distances against LPIPS."""
+    """A weight for each channel of each of the network's stages, none below 0: least squares of their distances against LPIPS."""
     from scipy.optimize import nnls
 
-    rng, eye, distance = np.random.default_rng(0), EYE.load(), lpips(teachers)
+    rng, net, distance = np.random.default_rng(0), loaded(FEATURE_NETWORK), lpips(teachers)
     crops = data.crops(photos, SIDE, PHOTOS).permute(0, 2, 3, 1).numpy()
-    seen, wanted = [], []
+    differences, wanted = [], []
     for number in range(PAIRS):
         truth = crops[number % PHOTOS]
         pair = [to_tensor(np.ascontiguousarray(x)) for x in (spoiled(truth, number, rng), truth)]
         wanted.append(distance(*pair))
-        stages = zip(*(eye.stages(x) for x in pair), strict=True)
+        stages = zip(*(net.stages(x) for x in pair), strict=True)
         apart = [(unit(x) - unit(true)).square().mean((0, 2, 3)) for x, true in stages]
-        seen.append(torch.cat(apart).numpy())
-    rows = np.array(seen)
+        differences.append(torch.cat(apart).numpy())
+    rows = np.array(differences)
     price = SPARSE * rows.std() * np.eye(rows.shape[1])
     weights, _ = nnls(np.vstack([rows, price]), np.append(wanted, np.zeros(rows.shape[1])), maxiter=100 * rows.shape[1])
     widths = [len(channels) for channels in apart]

@@ -10,7 +10,7 @@ from imgen.image import Picture
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from imgen.functional.losses import Aim, LayerStyle, StyleObjective
+    from imgen.functional.losses import LayerStyle, PictureObjective, StyleObjective
 
 
 def usual_transfer() -> "nn.Module":
@@ -37,20 +37,20 @@ def usual_transfer() -> "nn.Module":
     )
 
 
-def usual_gatys(goal: "Aim", photo: Picture, evaluations: int) -> tuple[float, float]:
+def usual_gatys(objective: "PictureObjective", photo: Picture, evaluations: int) -> tuple[float, float]:
     """Float32, at full size from the photograph, Gram matrices as scripts have them -> seconds, the least loss."""
     from imgen.functional.losses import content_loss, gram_distance
     from imgen.image import to_tensor
 
-    (only,) = goal.manners
+    (only,) = objective.styles
 
     def loss(x: "Tensor") -> "Tensor":
-        seen, distances = goal.see(x, max([*goal.content, *only.style])), []
+        features, distances = objective.features(x, max([*objective.content, *only.style])), []
         for layer, style in only.style.items():
-            flat = (seen[layer] - style.shift).flatten(2)
+            flat = (features[layer] - style.shift).flatten(2)
             distances.append(gram_distance(flat @ flat.transpose(1, 2) / flat.shape[2], style.gram))
-        (content,) = (content_loss(seen, goal.content, layer) for layer in goal.content)
-        return (goal.weights["content"] * content + goal.weights["style"] * sum(distances) / len(distances)).sum()
+        (content,) = (content_loss(features, objective.content, layer) for layer in objective.content)
+        return (objective.weights["content"] * content + objective.weights["style"] * sum(distances) / len(distances)).sum()
 
     began = time.perf_counter()
     _, least = usual_lbfgs(loss, to_tensor(photo.pixels), evaluations)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from imgen.cards import Card
 from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.drawing.rules import lines, mesh, triangles
+from imgen.evaluation.generation import Scores, loaded
 from imgen.functional.degradations import HOLES, brushed, jpeg
 from imgen.image import Picture, to_pixels, to_tensor
 from imgen.pipelines.fill import unmasked
@@ -22,7 +23,6 @@ SIGMAS = (5, 15, 25, 35, 50)  # of noise, in grey levels of 255
 QUALITIES = (10, 20, 40)
 GAPS = {"scratches": 6, "words": 5, "blocks": 10, "strokes": 4}  # what is filled, and how much of it: see `damage`
 MOST = 6  # frames, and steps, as in the training
-Scores = dict[str, object]
 
 
 def repairing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
@@ -46,14 +46,14 @@ def repairing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
     mend = mender(card)
     if mend:
         for sigma in SIGMAS:
-            known = mender(card, sigma)
+            known = mender(card, sigma) or mend
             scores[f"noise_{sigma}"] = mean(decibels(known(noised(x, sigma, n)), to_tensor(x)) for n, x in enumerate(pictures))
         for quality in QUALITIES if card.net else ():
             scores |= decoding(mend, pictures, quality)
     return {name: rounded(value, 4 if "lpips" in name else 2) for name, value in scores.items()}
 
 
-def rounded(value: object, digits: int) -> object:
+def rounded(value: Any, digits: int) -> Any:
     return [rounded(one, digits) for one in value] if isinstance(value, list) else round(value, digits)
 
 
@@ -77,7 +77,7 @@ def noised(pixels: np.ndarray, sigma: float, seed: int) -> "Tensor":
 def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | None":
     """(1, 3, H, W) to the same, mended; in the precision that the app has on this machine.  None: it only fills holes.
 
-    sigma: of the noise, told to what must know it.
+    sigma: of the noise, for what must know it.
     """
     import torch
 
@@ -86,7 +86,7 @@ def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | Non
         return None if idle else by_rule(card, sigma)
     if card.abilities.needs_mask:
         return None
-    net = card.load()
+    net = loaded(card)
     here = next(net.parameters()).device
     forward = unmasked(net) if card.abilities.takes_mask else after_all_steps(net) if card.abilities.shows_steps else net
 
@@ -123,14 +123,14 @@ def stepping(card: Card, pictures: list[np.ndarray], sigma: float = 25.0) -> Sco
     """dB after 1, 2 … steps on one picture; and after as many frames of it, each with noise of its own."""
     import torch
 
-    net, after = card.load(), {"after_steps": [], "after_frames": []}
+    net, after = loaded(card), {"after_steps": [], "after_frames": []}
     for n, pixels in enumerate(pictures):
         true = to_tensor(pixels)
         frames = [noised(pixels, sigma, n + 1000 * number) for number in range(MOST)]
         for name, shots in (("after_steps", frames[:1] * MOST), ("after_frames", frames)):
             with torch.inference_mode():
-                made = net(torch.stack(shots, 1).to(next(net.parameters()).device)).float().cpu().clamp(0, 1)
-            after[name].append([decibels(made[:, k], true) for k in range(MOST)])
+                outputs = net(torch.stack(shots, 1).to(next(net.parameters()).device)).float().cpu().clamp(0, 1)
+            after[name].append([decibels(outputs[:, k], true) for k in range(MOST)])
     return {name: np.mean(rows, 0).tolist() for name, rows in after.items()}
 
 
@@ -163,8 +163,8 @@ def brushing(card: Card, pictures: list[np.ndarray]) -> Scores:
         spoiled = without(pixels, mask)
         smooth = inpaint_biharmonic(spoiled.pixels, hole, channel_axis=2, split_into_regions=True)
         smooth = np.rint(255 * smooth.clip(0, 1)).astype(np.uint8)
-        for made, values in ((filled(card, spoiled, mask), ours), (smooth, theirs)):
-            values.append(decibels(*(to_tensor(one[hole][None]) for one in (made, pixels))))
+        for restored, values in ((filled(card, spoiled, mask), ours), (smooth, theirs)):
+            values.append(decibels(*(to_tensor(one[hole][None]) for one in (restored, pixels))))
     return {"strokes_psnr": mean(ours), "strokes_gain": mean(ours) - mean(theirs)}
 
 

@@ -4,9 +4,9 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,17 +15,18 @@ from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.evaluation.generation import (
-    EYE,
+    FEATURE_NETWORK,
     SAMPLES,
     Scores,
     _net,
-    by_eye,
-    by_inception,
     closeness,
     evenly,
+    features_of,
+    generative_metrics,
+    inception_frechet,
     kernel,
-    likeness,
-    look,
+    known_features,
+    most_at_once,
     real,
 )
 from imgen.evaluation.restoration import repairing, repairing_sample
@@ -37,13 +38,13 @@ from imgen.image import Picture, to_tensor
 from imgen.pipelines.guess import guess
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
 def evaluate(
     card: Card, folder: Path, teachers: Path | None = None, inception: bool = False, phone: bool = False
 ) -> dict[str, Scores]:
-    """Name of the pictures -> the scores on them, of a card or of the eye.
+    """Name of the pictures -> the scores on them, of a card or of the network that measures others.
 
     folder: the pictures (for some generators an .npz); teachers: holds the feature networks that measure; inception: measure a
     generator in Inception's features too, from the Hub; phone: measure an upscaler on small pictures as phones make them.
@@ -52,7 +53,7 @@ def evaluate(
     """
     if not folder.exists():
         raise UserError("data_missing", name=folder.name)
-    if card is EYE:
+    if card is FEATURE_NETWORK:
         return closeness(folder, teachers)
     if card.task == "stylize":
         return {PHOTOGRAPHS.name: (seeing if card.abilities.optimises else painting)(card, folder, teachers)}
@@ -76,15 +77,16 @@ def guessing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
     lr = torch.nn.functional.avg_pool2d(x, net.scale)
     with torch.inference_mode():
         y = net(torch.randn(len(x), net.latent, generator=torch.Generator().manual_seed(0)), lr)
-    made = (y * 255).round().byte()
-    scores = kernel(made, folder, teachers) if teachers else {}
+    fake = (y * 255).round().byte()
+    scores = kernel(fake, folder, teachers) if teachers else {}
     nearest = torch.nn.functional.interpolate(lr, scale_factor=net.scale)
     errors = {"reconstruction_psnr": _decibels(y, x), "given_psnr": _decibels(nearest, x)}
-    return scores | {"samples": len(x), "held_out": len(x)} | likeness(made, folder) | errors
+    return scores | {"samples": len(x), "held_out": len(x)} | generative_metrics(fake, folder) | errors
 
 
 def generation(card: Card, folder: Path, teachers: Path | None = None, inception: bool = False) -> Scores:
-    """2,000 samples beside pictures that no training saw, in the measures of `likeness`; of an encoder, what its codes are worth.
+    """2,000 samples beside pictures that no training saw, in the measures of `generative_metrics`; of an encoder also
+    what its codes are worth.
 
     With `teachers` the kernel distance in SqueezeNet's features as well.  Raises UserError data_unlike, or those of a download.
     """
@@ -92,10 +94,10 @@ def generation(card: Card, folder: Path, teachers: Path | None = None, inception
     pictures, labels, _ = real(folder, one.shape[2])
     if pictures.shape[1:] != one.shape[1:] or (net and labels.max() >= net.classes):
         raise UserError("data_unlike", name=folder.name, card=card.name)
-    made = drawn(card, SAMPLES, folder)
-    scores = kernel(made, folder, teachers) if teachers else {}
-    scores |= by_inception(made, folder) if inception else {}
-    scores |= {"samples": SAMPLES, "held_out": len(evenly(pictures, SAMPLES))} | likeness(made, folder)
+    fake = drawn(card, SAMPLES, folder)
+    scores = kernel(fake, folder, teachers) if teachers else {}
+    scores |= inception_frechet(fake, folder) if inception else {}
+    scores |= {"samples": SAMPLES, "held_out": len(evenly(pictures, SAMPLES))} | generative_metrics(fake, folder)
     return scores | (coding(net, pictures, labels) if hasattr(net, "encode") else {})
 
 
@@ -112,27 +114,27 @@ def peer(card: Card, weights: Path, folder: Path, teachers: Path | None) -> Scor
 
 
 def neighbours(card: Card, folder: Path, count: int = 10) -> Picture:
-    """A sheet: samples, and below each the training picture that is nearest to it in the eye's features."""
+    """A sheet: samples, and below each the training picture that is nearest to it in the bundled network's features."""
     from imgen.functional.metrics import nearest
     from imgen.image import to_pixels
 
-    made = drawn(card, count, folder)
-    *_, seen = real(folder, made.shape[2])
-    _, which = nearest(look(made), by_eye(folder, made.shape[2])[1])
-    return sheet([Picture(to_pixels(x.float() / 255)) for x in (*made, *seen[which])], columns=count)
+    fake = drawn(card, count, folder)
+    *_, learned = real(folder, fake.shape[2])
+    _, which = nearest(features_of(fake), known_features(folder, fake.shape[2])[1])
+    return sheet([Picture(to_pixels(x.float() / 255)) for x in (*fake, *learned[which])], columns=count)
 
 
 def drawn(card: Card, count: int, folder: Path) -> "Tensor":
     """Samples (N, C, H, W) uint8."""
     import torch
 
-    made = worded(card, count, folder) if card.abilities.reads_words else samples(card, count)
-    return (torch.cat([to_tensor(picture.pixels) for picture in made]) * 255).round().byte()
+    pictures = worded(card, count, folder) if card.abilities.reads_words else samples(card, count)
+    return (torch.cat([to_tensor(picture.pixels) for picture in pictures]) * 255).round().byte()
 
 
 def samples(card: Card, count: int) -> Iterator[Picture]:
     """`count` pictures, classes in turn, each as often as another."""
-    most, classes = int(card.knobs["count"].control.high), max(1, len(card.facts.classes))
+    most, classes = most_at_once(card), max(1, len(card.facts.classes))
     at_once = most - most % classes
     for start in range(0, count, at_once):
         yield from card(count=min(at_once, count - start), seed=start).pictures
@@ -146,11 +148,11 @@ def worded(card: Card, count: int, folder: Path) -> Iterator[Picture]:
     known = set(card.knobs["words"].options)
     phrases = [phrase for path in part(folder, held_out=True) if (phrase := known.intersection(words(path.stem)))]
     each = -(-count // len(phrases))
-    made = (picture for n, phrase in enumerate(phrases) for picture in card(words=" ".join(phrase), count=each, seed=n).pictures)
-    yield from islice(made, count)
+    groups = (card(words=" ".join(phrase), count=each, seed=n).pictures for n, phrase in enumerate(phrases))
+    yield from islice(chain.from_iterable(groups), count)
 
 
-def coding(net: "nn.Module", pictures: "Tensor", labels: "Tensor") -> Scores:
+def coding(net: Any, pictures: "Tensor", labels: "Tensor") -> Scores:
     """How well codes serve: PSNR (dB) over all pixels of the reconstructions, of a variational autoencoder those from the mean
     of q(z | x); of this one also −ELBO in nats, per picture and per number in it, one sample of z each, and its two halves.
 
@@ -181,8 +183,8 @@ def _decibels(y: "Tensor", x: "Tensor") -> float:
 
 
 def find(name: str) -> Card:
-    """What can be measured: a card of the catalog, or the eye that measures."""
-    return EYE if name == EYE.name else find_card(name)
+    """What can be measured: a card of the catalog, or the feature network that measures others."""
+    return FEATURE_NETWORK if name == FEATURE_NETWORK.name else find_card(name)
 
 
 def parameters(card: Card) -> int:
@@ -198,12 +200,13 @@ def parameters(card: Card) -> int:
 def sample_figure(card: Card) -> float:
     """One figure that any machine can make in a moment, from what the program draws: does this card still do what it did?
 
-    Super-resolution: PSNR (dB) on a drawn city; of a guess at it, the spread of its grey levels.  The eye: its mean feature of
-    a drawn landscape; a feature network its mean size.  Restoration: PSNR (dB) of a drawn city with noise or holes.  Else the
-    mean grey level: of 16 generated pictures, or of a painted landscape.
+    Super-resolution: PSNR (dB) on a drawn city; of a guess at it, the spread of its grey levels.  Of the network that measures
+    others, its mean feature of a drawn landscape; of one that pictures are optimised with, the mean size of its features.
+    Restoration: PSNR (dB) of a drawn city with noise or holes.  Else the mean grey level: of 16 generated pictures, or of a
+    stylized landscape.
     """
-    if card is EYE:
-        return round(look((to_tensor(scenes.landscape(192, seed=1).pixels) * 255).byte()).mean().item(), 3)
+    if card is FEATURE_NETWORK:
+        return round(features_of((to_tensor(scenes.landscape(192, seed=1).pixels) * 255).byte()).mean().item(), 3)
     if card.pipeline is guess:
         return round(float(card(scenes.city(192, seed=1)).pictures[0].pixels.std()), 1)
     if card.task == "upscale":

@@ -9,19 +9,20 @@ import sys
 import time
 import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
 from imgen.drawing import scenes
+from imgen.evaluation.generation import loaded, most_at_once
 from imgen.evaluation.peers import USUAL, usual_gatys, usual_transfer
 from imgen.image import Frame, Origin, Picture, animate, encode
 from imgen.pipelines.explore import morph
@@ -29,7 +30,8 @@ from imgen.pipelines.explore import morph
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from imgen.functional.losses import Aim
+    from imgen.functional.losses import PictureObjective
+    from imgen.models.features import VGG
 
 ROOT = Path(__file__).parent.parent.parent
 EMPTY_PAGE = """
@@ -56,7 +58,7 @@ def stored(card: Card) -> dict[str, object]:
 
     if card.task != "stylize":
         return pace(card)
-    facts = repainting() if card.abilities.optimises else stylizers((card.name,))[card.name]
+    facts: dict[str, Any] = repainting() if card.abilities.optimises else stylizers((card.name,))[card.name]
     return facts | {"threads": torch.get_num_threads(), "device": device.name("cpu"), "precision": device.precision("cpu")}
 
 
@@ -84,14 +86,16 @@ def pace(card: Card) -> dict[str, object]:
     import torch
 
     if card.task == "generate":
-        count = int(min(64, card.knobs["count"].control.high))
+        count = min(64, most_at_once(card))
         inputs, knobs = [], {"count": count}
     else:
         inputs, knobs, count = [noisy(256)], {"scale": 4} if card.abilities.any_factor else needed(card), 1
     runs = [timing(card(*inputs, **knobs)) for _ in range(6)][1:]
     middle = statistics.median(run.seconds for run in runs)
-    where = {"device": runs[0].device, "precision": runs[0].precision}
-    facts = {"seconds_per_picture": float(f"{middle / count:.3g}"), "count": count, "threads": torch.get_num_threads(), **where}
+    facts: dict[str, object] = {
+        "seconds_per_picture": float(f"{middle / count:.3g}"), "count": count, "threads": torch.get_num_threads(),
+        "device": runs[0].device, "precision": runs[0].precision,
+    }
     return facts | ({"memory_mib": memory(card.name)} if card.abilities.any_factor else {})
 
 
@@ -182,15 +186,16 @@ def page(rounds: int = 5) -> dict[str, float]:
     return {name: round(value, 2) for name, value in result.items()}
 
 
-def _clicks(port: int, task: str, inputs: dict[str, Path], times: int = 5) -> list[float]:
+def _clicks(port: int, task: str, inputs: Mapping[str, Path], times: int = 5) -> list[float]:
     """Seconds of one call after another, as gradio_client makes them."""
     from gradio_client import Client, handle_file
 
     client = Client(f"http://127.0.0.1:{port}/", verbose=False)
+    calls: dict[str, Any] = {name: handle_file(path) for name, path in inputs.items()}
     took = []
     for _ in range(times):
         began = time.perf_counter()
-        client.predict(**{name: handle_file(path) for name, path in inputs.items()}, api_name=f"/{task}")
+        client.predict(**calls, api_name=f"/{task}")
         took.append(time.perf_counter() - began)
     return took
 
@@ -255,7 +260,7 @@ def upscalers(side: int = 256, rounds: int = 7) -> dict[str, dict[str, float]]:
 
     picture, result = to_tensor(noisy(side).pixels), {}
     for name, builders in USUAL.items():
-        net = find_card(name).load()
+        net = loaded(find_card(name))
         x = picture.mean(1, keepdim=True) if net.channels == 1 else picture
         peers = {build.__name__: partial(build().eval(), x.contiguous()) for build in builders}
         result[name] = raced(partial(net, x), peers, rounds)
@@ -290,7 +295,7 @@ def stylizers(names: tuple[str, ...] = AT_ONCE, side: int = 512, rounds: int = 7
     from imgen.image import to_tensor
 
     x, painting = to_tensor(noisy(side).pixels), to_tensor(noisy(256).pixels)
-    known, every = find_card("transfer_paintings").load(), find_card("arbitrary_style").load()
+    known, every = loaded(find_card("transfer_paintings")), loaded(find_card("arbitrary_style"))
     mix = torch.eye(known.styles)[:1]
     peers = {"usual_transfer": partial(usual_transfer().eval(), x.contiguous())}
     works = {
@@ -300,7 +305,7 @@ def stylizers(names: tuple[str, ...] = AT_ONCE, side: int = 512, rounds: int = 7
     return {name: raced(works[name], peers, rounds) | {"side": side} for name in names}
 
 
-def random_vgg() -> "nn.Module":
+def random_vgg() -> "VGG":
     """VGG-19 to relu4_1, wide as it is, with weights by chance: for time they serve.
 
     Drawn as He et al. 2015 do, so that what one sees in deep layers is neither drowned by biases nor out of bounds.
@@ -312,15 +317,18 @@ def random_vgg() -> "nn.Module":
 
     net = VGG((64, 128, 256, 512), padding_mode="zeros")
     numbers = torch.Generator().manual_seed(0)
-    for conv in net.layers.values():
-        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=numbers)
-        nn.init.zeros_(conv.bias)
-    nn.init.dirac_(net.normalize.weight)
-    nn.init.constant_(net.normalize.bias, -0.5)
+    for name, parameter in net.layers.named_parameters():
+        if name.endswith("weight"):
+            nn.init.kaiming_normal_(parameter, nonlinearity="relu", generator=numbers)
+        else:
+            nn.init.zeros_(parameter)
+    weight, bias = net.normalize.parameters()
+    nn.init.dirac_(weight)
+    nn.init.constant_(bias, -0.5)
     return net
 
 
-def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations: int = 300) -> dict[str, object]:
+def repainting(features: "VGG | None" = None, side: int = 256, evaluations: int = 300) -> dict[str, object]:
     """Seconds that the usual optimisation takes, and ours until it has the same loss, as that one measures it.
 
     Usual: see `usual_gatys`.  Ours: the precision of this machine, channels last, from coarse to fine.  features: see `VGG`,
@@ -333,32 +341,33 @@ def repainting(features: "nn.Module | None" = None, side: int = 256, evaluations
     from imgen import device
     from imgen.functional.optimise import optimised
     from imgen.image import resized, to_pixels, to_tensor
-    from imgen.pipelines.repaint import LAYERS, built, eye, manner, pyramid
+    from imgen.pipelines.repaint import LAYERS, features_of, picture_objective, pyramid, style_target
 
     features = (features or random_vgg()).eval().requires_grad_(False)
     photo, painting = scenes.landscape(side, seed=1), scenes.still_life(side, 1)
     layers, weights = LAYERS[: len(features.widths)], {"content": 1.0, "style": 10.0, "smoothness": 0.0}
 
-    def aim(net: "nn.Module", small: Picture) -> "Aim":
-        see = eye(net)
-        return built(see, weights, [manner(see, layers, 1.0, painting, None, small.width)], to_tensor(small.pixels), ("relu3_1",))
+    def objective_of(net: "nn.Module", small: Picture) -> "PictureObjective":
+        see = features_of(net)
+        styles = [style_target(see, layers, 1.0, painting, None, small.width)]
+        return picture_objective(see, weights, styles, to_tensor(small.pixels), ("relu3_1",))
 
-    goal = aim(features, photo)
-    theirs, least = usual_gatys(goal, photo, evaluations)
+    objective = objective_of(features, photo)
+    theirs, least = usual_gatys(objective, photo, evaluations)
     quick = device.place(copy.deepcopy(features), "cpu", device.fast_dtype("cpu"))
     first, ours, taken = photo, 0.0, []
     for small in pyramid(photo):
         began, count, reached = time.perf_counter(), 0, False
-        mine = aim(quick, small)
+        mine = objective_of(quick, small)
         start = to_tensor(resized(first, small.height, small.width).pixels)
         steps = optimised(lambda y, mine=mine: mine.total(mine.terms(y)), start)
         while not reached and count < (evaluations if small is photo else evaluations // 3):
             *_, (y, _) = islice(steps, 10)
             count, ours = count + 10, ours + time.perf_counter() - began
             with torch.no_grad():
-                reached = small is photo and goal.total(goal.terms(y)).item() <= least
+                reached = small is photo and objective.total(objective.terms(y)).item() <= least
             began = time.perf_counter()
         first = Picture(to_pixels(y[0]))
         taken.append(count)
-    facts = {"usual_seconds": round(theirs, 1), "seconds": round(ours, 1), "share": round(ours / theirs, 3)}
+    facts: dict[str, object] = {"usual_seconds": round(theirs, 1), "seconds": round(ours, 1), "share": round(ours / theirs, 3)}
     return facts | {"loss": round(least, 4), "steps": taken, "reached": reached, "side": side, "evaluations": evaluations}

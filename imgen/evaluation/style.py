@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from imgen.cards import Card
-from imgen.controls import UserError
+from imgen.evaluation.generation import Scores, loaded
 from imgen.evaluation.peers import gatys, usual_gatys
 from imgen.image import Picture, decode, to_tensor
 
@@ -20,9 +20,8 @@ PHOTOGRAPHS = Path("eval/Kodak24")  # training never saw them
 PAIRS = 4  # of a photograph and a painting, that measure a feature network, or Gatys
 STEPS, EVALUATIONS, SIDE = 100, 300, 160  # of our optimisation, of the usual one, and of both
 PHOTOS, JUDGED = 8, 384  # that measure a stylizer; pixels of their sides, and of the paintings' shorter ones
-STYLE_DEPTH = 5  # of the seven layers of LPIPS: what lies deeper knows what is painted rather than how
+STYLE_DEPTH = 5  # of the seven layers of LPIPS: what lies deeper knows what a painting shows rather than how
 GATYS = 50  # evaluations
-Scores = dict[str, object]
 
 
 def painting(card: Card, folder: Path, teachers: Path | None) -> Scores:
@@ -34,25 +33,25 @@ def painting(card: Card, folder: Path, teachers: Path | None) -> Scores:
     from imgen.functional.losses import StyleObjective
     from imgen.training.makers import PAINTINGS, STYLE_WEIGHT, UNSEEN
     from imgen.training.makers import painting as read_painting
-    from imgen.training.teachers import lpips_weights, pruned_vgg, squeezenet_layers
+    from imgen.training.teachers import PRUNED_VGG, lpips_weights, pruned_vgg, squeezenet_layers, teacher_file
 
-    objective = StyleObjective(pruned_vgg(known(teachers, "vgg19_pruned16x/enc5.pt"), "zeros"), STYLE_WEIGHT)
+    objective = StyleObjective(pruned_vgg(teacher_file(teachers, PRUNED_VGG), "zeros"), STYLE_WEIGHT)
     if card.abilities.named_styles:
         wishes = [({"style": style}, folder / "style" / PAINTINGS[style]) for style in card.facts.styles[:-1]]
     else:
         wishes = [({"paintings": [folder / "style" / file]}, folder / "style" / file) for file in UNSEEN]
     see, worth = squeezenet_layers(teachers), lpips_weights(teachers)
     photos, ours, theirs = squares(folder, JUDGED, PHOTOS), [], []
-    seen = [see(to_tensor(photo.pixels)) for photo in photos]
+    contents = [see(to_tensor(photo.pixels)) for photo in photos]
     for number, (knobs, file) in enumerate(wishes):
         goal = read_painting(file, JUDGED)
         wanted = see(goal)
-        for photo, before in zip(photos, seen, strict=True):
-            made = card(photo, size=JUDGED, **knobs).pictures[0]
-            ours.append(judge(see(to_tensor(made.pixels)), before, wanted, worth))
+        for photo, before in zip(photos, contents, strict=True):
+            stylized = card(photo, size=JUDGED, **knobs).pictures[0]
+            ours.append(judge(see(to_tensor(stylized.pixels)), before, wanted, worth))
         if number < PAIRS:
-            made = gatys(objective, to_tensor(photos[number].pixels), objective.styles(goal), GATYS)
-            theirs.append(judge(see(made), seen[number], wanted, worth))
+            optimised = gatys(objective, to_tensor(photos[number].pixels), objective.styles(goal), GATYS)
+            theirs.append(judge(see(optimised), contents[number], wanted, worth))
     style, lpips, gatys_style, gatys_lpips = (round(float(one), 3) for one in (*np.mean(ours, 0), *np.mean(theirs, 0)))
     return {
         "style_distance": style, "photo_lpips": lpips, "gatys_style_distance": gatys_style, "gatys_photo_lpips": gatys_lpips,
@@ -60,17 +59,20 @@ def painting(card: Card, folder: Path, teachers: Path | None) -> Scores:
     }
 
 
-def judge(made: "list[Tensor]", photo: "list[Tensor]", painting: "list[Tensor]", worth: "list[Tensor]") -> tuple[float, float]:
+def judge(
+    stylized: "list[Tensor]", photo: "list[Tensor]", painting: "list[Tensor]", worth: "list[Tensor]"
+) -> tuple[float, float]:
     """Of a picture, in a network that no stylizer learned from: its distance to a painting's style, its LPIPS to the photograph.
 
     Style: the sliced distance in units of each channel's spread, over that of the photograph: 1 is the photograph itself, 0 has
-    the painting's features.  made, photo, painting: SqueezeNet's features (1, C, h, w) of each layer; worth: see `lpips_weights`.
+    the painting's features.  stylized, photo, painting: SqueezeNet's features (1, C, h, w) of each layer; worth:
+    see `lpips_weights`.
     """
     from imgen.functional.metrics import perceptual_distance, sliced_distance
 
     units = [spread(*pair) for pair in zip(photo, painting[:STYLE_DEPTH], strict=False)]
-    left, at_first = (sliced_distance(one[:STYLE_DEPTH], painting[:STYLE_DEPTH], units).item() for one in (made, photo))
-    return left / at_first, perceptual_distance(made, photo, worth).item()
+    left, at_first = (sliced_distance(one[:STYLE_DEPTH], painting[:STYLE_DEPTH], units).item() for one in (stylized, photo))
+    return left / at_first, perceptual_distance(stylized, photo, worth).item()
 
 
 def spread(*features: "Tensor") -> "Tensor":
@@ -91,29 +93,30 @@ def seeing(card: Card, folder: Path, teachers: Path | None) -> Scores:
     import torch
 
     from imgen.functional.optimise import optimised
-    from imgen.pipelines.repaint import built, eye, manner
+    from imgen.pipelines.repaint import features_of, picture_objective, style_target
     from imgen.training.makers import PAINTINGS, STYLE_WEIGHT
-    from imgen.training.teachers import TRUE_VGG, true_vgg, wide_features
+    from imgen.training.teachers import TRUE_VGG, teacher_file, true_vgg, wide_features
 
-    net, wide = card.load(), wide_features(known(teachers, "vgg19_pruned16x/enc5.pt").parent.parent, "cpu")
+    net, wide = loaded(card), wide_features(teachers, "cpu")
     photos = squares(folder, SIDE, 10)
     with torch.inference_mode():
         pairs = [(net(x.to(next(net.parameters()).dtype)), wide(x)) for x in (to_tensor(photo.pixels) for photo in photos)]
     found = [linearly(*([pair[side][layer].float() for pair in pairs] for side in (0, 1))) for layer in pairs[0][1]]
     features, grams = (float(np.mean(one)) for one in zip(*found, strict=True))
-    true, layers = true_vgg(known(teachers, str(TRUE_VGG))), ("relu1_1", "relu2_1", "relu3_1")
+    true, layers = true_vgg(teacher_file(teachers, TRUE_VGG)), ("relu1_1", "relu2_1", "relu3_1")
     weights, losses, times = {"content": 1.0, "style": STYLE_WEIGHT, "smoothness": 0.0}, [], np.zeros(2)
     for photo, file in zip(photos[:PAIRS], PAINTINGS.values(), strict=False):
         painting, x = decode(folder / "style" / file).rgb(), to_tensor(photo.pixels)
-        goal, mine = (
-            built(eye(one), weights, [manner(eye(one), layers, 1.0, painting, None, SIDE)], x, layers[-1:]) for one in (true, net)
+        usual, mine = (
+            picture_objective(see, weights, [style_target(see, layers, 1.0, painting, None, SIDE)], x, layers[-1:])
+            for see in (features_of(true), features_of(net))
         )
-        theirs, least = usual_gatys(goal, photo, EVALUATIONS)
+        theirs, least = usual_gatys(usual, photo, EVALUATIONS)
         began = time.perf_counter()
         *_, (y, _) = islice(optimised(lambda y, mine=mine: mine.total(mine.terms(y)), x), STEPS)
         times += time.perf_counter() - began, theirs
         with torch.inference_mode():
-            losses.append(goal.total(goal.terms(y.clamp(0, 1))).item() / least)
+            losses.append(usual.total(usual.terms(y.clamp(0, 1))).item() / least)
     ratios = {"true_loss_ratio": float(np.mean(losses)), "true_time_ratio": times[0] / times[1]}
     scores = {"features": features, "grams": grams, **ratios}
     return {name: round(value, 3) for name, value in scores.items()} | {"photos": len(photos), "pairs": PAIRS}
@@ -129,17 +132,11 @@ def linearly(mine: "list[Tensor]", theirs: "list[Tensor]") -> tuple[float, float
     x, y = (torch.cat([one.flatten(2)[0].T for one in several[::2]]).double() for several in (mine, theirs))
     solved = explained(x, y, 1e-3).float()  # (mine, theirs); else a channel that is silent on these would rule on others
     far, off = [], []
-    for seen, wanted in zip(mine[1::2], theirs[1::2], strict=True):
-        missed = strangeness(torch.einsum("nchw,cd->ndhw", seen, solved), wanted)
+    for features, wanted in zip(mine[1::2], theirs[1::2], strict=True):
+        missed = strangeness(torch.einsum("nchw,cd->ndhw", features, solved), wanted)
         for misses, one in zip((far, off), missed, strict=True):
             misses.append(one.item())
     return float(np.mean(far)), float(np.mean(off))
-
-
-def known(teachers: Path | None, file: str) -> Path:
-    if not teachers or not (teachers / file).exists():
-        raise UserError("teacher_missing", name=file)
-    return teachers / file
 
 
 def squares(folder: Path, side: int, count: int) -> list[Picture]:

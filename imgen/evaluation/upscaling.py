@@ -35,22 +35,22 @@ def upscaling(card: Card, folder: Path, teachers: Path | None = None, phone: boo
     return means | {"count": len(rows), "scale": scale}
 
 
-DIGITS = {"psnr": 3, "ssim": 4, "eye_distance": 4, "lpips": 4}
+DIGITS = {"psnr": 3, "ssim": 4, "distilled_lpips": 4, "lpips": 4}
 
 
-def exact_psnr(card: Card, folder: Path) -> Scores:
+def float32_psnr(card: Card, folder: Path) -> Scores:
     """PSNR (dB) of an upscaler that runs in float32: what its faster precision costs."""
     from imgen.functional.metrics import psnr
     from imgen.training.data import files, rgb
 
     scale, values = int(card.knobs["scale"].default), []
     others = {role: replace(one, float32_only=True) for role, one in card.auxiliary.items()}
-    exact = replace(card, float32_only=True, auxiliary=others)
+    precise = replace(card, float32_only=True, auxiliary=others)
     for path in files(folder):
         hr, lr = small(rgb(path), scale)
-        sr = exact(Picture(lr), scale=scale).pictures[0]
+        sr = precise(Picture(lr), scale=scale).pictures[0]
         values.append(psnr(to_tensor(sr.pixels), to_tensor(hr), scale))
-    return {"exact_psnr": round(float(np.mean(values)), 3)}
+    return {"float32_psnr": round(float(np.mean(values)), 3)}
 
 
 def small(hr: np.ndarray, scale: int, phone: int | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -62,14 +62,14 @@ def small(hr: np.ndarray, scale: int, phone: int | None = None) -> tuple[np.ndar
 
 
 def resemblance(sr: Picture, truth: Picture, scale: int) -> dict[str, float]:
-    """How near `sr` comes to the truth, both RGB of 8 bit: PSNR (dB) and SSIM as papers on super-resolution have them; the eye's
-    distance.
+    """How near `sr` comes to the truth, both RGB of 8 bit: PSNR (dB) and SSIM as papers on super-resolution have them; LPIPS in
+    the bundled network's features.
     """
-    from imgen.evaluation.generation import eye_distance
+    from imgen.evaluation.generation import distilled_lpips
     from imgen.functional.metrics import psnr, ssim
 
     x, true = to_tensor(sr.pixels), to_tensor(truth.pixels)
-    return {"psnr": psnr(x, true, scale), "ssim": ssim(x, true, scale), "eye_distance": eye_distance(x, true)}
+    return {"psnr": psnr(x, true, scale), "ssim": ssim(x, true, scale), "distilled_lpips": distilled_lpips(x, true)}
 
 
 def error_map(sr: Picture, truth: Picture, white: float = 48.0) -> Picture:

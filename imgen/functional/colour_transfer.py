@@ -9,11 +9,11 @@ from imgen.image import Picture, resized
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
-def with_luma_of(painted: Picture, photo: Picture) -> Picture:
-    """The light and dark of `painted`, the colours of `photo`; both RGB of 8 bit."""
-    photo = resized(photo, painted.height, painted.width)
-    change = (painted.pixels @ LUMA - photo.pixels @ LUMA)[..., None]
-    return replace(painted, pixels=np.rint(photo.pixels + change).clip(0, 255).astype(np.uint8))
+def with_luma_of(stylized: Picture, photo: Picture) -> Picture:
+    """The light and dark of `stylized`, the colours of `photo`; both RGB of 8 bit."""
+    photo = resized(photo, stylized.height, stylized.width)
+    change = (stylized.pixels @ LUMA - photo.pixels @ LUMA)[..., None]
+    return replace(stylized, pixels=np.rint(photo.pixels + change).clip(0, 255).astype(np.uint8))
 
 
 def matched(picture: Picture, like: Picture) -> Picture:

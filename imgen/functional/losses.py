@@ -80,7 +80,7 @@ class Products(torch.autograd.Function):
     PARTS, ROWS = 16, 256  # at most; in each at least
 
     @staticmethod
-    def forward(ctx: object, x: Tensor) -> Tensor:
+    def forward(ctx, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
         if x.dtype in (torch.float32, torch.float64):
             return x.transpose(1, 2) @ x
@@ -92,36 +92,36 @@ class Products(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: object, slope: Tensor) -> Tensor:
+    def backward(ctx, slope: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
         return x @ (slope + slope.transpose(1, 2)).to(x.dtype)
 
 
-def gram_distance(mine: Tensor, wanted: Tensor) -> Tensor:
-    """Squared distance of Gram matrices (N, C, C), relative to the size of what is wanted; one value per picture (N,)."""
-    return (mine - wanted).square().sum((1, 2)) / wanted.square().sum((1, 2))
+def gram_distance(x: Tensor, target: Tensor) -> Tensor:
+    """Squared distance of Gram matrices (N, C, C), relative to the size of the target; one value per picture (N,)."""
+    return (x - target).square().sum((1, 2)) / target.square().sum((1, 2))
 
 
-def content_loss(features: dict[str, Tensor], wanted: dict[str, Tensor], layer: str) -> Tensor:
+def content_loss(features: dict[str, Tensor], target: dict[str, Tensor], layer: str) -> Tensor:
     """Mean squared difference of one layer's features, relative to their mean square; one value per picture (N,).
 
     Source: Gatys et al. 2016; the unit is ours, so that weights mean the same in every layer.
     """
-    mine, theirs = features[layer].float().flatten(1), wanted[layer].float().flatten(1)
+    mine, theirs = features[layer].float().flatten(1), target[layer].float().flatten(1)
     return (mine - theirs).square().mean(1) / theirs.square().mean(1)
 
 
-def structure_loss(features: dict[str, Tensor], wanted: dict[str, Tensor], layer: str) -> Tensor:
-    """1 − correlation over places of each channel of one layer with what is wanted, the lively channels counting more; (N,).
+def structure_loss(features: dict[str, Tensor], target: dict[str, Tensor], layer: str) -> Tensor:
+    """1 − correlation over places of each channel of one layer with the target, the lively channels counting more; (N,).
 
     Mean and contrast of a channel belong to the style (Huang and Belongie 2017, arXiv:1703.06868): so they are free here, where
     `content_loss` would hold them against the Gram matrices.
     """
-    mine, theirs = (seen[layer].float().flatten(2) for seen in (features, wanted))
+    mine, theirs = (one[layer].float().flatten(2) for one in (features, target))
     mine, theirs = (x - x.mean(2, keepdim=True) for x in (mine, theirs))
-    spread, wished = mine.square().mean(2), theirs.square().mean(2)
-    alike = (mine * theirs).mean(2) / (spread * wished + 1e-8).sqrt()
-    return 1 - (alike * wished).sum(1) / wished.sum(1)
+    variance, target_variance = mine.square().mean(2), theirs.square().mean(2)
+    correlation = (mine * theirs).mean(2) / (variance * target_variance + 1e-8).sqrt()
+    return 1 - (correlation * target_variance).sum(1) / target_variance.sum(1)
 
 
 def texture_loss(x: Tensor, truth: Tensor, side: int) -> Tensor:
@@ -155,14 +155,14 @@ class LayerStyle:
     gram: Tensor  # (1, C, C)
 
 
-def layer_styles(seen: dict[str, Tensor], layers: Sequence[str]) -> dict[str, LayerStyle]:
-    """What each of `layers` makes of a painting that it has seen."""
-    shifts = {layer: SHIFT * seen[layer].float().mean((2, 3), keepdim=True) for layer in layers}
-    return {layer: LayerStyle(shift, gram(seen[layer], shift)) for layer, shift in shifts.items()}
+def layer_styles(features: dict[str, Tensor], layers: Sequence[str]) -> dict[str, LayerStyle]:
+    """What each of `layers` makes of a painting with these features."""
+    shifts = {layer: SHIFT * features[layer].float().mean((2, 3), keepdim=True) for layer in layers}
+    return {layer: LayerStyle(shift, gram(features[layer], shift)) for layer, shift in shifts.items()}
 
 
 def style_loss(
-    features: dict[str, Tensor], wanted: dict[str, LayerStyle], where: Tensor | None = None, eased: bool = False
+    features: dict[str, Tensor], styles: dict[str, LayerStyle], where: Tensor | None = None, eased: bool = False
 ) -> Tensor:
     """Squared distance of Gram matrices, relative to the style's own, mean over layers; one value per picture (N,).
 
@@ -171,20 +171,9 @@ def style_loss(
     bright photograph can be fifty times as far from a dark painting in one layer, and would drown a batch.
     """
     distances = torch.stack([
-        gram_distance(gram(features[layer], style.shift, where), style.gram) for layer, style in wanted.items()
+        gram_distance(gram(features[layer], style.shift, where), style.gram) for layer, style in styles.items()
     ])
     return (distances.log1p() if eased else distances).mean(0)
-
-
-def colour_distance(x: Tensor, y: Tensor, rays: int = 16) -> Tensor:
-    """How far the colours of x would have to move to become those of y: squared, mean over random directions; (N,).
-
-    The sliced Wasserstein distance, as Heitz et al. 2021, arXiv:2006.07229, have it for features.  Gram matrices are content
-    with a few glaring spots on grey.  x, y (N, 3, P), the same number P of colours.
-    """
-    directions = F.normalize(torch.randn(3, rays, device=x.device), dim=0)
-    mine, theirs = (torch.einsum("ncp,cr->nrp", one.float(), directions).sort(2).values for one in (x, y))
-    return (mine - theirs).square().mean((1, 2))
 
 
 def total_variation(x: Tensor) -> Tensor:
@@ -193,7 +182,7 @@ def total_variation(x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Manner:
+class StyleTarget:
     """One style among several: how much it counts, and where (1, 1, H, W), everywhere if None."""
 
     share: float
@@ -202,27 +191,28 @@ class Manner:
 
 
 @dataclass(frozen=True)
-class Aim:
+class PictureObjective:
     """What a picture that is itself optimised should become: like a photograph in some layers, like paintings in others."""
 
-    see: Callable[[Tensor, str], dict[str, Tensor]]  # picture, last layer that is needed -> features
+    features: Callable[[Tensor, str], dict[str, Tensor]]  # picture, last layer that is needed -> features
     content: dict[str, Tensor]  # layer -> the photograph's features
-    manners: list[Manner]
+    styles: list[StyleTarget]
     weights: dict[str, float]  # of content, style and smoothness
     device: torch.device
 
     def terms(self, x: Tensor) -> dict[str, Tensor]:
         """The losses of x (1, 3, H, W), (1,) each: those that have a weight, and something to be like."""
-        seen = self.see(x, max([*self.content, *(layer for manner in self.manners for layer in manner.style)]))
+        features = self.features(x, max([*self.content, *(layer for target in self.styles for layer in target.style)]))
         found = {"smoothness": total_variation(x).view(1)}
         if self.content:
-            found["content"] = torch.stack([content_loss(seen, self.content, layer) for layer in self.content]).mean(0)
-        if self.manners:
-            found["style"] = sum(manner.share * style_loss(seen, manner.style, manner.where) for manner in self.manners)
+            found["content"] = torch.stack([content_loss(features, self.content, layer) for layer in self.content]).mean(0)
+        if self.styles:
+            losses = (target.share * style_loss(features, target.style, target.where) for target in self.styles)
+            found["style"] = sum(losses, x.new_zeros(()))
         return {name: loss for name, loss in found.items() if self.weights[name]}
 
     def total(self, terms: dict[str, Tensor]) -> Tensor:
-        return sum(self.weights[name] * loss for name, loss in terms.items()).sum()
+        return sum((self.weights[name] * loss for name, loss in terms.items()), torch.zeros(1, device=self.device)).sum()
 
 
 class StyleObjective:
@@ -234,7 +224,8 @@ class StyleObjective:
         self, features: "torch.nn.Module", style_weight: float, dtype: torch.dtype = torch.float32, eased: bool = False
     ):
         """features: picture (N, 3, H, W), last layer -> {layer: (N, C, h, w)}, frozen; eased: see `style_loss`."""
-        self.features, self.style_weight, self.dtype = features.to(dtype, memory_format=torch.channels_last), style_weight, dtype
+        self.features = features.to(dtype, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # it may be both
+        self.style_weight, self.dtype = style_weight, dtype
         self.eased, self.content = eased, structure_loss if eased else content_loss
 
     def see(self, x: Tensor, until: str = "") -> dict[str, Tensor]:
@@ -243,15 +234,15 @@ class StyleObjective:
     @torch.no_grad()
     def styles(self, painting: Tensor) -> dict[str, LayerStyle]:
         """painting (1, 3, h, w) in [0, 1] -> what each layer makes of it."""
-        seen = self.see(painting)
-        return layer_styles(seen, tuple(seen))
+        features = self.see(painting)
+        return layer_styles(features, tuple(features))
 
     def terms(self, y: Tensor, photo: Tensor, styles: dict[str, LayerStyle]) -> tuple[Tensor, Tensor]:
         """Content and style loss of each picture, (N,) both."""
         with torch.no_grad():
-            wanted = self.see(photo, until=self.content_layer)  # what lies deeper is half of the work
-        seen = self.see(y)
-        return self.content(seen, wanted, self.content_layer), style_loss(seen, styles, eased=self.eased)
+            target = self.see(photo, until=self.content_layer)  # what lies deeper is half of the work
+        features = self.see(y)
+        return self.content(features, target, self.content_layer), style_loss(features, styles, eased=self.eased)
 
     def weighted(self, content: Tensor, style: Tensor) -> Tensor:
         return content + self.style_weight * style

@@ -57,7 +57,8 @@ def perceptual_distance(x: list[Tensor], truth: list[Tensor], weights: list[Tens
     difference of each channel is worth, (C,) each.
     """
     apart = [(unit(one) - unit(other)).square() for one, other in zip(x, truth, strict=True)]
-    return sum(torch.einsum("nchw,c->nhw", d, worth).mean((1, 2)) for d, worth in zip(apart, weights, strict=True))
+    distances = [torch.einsum("nchw,c->nhw", d, worth).mean((1, 2)) for d, worth in zip(apart, weights, strict=True)]
+    return sum(distances, torch.zeros_like(distances[0]))
 
 
 def sliced_distance(

@@ -32,12 +32,12 @@ def optimised(
         (found,) = torch.autograd.grad(value, x)
         with torch.no_grad():
             before, last, slope = x.clone(), slope, found.flatten()
-            if step is not None:
+            if step is not None and last is not None:
                 curvature.learn(slope - last, step)
             step = curvature.downhill(slope)
             length = min(1.0, 1.0 / slope.abs().sum()) if last is None else 1.0
             if slope.dot(step) < 0:  # down indeed
-                x.add_(step.view_as(x), alpha=length)
+                x.add_(step.view_as(x), alpha=float(length))
             moved = waves.picture(x - before).abs().mean().item() * unit
             if moved > furthest:
                 x.copy_(torch.lerp(before, x, furthest / moved))
@@ -57,17 +57,17 @@ class Curvature:
         # One large block: many small ones would lie among what each step takes and leaves, and hold the space between.
         self.room = like.new_empty(2, most, aligned)[..., : len(like)]
         self.known: deque[tuple[Tensor, Tensor, Tensor]] = deque(maxlen=most)  # change of the slope, step, 1 / their product
-        self.seen = 0
+        self.count = 0
         self.scale: Tensor | float = 1.0  # how far along the slope, for want of anything better
 
     def learn(self, change: Tensor, step: Tensor) -> None:
         """change (P,) of the slope along `step` (P,)."""
         along = change.dot(step)
         if along > 1e-10:  # else it bends the wrong way
-            here = self.room[:, self.seen % self.room.shape[1]]  # where the oldest was
+            here = self.room[:, self.count % self.room.shape[1]]  # where the oldest was
             self.known.append((here[0].copy_(change), here[1].copy_(step), 1.0 / along))
             self.scale = along / change.dot(change)
-            self.seen += 1
+            self.count += 1
 
     def downhill(self, slope: Tensor) -> Tensor:
         """slope (P,) -> the step (P,) to where it would be 0, as far as is known."""

@@ -24,7 +24,7 @@ def tiled(
     least the radius of the receptive field the parts are those of the whole picture, bit for bit.  Yields (done, total).  Out of
     memory: that tile and the rest go on at half the size, down to 32 pixels, then UserError("out_of_memory").
     """
-    todo = list(_boxes(0, 0, *x.shape[2:], tile))
+    todo = list(_boxes(0, 0, x.shape[2], x.shape[3], tile))
     done = 0
     while todo:
         top, left, bottom, right = todo.pop(0)

@@ -53,8 +53,8 @@ class AttentionNet(nn.Module):
         height, width = degraded.shape[2:]
         degraded = filled_up(degraded, CELL)
         half, features, known = self.see(degraded)
-        seen = F.pixel_unshuffle(degraded[:, :3] - 0.5, CELL).to(features.dtype)
-        values = torch.cat([features, seen], 1)                                       # (N, C + 48, h, w)
+        cells = F.pixel_unshuffle(degraded[:, :3] - 0.5, CELL).to(features.dtype)
+        values = torch.cat([features, cells], 1)                                      # (N, C + 48, h, w)
         queries, keys = self.ask(features)
         parts = (queries, keys, values.flatten(2).transpose(1, 2))  # torch's fast way asks for rows that lie together
         parts = (part.to(queries.dtype).contiguous()[:, None] for part in parts)

@@ -35,6 +35,8 @@ class ConvAE(nn.Module):
     """A code and nothing else: what codes are likely is measured after training, a Gaussian for each class."""
 
     numbers = 1  # that the encoder gives for each of the code's
+    mean: Tensor
+    spread: Tensor
 
     def __init__(self, classes: int, latent: int = 16, width: int = 32, side: int = 28, channels: int = 1):
         super().__init__()

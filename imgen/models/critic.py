@@ -37,8 +37,8 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor) -> Tensor:
         h = self.body(x)
-        told = condition(label, self.embed.num_embeddings, h) @ self.embed.weight.to(h.dtype)
-        match = (told * h.mean((2, 3))).sum(1, keepdim=True)
+        embedding = condition(label, self.embed.num_embeddings, h) @ self.embed.weight.to(h.dtype)
+        match = (embedding * h.mean((2, 3))).sum(1, keepdim=True)
         return (self.score(h).mean((2, 3)) + match).float()
 
 
@@ -76,5 +76,5 @@ class PatchJudge(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """x (N, 3, H, W) in [0, 1], style (N,) int64 -> a logit for every place of every layer, (N, places)."""
-        seen, rows = self.features(x), torch.arange(len(x), device=x.device)
-        return torch.cat([head(seen[name])[rows, style].flatten(1) for name, head in self.heads.items()], dim=1).float()
+        features, rows = self.features(x), torch.arange(len(x), device=x.device)
+        return torch.cat([head(features[name])[rows, style].flatten(1) for name, head in self.heads.items()], dim=1).float()

@@ -25,16 +25,15 @@ class Generator(nn.Module):
         self.classes, self.latent = classes, latent
         depth = halvings(side)
 
-        def up(cin: int, cout: int, kernel: int, **how) -> list[nn.Module]:
-            conv = nn.ConvTranspose2d(cin, cout, kernel, **how, bias=False)  # batch norm brings the bias
+        def up(cin: int, cout: int, kernel: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
+            conv = nn.ConvTranspose2d(cin, cout, kernel, stride, padding, bias=False)  # batch norm brings the bias
             return [conv, nn.BatchNorm2d(cout), nn.ReLU(inplace=True)]
 
-        doubling = {"stride": 2, "padding": 1}
         widths = [width * 2**n for n in reversed(range(depth))]  # 8w, 4w, 2w, w for 64×64
         self.body = nn.Sequential(
             *up(latent + classes, widths[0], side >> depth),                                    # (N, 8w, 4, 4)
-            *(layer for pair in pairwise(widths) for layer in up(*pair, 4, **doubling)),        # … (N, w, 32, 32)
-            nn.ConvTranspose2d(width, channels, 4, **doubling),                                 # (N, 3, 64, 64)
+            *(layer for pair in pairwise(widths) for layer in up(*pair, 4, 2, 1)),              # … (N, w, 32, 32)
+            nn.ConvTranspose2d(width, channels, 4, 2, 1),                                       # (N, 3, 64, 64)
         )
         self.apply(small_weights)
 

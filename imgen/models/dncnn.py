@@ -6,7 +6,7 @@ makes needless.
 
 from torch import Tensor, nn
 
-from imgen.models.layers import chain
+from imgen.models.layers import chain, dtype_of
 
 
 class DnCNN(nn.Module):
@@ -21,4 +21,4 @@ class DnCNN(nn.Module):
 
     def forward(self, degraded: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1], or beyond it by noise -> clean, the same shape, not clamped."""
-        return degraded - self.noise(degraded.to(self.noise[0].weight.dtype) - 0.5)
+        return degraded - self.noise(degraded.to(dtype_of(self.noise)) - 0.5)

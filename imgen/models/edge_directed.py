@@ -36,15 +36,15 @@ def doubled(x: Tensor) -> Tensor:
     height, width = x.shape[2:]
     y = x.new_zeros(*x.shape[:2], 2 * height, 2 * width)
     y[..., ::2, ::2] = x
-    wide = F.pad(x, (1, 2, 1, 2), mode="replicate")
+    wide, nothing = F.pad(x, (1, 2, 1, 2), mode="replicate"), x.new_zeros(())
     for top, bottom in bands(height, width):
         def old(dy: int, dx: int, top: int = top, bottom: int = bottom) -> Tensor:
             return wide[..., 1 + dy + top : 1 + dy + bottom, 1 + dx : 1 + dx + width]
 
         down = [old(d, d) for d in (-1, 0, 1, 2)]
         up = [old(1 - d, d) for d in (-1, 0, 1, 2)]
-        steep_down = sum((old(y + 1, x + 1) - old(y, x)).abs() for y in (-1, 0, 1) for x in (-1, 0, 1))
-        steep_up = sum((old(y + 1, x) - old(y, x + 1)).abs() for y in (-1, 0, 1) for x in (-1, 0, 1))
+        steep_down = sum(((old(y + 1, x + 1) - old(y, x)).abs() for y in (-1, 0, 1) for x in (-1, 0, 1)), nothing)
+        steep_up = sum(((old(y + 1, x) - old(y, x + 1)).abs() for y in (-1, 0, 1) for x in (-1, 0, 1)), nothing)
         y[..., 2 * top + 1 : 2 * bottom : 2, 1::2] = chosen(down, up, steep_down, steep_up)
 
     around = F.pad(y, (4, 4, 4, 4), mode="reflect")  # reflection keeps old pixels at even places
@@ -54,8 +54,8 @@ def doubled(x: Tensor) -> Tensor:
             return around[..., 4 + dy + first : 4 + dy + end, 4 + dx : 4 + dx + 2 * width]
 
         across, along = [near(0, d) for d in (-3, -1, 1, 3)], [near(d, 0) for d in (-3, -1, 1, 3)]
-        steep_across = sum((near(dy, dx + 1) - near(dy, dx - 1)).abs() for dy, dx in places)
-        steep_along = sum((near(dy + 1, dx) - near(dy - 1, dx)).abs() for dy, dx in places)
+        steep_across = sum(((near(dy, dx + 1) - near(dy, dx - 1)).abs() for dy, dx in places), nothing)
+        steep_along = sum(((near(dy + 1, dx) - near(dy - 1, dx)).abs() for dy, dx in places), nothing)
         found = chosen(across, along, steep_across, steep_along)
         for row, column in ((0, 1), (1, 0)):
             y[..., 2 * top + row : 2 * bottom : 2, column::2] = found[..., row::2, column::2]

@@ -6,7 +6,7 @@ Trained by squared error it is the paper's ENet-E; by features, textures and a d
 from torch import Tensor, nn
 
 from imgen.functional.resample import enlarged
-from imgen.models.layers import Residual, in_bands, reach_of
+from imgen.models.layers import Residual, dtype_of, in_bands, reach_of
 
 
 class EnhanceNet(nn.Module):
@@ -33,5 +33,5 @@ class EnhanceNet(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, 3, H, W) in [0, 1] -> SR (N, 3, 4H, 4W), not clamped."""
         found, up = self.detail[:-9], self.detail[-9:]  # at LR size, and at twice and four times that
-        x = found(lr.to(self.detail[0].weight.dtype))
+        x = found(lr.to(dtype_of(self.detail)))
         return enlarged(lr, "bicubic", self.scale) + in_bands(up, x, 2, self.scale)

@@ -7,6 +7,7 @@ net adds detail to an interpolated picture instead of drawing it anew.
 from torch import Tensor, nn
 
 from imgen.functional.resample import enlarged
+from imgen.models.layers import dtype_of
 
 
 class ESPCN(nn.Module):
@@ -26,5 +27,5 @@ class ESPCN(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, C, H, W) in [0, 1] -> SR (N, C, sH, sW), not clamped."""
-        detail = self.detail(lr.to(self.detail[0].weight.dtype))
+        detail = self.detail(lr.to(dtype_of(self.detail)))
         return enlarged(lr, "bicubic", self.scale) + detail

@@ -27,8 +27,8 @@ class Gate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(N, coarse, H, W) -> shares in (0, 1), (N, fine, 1, 1)."""
         where = self.look(x).flatten(2).softmax(2)                          # (N, 1, HW), sums to 1
-        seen = (x.flatten(2) @ where.transpose(1, 2)).unsqueeze(3)          # (N, coarse, 1, 1)
-        return torch.sigmoid(self.expand(F.leaky_relu(self.squeeze(seen), 0.1)))
+        summary = (x.flatten(2) @ where.transpose(1, 2)).unsqueeze(3)          # (N, coarse, 1, 1)
+        return torch.sigmoid(self.expand(F.leaky_relu(self.squeeze(summary), 0.1)))
 
 
 class Up(nn.Module):
@@ -60,8 +60,8 @@ class Attention(nn.Module):
         h = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         parts = (self.query(h), *self.key_value(self.near(h)).chunk(2, 1))
         query, key, value = (part.reshape(len(x), self.heads, self.size, -1) for part in parts)  # (N, heads, size, HW)
-        told = key.softmax(3) @ value.transpose(2, 3)                       # (N, heads, size, size): one summary of all places
-        answer = told.transpose(2, 3) @ query.softmax(2) / self.size**0.5   # (N, heads, size, HW)
+        summary = key.softmax(3) @ value.transpose(2, 3)                       # (N, heads, size, size): one summary of all places
+        answer = summary.transpose(2, 3) @ query.softmax(2) / self.size**0.5   # (N, heads, size, HW)
         return x + self.out(F.gelu(answer.reshape(len(x), -1, *x.shape[2:])))
 
 
@@ -88,7 +88,7 @@ class Generator(nn.Module):
         shares: dict[int, Tensor] = {}
         for n, up in enumerate(self.ups):
             x = up(self.attention(x) if n == ATTENTION else x)
-            if up.gate is not None:
+            if isinstance(up.gate, Gate):
                 shares[n + REACH] = up.gate(x)
             if n in shares:
                 x = x * shares[n]

@@ -1,9 +1,12 @@
 """Feature networks for losses: VGG-19 up to a chosen layer, of any width.  Simonyan and Zisserman 2015, arXiv:1409.1556."""
 
+from typing import Literal
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+Padding = Literal["reflect", "zeros"]
 CONVS = {1: 2, 2: 2, 3: 4, 4: 4, 5: 4}  # convolutions per block of VGG-19
 
 
@@ -14,7 +17,7 @@ class VGG(nn.Module):
     (arXiv:2003.08436) pruned 16-fold.  Reflection padding keeps frames out of stylized pictures; zeros are faster.
     """
 
-    def __init__(self, widths: tuple[int, ...], padding_mode: str = "reflect"):
+    def __init__(self, widths: tuple[int, ...], padding_mode: Padding = "reflect"):
         super().__init__()
         self.widths = widths
         self.normalize = nn.Conv2d(3, 3, 1)
@@ -66,7 +69,7 @@ class SmallVGG(VGG):
 
     def forward(self, x: Tensor, until: str = "") -> dict[str, Tensor]:
         """As VGG; features can be negative."""
-        return {layer: self.turns[layer](seen) for layer, seen in super().forward(x, until).items()}
+        return {layer: self.turns[layer](x) for layer, x in super().forward(x, until).items()}
 
 
 class Widened(nn.Module):
@@ -76,17 +79,18 @@ class Widened(nn.Module):
         super().__init__()
         self.small = small
         self.maps = nn.ModuleDict({
-            layer: nn.Conv2d(turn.in_channels, cout, 1, bias=False)
-            for (layer, turn), cout in zip(small.turns.items(), wide, strict=True)
+            layer: nn.Conv2d(cin, cout, 1, bias=False)
+            for layer, cin, cout in zip(small.turns, small.widths, wide, strict=True)
         })
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        return {layer: self.maps[layer](seen) for layer, seen in VGG.forward(self.small, x).items()}
+        return {layer: self.maps[layer](x) for layer, x in VGG.forward(self.small, x).items()}
 
     @torch.no_grad()
     def turned(self) -> dict[str, Tensor]:
         """The state of the SmallVGG that this training has made."""
         state = self.small.state_dict()
-        for layer, conv in self.maps.items():
-            state[f"turns.{layer}.weight"] = torch.linalg.qr(conv.weight.flatten(1).double()).R.float()[..., None, None]
+        for layer in self.maps:
+            weight = self.maps.get_parameter(f"{layer}.weight")
+            state[f"turns.{layer}.weight"] = torch.linalg.qr(weight.flatten(1).double()).R.float()[..., None, None]
         return state

@@ -29,7 +29,8 @@ class Trilinear(nn.Module):
     def forward(self, lr: Tensor, scale: int, level: float) -> Tensor:
         """LR (N, C, H, W), level in [0, levels] -> (N, C, sH, sW): sharp at 0, where it is bilinear, softer above."""
         below = min(int(level), self.levels - 1)
-        return torch.lerp(*(self.at(lr.float(), scale, n) for n in (below, below + 1)), level - below)
+        fine, coarse = (self.at(lr.float(), scale, n) for n in (below, below + 1))
+        return torch.lerp(fine, coarse, level - below)
 
     def at(self, x: Tensor, scale: int, level: int) -> Tensor:
         height, width = x.shape[2:]

@@ -13,6 +13,17 @@ BAND = 1 << 17  # pixels of a result that are made at once where no gradient is 
 LEAST = 8  # but at least so many times what is made twice, in two bands
 
 
+def dtype_of(net: nn.Module) -> torch.dtype:
+    """In which it computes: its first parameter's."""
+    return next(net.parameters()).dtype
+
+
+def begin_at_zero(layer: nn.Module) -> None:
+    """Weights and bias of 0: at first it adds nothing."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+
+
 def condition(label: Tensor, classes: int, like: Tensor) -> Tensor:
     """A class as numbers beside noise or pixels: (N,) int64 -> one-hot (N, classes).  Shares (N, classes) of several stay."""
     return (label if label.is_floating_point() else F.one_hot(label, classes)).to(like.dtype)
@@ -23,9 +34,10 @@ class Residual(nn.Module):
 
     def __init__(self, width: int, between: nn.Module):
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(width, width, 3, padding=1), between, nn.Conv2d(width, width, 3, padding=1))
+        first, last = nn.Conv2d(width, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        self.body = nn.Sequential(first, between, last)
         with torch.no_grad():
-            self.body[-1].weight.mul_(0.1)  # a deep net begins as a shallow one
+            last.weight.mul_(0.1)  # a deep net begins as a shallow one
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.body(x)
@@ -59,6 +71,9 @@ class ConvAfterShuffle(nn.Conv2d):
     New pixel p of a block looks d to the side: at pixel (p + d) mod factor of the block that lies (p + d) // factor further on.
     """
 
+    index: Tensor
+    bias: nn.Parameter  # always there
+
     def __init__(self, cin: int, cout: int, size: int, factor: int):
         super().__init__(cin, cout, size, padding=size // 2)
         self.factor, radius = factor, size // 2
@@ -87,11 +102,10 @@ def filled_up(x: Tensor, grid: int) -> Tensor:
 
 def chain(channels: int, depth: int, width: int) -> nn.Sequential:
     """`depth` 3×3 convolutions with ReLU between: (N, channels, H, W) -> the same shape, 0 at first."""
-    middle = [layer for _ in range(depth - 2) for layer in (nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True))]
+    middle = [nn.Conv2d(width, width, 3, padding=1) for _ in range(depth - 2)]
     first, last = nn.Conv2d(channels, width, 3, padding=1), nn.Conv2d(width, channels, 3, padding=1)
-    convs = nn.Sequential(first, nn.ReLU(inplace=True), *middle, last)
-    for conv in convs[::2]:  # He et al. 2015: a deep chain of ReLUs must neither fade nor explode
+    for conv in (first, *middle, last):  # He et al. 2015: a deep chain of ReLUs must neither fade nor explode
+        begin_at_zero(conv)  # its bias stays there
         nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
-        nn.init.zeros_(conv.bias)
-    nn.init.zeros_(last.weight)
-    return convs
+    begin_at_zero(last)
+    return nn.Sequential(*(layer for conv in (first, *middle) for layer in (conv, nn.ReLU(inplace=True))), last)

@@ -17,9 +17,10 @@ class Attentive(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.convs = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(3))
-        for conv in self.convs:
+        convs = [nn.Conv2d(width, width, 3, padding=1) for _ in range(3)]
+        for conv in convs:
             nn.init.normal_(conv.weight, std=(9 * width) ** -0.5)  # torch's own start is weaker, and little would pass
+        self.convs = nn.ModuleList(convs)
 
     def forward(self, x: Tensor) -> Tensor:
         one, two, three = self.convs

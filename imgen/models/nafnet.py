@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgen.models.layers import filled_up
+from imgen.models.layers import begin_at_zero, filled_up
 
 
 class Gated(nn.Module):
@@ -45,8 +45,7 @@ class NAFNet(nn.Module):
         self.up = nn.Conv2d(deep, 4 * wide, 1)
         self.after = nn.Sequential(*(Gated(wide) for _ in range(after)))
         self.tail = nn.Conv2d(wide, 12, 3, padding=1)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)
+        begin_at_zero(self.tail)
 
     def forward(self, degraded: Tensor) -> Tensor:
         """(N, 3, H, W) in [0, 1], or beyond it by noise -> clean, the same shape, not clamped."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgen.models.layers import filled_up
+from imgen.models.layers import begin_at_zero, filled_up
 
 
 class RecurrentNet(nn.Module):
@@ -24,8 +24,7 @@ class RecurrentNet(nn.Module):
         self.recall = nn.Conv2d(width, 2 * width, 3, padding=1)
         self.find = nn.Conv2d(width, width, 3, padding=1)
         self.tell = nn.Conv2d(width, 12, 3, padding=1)
-        nn.init.zeros_(self.tell.weight)
-        nn.init.zeros_(self.tell.bias)
+        begin_at_zero(self.tell)
 
     def receptive_radius(self, steps: int) -> int:
         """Radius of what the picture after so many steps depends on: a step sees two pixels of half the size further."""

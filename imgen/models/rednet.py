@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgen.models.layers import filled_up
+from imgen.models.layers import begin_at_zero, dtype_of, filled_up
 
 
 class REDNet(nn.Module):
@@ -29,19 +29,19 @@ class REDNet(nn.Module):
             up = nn.Conv2d(width, 3, 3, padding=1)
             if level:
                 up = nn.ConvTranspose2d(width, widths[level - 1], 4, stride=2, padding=1)
+            else:
+                begin_at_zero(up)
             self.decoder.append(nn.Sequential(nn.Conv2d(width, width, 3, padding=1), nn.ReLU(inplace=True), up))
-        nn.init.zeros_(self.decoder[0][-1].weight)
-        nn.init.zeros_(self.decoder[0][-1].bias)
 
     def forward(self, degraded: Tensor) -> Tensor:
         """(N, 4, H, W): RGB in [0, 1], grey where the mask, the fourth, is 1 -> clean (N, 3, H, W), not clamped."""
         height, width = degraded.shape[2:]
         x = filled_up(degraded, self.grid)
-        x = torch.cat([x[:, :3] - 0.5, x[:, 3:]], 1).to(self.encoder[0][0].weight.dtype)
-        seen = []
+        x = torch.cat([x[:, :3] - 0.5, x[:, 3:]], 1).to(dtype_of(self))
+        skips = []
         for encode in self.encoder:
-            seen.append(x := encode(x if not seen else F.relu(x)))
+            skips.append(x := encode(x if not skips else F.relu(x)))
         for level in reversed(range(len(self.decoder))):
             x = self.decoder[level](F.relu(x))
-            x = x + seen[level - 1] if level else x
+            x = x + skips[level - 1] if level else x
         return degraded[:, :3] + x[..., :height, :width]

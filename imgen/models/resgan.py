@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from imgen.models.layers import condition
 
 
-class Told(nn.Module):
+class ConditionalNorm(nn.Module):
     """Batch norm with a shift of its own that a style (N, S) tells, then a ReLU."""
 
     def __init__(self, style: int, channels: int):
@@ -33,7 +33,7 @@ class Up(nn.Module):
 
     def __init__(self, cin: int, cout: int, style: int):
         super().__init__()
-        self.first, self.second = Told(style, cin), nn.BatchNorm2d(cout)
+        self.first, self.second = ConditionalNorm(style, cin), nn.BatchNorm2d(cout)
         self.grow = nn.Conv2d(cin, 4 * cout, 3, padding=1, bias=False)  # sub-pixel: enlarging first would cost four times as much
         self.refine = nn.Conv2d(cout, cout, 3, padding=1)
         self.skip = nn.Conv2d(cin, cout, 1, bias=False)
@@ -59,7 +59,7 @@ class Generator(nn.Module):
         self.embed = nn.Linear(classes, embedding, bias=False)
         self.start = nn.Linear(style, widths[0] * 16)
         self.blocks = nn.ModuleList(Up(a, b, style) for a, b in pairwise(widths))
-        self.last = Told(style, widths[-1])
+        self.last = ConditionalNorm(style, widths[-1])
         self.paint = nn.Conv2d(widths[-1], 3, 3, padding=1)
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:

@@ -24,6 +24,11 @@ def leaky(x: Tensor) -> Tensor:
 class Dense(nn.Module):
     """Five convolutions, each of which sees the results of all before it."""
 
+    conv1: nn.Conv2d
+    conv2: nn.Conv2d
+    conv3: nn.Conv2d
+    conv4: nn.Conv2d
+
     def __init__(self, width: int, growth: int):
         super().__init__()
         for k in range(4):
@@ -31,10 +36,10 @@ class Dense(nn.Module):
         self.conv5 = conv(width + 4 * growth, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        seen = x
+        found = x
         for layer in (self.conv1, self.conv2, self.conv3, self.conv4):
-            seen = torch.cat((seen, leaky(layer(seen))), 1)  # (N, width + k growth, H, W)
-        return x + SHARE * self.conv5(seen)
+            found = torch.cat((found, leaky(layer(found))), 1)  # (N, width + k growth, H, W)
+        return x + SHARE * self.conv5(found)
 
 
 class RRDB(nn.Module):
@@ -71,8 +76,8 @@ class RRDBNet(nn.Module):
         """Features (N, width, H, W) -> (N, 3, 4H, 4W)."""
         for layer in (self.conv_up1, self.conv_up2):
             x = leaky(layer(F.interpolate(x, scale_factor=2, mode="nearest")))
-        x, last = leaky(self.conv_hr(x)).float(), self.conv_last  # in bfloat16 the result would have half the grey levels
-        return F.conv2d(x, last.weight.float(), last.bias.float(), padding=1)
+        weight, bias = (one.float() for one in self.conv_last.parameters())  # in bfloat16 half of the grey levels would be lost
+        return F.conv2d(leaky(self.conv_hr(x)).float(), weight, bias, padding=1)
 
 
 def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ Unlike the paper: what they find is added to the interpolated picture, which tra
 from torch import Tensor, nn
 
 from imgen.functional.resample import enlarged
-from imgen.models.layers import in_bands, reach_of
+from imgen.models.layers import dtype_of, in_bands, reach_of
 
 
 class SRCNN(nn.Module):
@@ -27,4 +27,4 @@ class SRCNN(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, 1, H, W) in [0, 1] -> SR (N, 1, sH, sW), not clamped."""
         x = enlarged(lr, "bicubic", self.scale)
-        return x + in_bands(self.detail, x.to(self.detail[0].weight.dtype), 4 + 2 + 2)
+        return x + in_bands(self.detail, x.to(dtype_of(self.detail)), 4 + 2 + 2)

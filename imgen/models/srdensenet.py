@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from imgen.functional.resample import enlarged
+from imgen.models.layers import dtype_of
 
 
 class Dense(nn.Module):
@@ -44,7 +45,7 @@ class SRDenseNet(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, 1, H, W) in [0, 1] -> SR (N, 1, sH, sW), not clamped."""
-        x = self.head(lr.to(self.head[0].weight.dtype))
+        x = self.head(lr.to(dtype_of(self.head)))
         found = [x]
         for block in self.blocks:
             found.append(x := block(x))

@@ -7,7 +7,7 @@ the network finds is added to an interpolated picture.
 from torch import Tensor, nn
 
 from imgen.functional.resample import enlarged
-from imgen.models.layers import ConvAfterShuffle, Residual, in_bands, reach_of
+from imgen.models.layers import ConvAfterShuffle, Residual, dtype_of, in_bands, reach_of
 
 
 class SRResNet(nn.Module):
@@ -28,5 +28,5 @@ class SRResNet(nn.Module):
 
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, 3, H, W) in [0, 1] -> SR (N, 3, 4H, 4W), not clamped."""
-        x = self.head(lr.to(self.body[-1].weight.dtype))
+        x = self.head(lr.to(dtype_of(self.body)))
         return enlarged(lr, "bicubic", self.scale) + in_bands(self.up, x + self.body(x), 3, self.scale)

@@ -31,8 +31,8 @@ class Generator(nn.Module):
 
     def forward(self, z: Tensor, lr: Tensor) -> Tensor:
         """z (N, latent) ~ N(0, 1), lr (N, 1, 4, 4) in [0, 1] -> (N, 1, 28, 28) in [0, 1], whose 7×7 blocks have lr as means."""
-        told = torch.cat([2 * lr.flatten(1) - 1, z], 1).to(self.begin.weight.dtype)
-        detail, lr = self.body(self.begin(told).unflatten(1, (-1, 7, 7))).float(), lr.float()
+        given = torch.cat([2 * lr.flatten(1) - 1, z], 1).to(self.begin.weight.dtype)
+        detail, lr = self.body(self.begin(given).unflatten(1, (-1, 7, 7))).float(), lr.float()
         # About each block's own mean: or else logits drift to where a sigmoid no longer moves, and nothing is left to learn.
         ground = torch.logit(lr, eps=0.02) - F.avg_pool2d(detail, self.scale)
         return consistent(torch.sigmoid(detail + F.interpolate(ground, scale_factor=self.scale)), lr)

@@ -108,19 +108,20 @@ class Painter(nn.Module):
     def __init__(self, widths: tuple[int, int, int], blocks: int):
         super().__init__()
         fine, half, quarter = widths
-        self.down = nn.ModuleList([
+        down = [
             StyledConv(3, fine),                       # (N, 16, H, W)
             StyledConv(fine, half, stride=2),          # (N, 32, H/2, W/2)
             StyledConv(half, quarter, stride=2),       # (N, 96, H/4, W/4)
-        ])
-        self.body = nn.ModuleList([StyledConv(quarter, quarter) for _ in range(2 * blocks)])
-        self.up = nn.ModuleList([
+        ]
+        body = [StyledConv(quarter, quarter) for _ in range(2 * blocks)]
+        up = [
             StyledConv(quarter, half, up=2),           # (N, 32, H/2, W/2)
             StyledConv(half, fine, up=2),              # (N, 16, H, W)
-        ])
+        ]
+        self.down, self.body, self.up = nn.ModuleList(down), nn.ModuleList(body), nn.ModuleList(up)
         self.last = nn.Conv2d(fine, 3, 3)
         nn.init.normal_(self.last.weight, std=0.01)
-        channels = [layer.conv.out_channels for layer in [*self.down, *self.body, *self.up]]
+        channels = [layer.conv.out_channels for layer in [*down, *body, *up]]
         self.parts = [*channels, *channels, 12]  # of a style: scales, shifts, a colour matrix with offset
 
     @property
@@ -136,15 +137,15 @@ class Painter(nn.Module):
         """
         *parts, tint = style.split(self.parts, dim=1)
         layers = len(parts) // 2
-        told = iter(zip(parts[:layers], parts[layers:], strict=True))
+        styles = iter(zip(parts[:layers], parts[layers:], strict=True))  # scale and shift of each layer
         height, width = x.shape[2:]
         h = F.pad(x.to(self.last.weight.dtype), (0, -width % 4, 0, -height % 4), mode="replicate")
         for layer in self.down:
-            h = F.relu_(layer(h, *next(told)))
+            h = F.relu_(layer(h, *next(styles)))
         for first, second in zip(self.body[::2], self.body[1::2], strict=True):
-            h = h + second(F.relu_(first(h, *next(told))), *next(told))
+            h = h + second(F.relu_(first(h, *next(styles))), *next(styles))
         for layer in self.up:
-            h = F.relu_(layer(h, *next(told)))
+            h = F.relu_(layer(h, *next(styles)))
         tint = tint.float().view(-1, 3, 4)
         if self.training:
             return torch.sigmoid(tinted(x, tint) + self.last(Framed.apply(h))[..., :height, :width].float())

@@ -7,7 +7,7 @@ of clipped gradients.
 from torch import Tensor, nn
 
 from imgen.functional.resample import enlarged
-from imgen.models.layers import chain, in_bands, reach_of
+from imgen.models.layers import chain, dtype_of, in_bands, reach_of
 
 
 class VDSR(nn.Module):
@@ -23,4 +23,4 @@ class VDSR(nn.Module):
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, 1, H, W) in [0, 1] -> SR (N, 1, sH, sW), not clamped."""
         x = enlarged(lr, "bicubic", self.scale)
-        return x + in_bands(self.detail, x.to(self.detail[0].weight.dtype), self.depth)
+        return x + in_bands(self.detail, x.to(dtype_of(self.detail)), self.depth)

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 from imgen.controls import Choice, Option, Slider, UserError
 from imgen.image import Frame, Picture, to_pixels
 from imgen.pipelines.generate import at_once, noise
+from imgen.pipelines.nets import Generator
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 MOST = 1000  # pictures of one seed: a forged record must not keep us busy
 Place = tuple["Tensor", "Tensor"]  # z (latent,) and the shares of the classes (classes,)
 
 
-def morph(net: "nn.Module", *pictures: Picture, steps: Annotated[int, Slider(2, 60, 1)] = 20) -> Iterator[Frame]:
+def morph(net: Generator, *pictures: Picture, steps: Annotated[int, Slider(2, 60, 1)] = 20) -> Iterator[Frame]:
     """From each picture to the next, and from the last back to the first: `steps` pictures a way, a film without a seam."""
     import torch
 
@@ -27,7 +28,7 @@ def morph(net: "nn.Module", *pictures: Picture, steps: Annotated[int, Slider(2, 
     yield from draw(net, ways)
 
 
-def combine(net: "nn.Module", first: Picture, less: Picture, more: Picture) -> Iterator[Frame]:
+def combine(net: Generator, first: Picture, less: Picture, more: Picture) -> Iterator[Frame]:
     """first − less + more, as vectors: what tells `less` from `more` is done to `first`.  Radford et al. 2016, section 6.3.2.
 
     The result is as far from the origin as a normal latent is: the sum of three alone would be wilder than any.
@@ -39,11 +40,11 @@ def combine(net: "nn.Module", first: Picture, less: Picture, more: Picture) -> I
     yield from draw(net, [(z, shares / shares.sum().clamp(min=1e-9))])
 
 
-Label = Annotated[str, Choice("classes")]
+Label = Annotated[Option, Choice("classes")]
 Share = Annotated[float, Slider(0.0, 1.0, 0.001)]
 
 
-def chart(net: "nn.Module", *, label: Label = "", across: Annotated[int, Slider(5, 31, 1)] = 17) -> Iterator[Frame]:
+def chart(net: Generator, *, label: Label = Option(""), across: Annotated[int, Slider(5, 31, 1)] = 17) -> Iterator[Frame]:
     """A map of a latent space of two numbers: `across`² pictures, row by row, each for an equally likely part of the plane.
 
     Kingma and Welling 2014, figure 4.
@@ -52,12 +53,12 @@ def chart(net: "nn.Module", *, label: Label = "", across: Annotated[int, Slider(
     yield from draw(net, [spot(net, label, x, y) for y in shares for x in shares])
 
 
-def point(net: "nn.Module", *, label: Label = "", x: Share = 0.5, y: Share = 0.5) -> Iterator[Frame]:
+def point(net: Generator, *, label: Label = Option(""), x: Share = 0.5, y: Share = 0.5) -> Iterator[Frame]:
     """The picture at one spot of the map: x from left to right, y from top to bottom."""
     yield from draw(net, [spot(net, label, x, y)])
 
 
-def spot(net: "nn.Module", label: Option, x: float, y: float) -> Place:
+def spot(net: Generator, label: Option, x: float, y: float) -> Place:
     """Shares of the map's sides -> the place there: as much of a normal variable lies to the left of z as of the map does."""
     import torch
     import torch.nn.functional as F
@@ -68,7 +69,7 @@ def spot(net: "nn.Module", label: Option, x: float, y: float) -> Place:
     return z, F.one_hot(torch.tensor(label.index), net.classes).float()
 
 
-def place(net: "nn.Module", picture: Picture) -> Place:
+def place(net: Generator, picture: Picture) -> Place:
     """Where in the latent space `picture` was made.  UserError if it does not remember a place in this net's space."""
     import torch
     import torch.nn.functional as F
@@ -110,7 +111,7 @@ def slerp(a: "Tensor", b: "Tensor", share: "Tensor") -> "Tensor":
     return arc * torch.lerp(a.norm(), b.norm(), share)
 
 
-def draw(net: "nn.Module", places: list[Place]) -> Iterator[Frame]:
+def draw(net: Generator, places: list[Place]) -> Iterator[Frame]:
     """The pictures of these places, each of which remembers its own."""
     import torch
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from imgen.controls import Choice, Reference, Slider, UserError, able
 from imgen.image import Frame, Picture
+from imgen.pipelines.nets import AttentiveFiller, HoleFiller, Restorer
 from imgen.pipelines.restore import Strength, Tile, whole, with_alpha
 from imgen.pipelines.stylize import mask as levels
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 Mask = Annotated[tuple, Reference(brush=True)]
 Covered = Annotated[str, Choice(("painted", "unpainted"), more=True)]
@@ -28,7 +29,7 @@ Box = tuple[int, int, int, int]  # top, left, bottom, right
 
 @able(takes_mask=True, needs_mask=True, shows_attention=True)
 def fill(
-    net: "nn.Module", picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3
+    net: HoleFiller, picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3
 ) -> Iterator[Frame]:
     """Paint anew what the mask covers, hole by hole, in full resolution; UserError mask_first without one.
 
@@ -40,7 +41,7 @@ def fill(
 
 @able(takes_mask=True)
 def repair(
-    net: "nn.Module", picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3,
+    net: Restorer, picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3,
     strength: Strength = 1.0, tile: Tile = 256,
 ) -> Iterator[Frame]:
     """`fill` if there is a mask; else take noise and JPEG's traces from the whole picture."""
@@ -119,7 +120,8 @@ def boxes(hole: np.ndarray, grid: int = 8) -> list[Box]:
         met = [one for one in found if _meet(one, box)]
         while met:
             found = [one for one in found if one not in met]
-            box = (*(min(one[n] for one in (*met, box)) for n in (0, 1)), *(max(one[n] for one in (*met, box)) for n in (2, 3)))
+            tops, lefts, bottoms, rights = zip(*met, box, strict=True)
+            box = (min(tops), min(lefts), max(bottoms), max(rights))
             met = [one for one in found if _meet(one, box)]
         found.append(box)
     return sorted(found)
@@ -129,13 +131,13 @@ def _meet(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def by_net(net: "nn.Module") -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def by_net(net: HoleFiller) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """A painter for `_filled`: windows one after the other, what one has filled is known to the next."""
     def paint(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
         small, gap = shrunk(colour, hole)
         if small is not colour:
-            painted = paint(small, gap)
-            return cv2.resize(painted, hole.shape[::-1], interpolation=cv2.INTER_CUBIC).reshape(colour.shape)
+            filled = paint(small, gap)
+            return cv2.resize(filled, hole.shape[::-1], interpolation=cv2.INTER_CUBIC).reshape(colour.shape)
         colour, hole = colour.copy(), hole.copy()
         for top, bottom in _windows(hole.shape[0]):
             for left, right in _windows(hole.shape[1]):
@@ -165,13 +167,13 @@ def _windows(length: int) -> list[tuple[int, int]]:
     return [(start, min(length, start + WINDOW)) for start in starts]
 
 
-def _run(net: "nn.Module", colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
+def _run(net: HoleFiller, colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """(h, w, C) float32 and (h, w) bool through the net."""
-    y = net(seen_by(net, colour, hole))[0].float().cpu().numpy().transpose(1, 2, 0)
+    y = net(input_of(net, colour, hole))[0].float().cpu().numpy().transpose(1, 2, 0)
     return y if colour.shape[2] == 3 else y.mean(2, keepdims=True)
 
 
-def seen_by(net: "nn.Module", colour: np.ndarray, hole: np.ndarray) -> "Tensor":
+def input_of(net: HoleFiller, colour: np.ndarray, hole: np.ndarray) -> "Tensor":
     """(1, 4, h, w) where the net is: RGB, grey in the hole, and the mask."""
     import torch
 
@@ -181,7 +183,7 @@ def seen_by(net: "nn.Module", colour: np.ndarray, hole: np.ndarray) -> "Tensor":
     return x.to(next((p.device for p in net.parameters()), x.device))
 
 
-def unmasked(net: "nn.Module") -> "Callable[[Tensor], Tensor]":
+def unmasked(net: "Callable[[Tensor], Tensor]") -> "Callable[[Tensor], Tensor]":
     """A net that takes a mask, told that nothing is missing."""
     import torch
 
@@ -189,7 +191,7 @@ def unmasked(net: "nn.Module") -> "Callable[[Tensor], Tensor]":
 
 
 def look(
-    net: "nn.Module", picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3,
+    net: AttentiveFiller, picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3,
     row: Annotated[int, Slider(0, 65535, 1)] = 0, column: Annotated[int, Slider(0, 65535, 1)] = 0,
 ) -> Iterator[Frame]:
     """Where attention looked to fill the pixel (row, column): the picture pale, what was taken from in orange, the pixel in red.
@@ -204,7 +206,7 @@ def look(
     small, gap = shrunk(rgb[here].astype(np.float32) / 255, hole[here])
     y, x = (row - top) * gap.shape[0] // (bottom - top), (column - left) * gap.shape[1] // (right - left)
     window = _about(y, gap.shape[0], net.grid), _about(x, gap.shape[1], net.grid)
-    weights = net.look(seen_by(net, small[window], gap[window]), y - window[0].start, x - window[1].start).float().cpu().numpy()
+    weights = net.look(input_of(net, small[window], gap[window]), y - window[0].start, x - window[1].start).float().cpu().numpy()
     shares = np.zeros(gap.shape)
     cells = np.kron(weights / weights.max(), np.ones((net.grid, net.grid))) ** 0.5
     shares[window] = cells[: shares[window].shape[0], : shares[window].shape[1]]

@@ -1,10 +1,11 @@
 """Make pictures from noise."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from imgen.controls import Choice, Option, Seed, Slider
 from imgen.image import Frame, Picture, to_pixels
+from imgen.pipelines.nets import Generator
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -14,8 +15,8 @@ PIXELS = 16 * 64 * 64  # at once: of large pictures one by one, so that the firs
 
 
 def generate(
-    net: "nn.Module", *,
-    label: Annotated[str, Choice("classes", every="all")] = "all",
+    net: "Generator | nn.ModuleDict", *,
+    label: Annotated[Option, Choice("classes", every="all")] = Option("all"),
     count: Annotated[int, Slider(1, 64, 1)] = 20,
     seed: Annotated[int, Seed()] = 10,
     truncation: Annotated[float, Slider(0.0, 1.5, 0.05, more=True)] = 1.0,
@@ -29,7 +30,7 @@ def generate(
 
 
 def generate_large(
-    net: "nn.Module", *,
+    net: "Generator | nn.ModuleDict", *,
     count: Annotated[int, Slider(1, 16, 1)] = 4,
     seed: Annotated[int, Seed()] = 10,
     truncation: Annotated[float, Slider(0.0, 1.5, 0.05, more=True)] = 1.0,
@@ -40,11 +41,11 @@ def generate_large(
     yield from sample(net, torch.zeros(count, dtype=torch.int64), seed, truncation)
 
 
-def sample(net: "nn.Module", labels: "Tensor", seed: int, truncation: float) -> Iterator[Frame]:
+def sample(net: "Generator | nn.ModuleDict", labels: "Tensor", seed: int, truncation: float) -> Iterator[Frame]:
     """A picture for each of labels (N,), with the noise of the seed."""
     import torch
 
-    net = net["generator"] if isinstance(net, torch.nn.ModuleDict) else net
+    net = cast(Generator, net["generator"]) if isinstance(net, torch.nn.ModuleDict) else net
     count = len(labels)
     z = noise(seed, count, net.latent) * truncation
     weight, batch = next(net.parameters(), z), at_once(net)
@@ -52,12 +53,12 @@ def sample(net: "nn.Module", labels: "Tensor", seed: int, truncation: float) -> 
     for start in range(0, count, batch):
         part = slice(start, start + batch)
         x = net(z[part].to(weight.device, weight.dtype), labels[part].to(weight.device))
-        made = zip(x, labels[part].tolist(), strict=True)
-        pictures = [*pictures, *(Picture(to_pixels(one), {"class": label}) for one, label in made)]
+        labelled = zip(x, labels[part].tolist(), strict=True)
+        pictures = [*pictures, *(Picture(to_pixels(one), {"class": label}) for one, label in labelled)]
         yield Frame(len(pictures), count, pictures)
 
 
-def at_once(net: "nn.Module") -> int:
+def at_once(net: object) -> int:
     """How many pictures to draw in one go; a net says in `side` how large its pictures are, unless they are small."""
     return max(1, min(BATCH, PIXELS // getattr(net, "side", 1) ** 2))
 

@@ -1,20 +1,18 @@
 """Guess what a tiny picture was."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from imgen.controls import Seed
 from imgen.image import Frame, Picture, to_pixels, to_tensor
 from imgen.pipelines.generate import noise
-
-if TYPE_CHECKING:
-    from torch import nn
+from imgen.pipelines.nets import Guesser
 
 
-def guess(net: "nn.Module", picture: Picture, *, seed: Annotated[int, Seed()] = 10) -> Iterator[Frame]:
-    """Shrink `picture` to the net's few pixels, all that it is told, and draw one of the pictures that shrink to the same.
+def guess(net: Guesser, picture: Picture, *, seed: Annotated[int, Seed()] = 10) -> Iterator[Frame]:
+    """Shrink `picture` to the net's few pixels, all that it is given, and draw one of the pictures that shrink to the same.
 
-    -> the guess, and what the net was told.
+    -> the guess, and what the net was given.
     """
     from torch.nn.functional import adaptive_avg_pool2d
 

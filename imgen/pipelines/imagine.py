@@ -5,21 +5,19 @@ adversarial text to image synthesis", arXiv:1605.05396, with the mean of learned
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
-from imgen.controls import Seed, Slider, Words, able
+from imgen.controls import Phrase, Seed, Slider, Words, able
 from imgen.image import Frame
 from imgen.pipelines.explore import draw
 from imgen.pipelines.generate import noise
-
-if TYPE_CHECKING:
-    from torch import nn
+from imgen.pipelines.nets import Generator
 
 
 @able(reads_words=True)
 def imagine(
-    net: "nn.Module", *,
-    words: Annotated[str, Words("vocabulary")] = "smiling face",
+    net: Generator, *,
+    words: Annotated[Phrase, Words("vocabulary")] = Phrase("smiling face"),
     count: Annotated[int, Slider(1, 64, 1)] = 20,
     seed: Annotated[int, Seed()] = 10,
     truncation: Annotated[float, Slider(0.0, 1.5, 0.05, more=True)] = 1.0,

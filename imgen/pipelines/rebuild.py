@@ -11,9 +11,10 @@ from imgen.controls import Choice, Option, Seed, Slider, UserError
 from imgen.image import Frame, Picture, to_tensor
 from imgen.pipelines.explore import Place, draw
 from imgen.pipelines.generate import at_once, noise
+from imgen.pipelines.nets import Autoencoder, Generator, encodes, generates, measures_codes
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 CANDIDATES = 10  # searches that begin side by side
 TRIES = 60  # random latents among which they choose where to begin
@@ -23,8 +24,8 @@ PULL = 0.003  # keeps |z|² near the latent's size, where the generator learned 
 
 
 def rebuild(
-    net: "nn.Module | None", picture: Picture, *,
-    label: Annotated[str, Choice("classes", every="all")] = "all",
+    net: Generator | None, picture: Picture, *,
+    label: Annotated[Option, Choice("classes", every="all")] = Option("all"),
     steps: Annotated[int, Slider(10, 2000, 10, more=True)] = 400,
     seed: Annotated[int, Seed(more=True)] = 0,
 ) -> Iterator[Frame]:
@@ -35,23 +36,23 @@ def rebuild(
     """
     import torch
 
-    if not hasattr(net, "latent"):  # a rule, or a net for another task
+    if not generates(net):
         raise UserError("no_latent_space")
     weight = next(net.parameters())
     nothing = torch.zeros(1, net.latent, device=weight.device, dtype=weight.dtype)
-    seen, inverted = prepared(picture, *net(nothing, nothing.new_zeros(1, dtype=torch.int64)).shape[1:])
+    target, inverted = prepared(picture, *net(nothing, nothing.new_zeros(1, dtype=torch.int64)).shape[1:])
     labels = kinds(net, label).to(weight.device)
-    x = to_tensor(seen.pixels).to(weight.device)
-    ways = encoded(net, x, labels) if hasattr(net, "encode") else sought(net, x, labels, steps, seed)
+    x = to_tensor(target.pixels).to(weight.device)
+    ways = encoded(net, x, labels) if encodes(net) else sought(net, x, labels, steps, seed)
     for done, total, place in ways:
         *_, drawn = draw(net, [place])
-        yield Frame(done, total, beside(seen, drawn.pictures[0]), facts_of(seen, drawn.pictures[0], place, label, inverted))
+        yield Frame(done, total, beside(target, drawn.pictures[0]), facts_of(target, drawn.pictures[0], place, label, inverted))
 
 
 def prepared(picture: Picture, channels: int, height: int, width: int) -> tuple[Picture, bool]:
     """The middle square on white, at the net's size; a picture of just that size keeps its pixels.
 
-    A grey net has learned pictures that are light on black: a picture on a light ground is inverted, and told so (True).
+    A grey net has learned pictures that are light on black: a picture on a light ground is inverted (True).
     """
     side = min(picture.height, picture.width)
     top, left = (picture.height - side) // 2, (picture.width - side) // 2
@@ -70,20 +71,20 @@ def on_light_ground(pixels: np.ndarray) -> bool:
     return pixels[border].mean() > max(128, pixels[~border].mean())
 
 
-def beside(seen: Picture, drawn: Picture) -> list[Picture]:
+def beside(target: Picture, drawn: Picture) -> list[Picture]:
     """Both, and where they differ: grey where they agree, lighter where the net draws too light."""
-    difference = 128 + drawn.pixels.astype(int) - seen.pixels
-    return [seen, drawn, Picture(np.clip(difference, 0, 255).astype(np.uint8))]
+    difference = 128 + drawn.pixels.astype(int) - target.pixels
+    return [target, drawn, Picture(np.clip(difference, 0, 255).astype(np.uint8))]
 
 
-def facts_of(seen: Picture, drawn: Picture, place: Place, label: Option, inverted: bool) -> dict[str, object]:
+def facts_of(target: Picture, drawn: Picture, place: Place, label: Option, inverted: bool) -> dict[str, object]:
     """db: PSNR over all pixels and channels; equal pictures count as 100 dB."""
-    error = np.square((drawn.pixels.astype(float) - seen.pixels) / 255).mean()
-    facts = {"db": -10 * math.log10(max(error, 1e-10)), "inverted": inverted}
+    error = np.square((drawn.pixels.astype(float) - target.pixels) / 255).mean()
+    facts: dict[str, object] = {"db": -10 * math.log10(max(error, 1e-10)), "inverted": inverted}
     return facts | ({"class": label.options[int(place[1].argmax())]} if label.options else {})
 
 
-def kinds(net: "nn.Module", label: Option) -> "Tensor":
+def kinds(net: Generator, label: Option) -> "Tensor":
     """(N,) int64: the chosen class or all of them, so often that no search is missing."""
     import torch
 
@@ -91,7 +92,7 @@ def kinds(net: "nn.Module", label: Option) -> "Tensor":
     return each.repeat(math.ceil(abreast(net) / len(each)))
 
 
-def abreast(net: "nn.Module") -> int:
+def abreast(net: object) -> int:
     """How many searches begin side by side: of large pictures one."""
     return min(CANDIDATES, at_once(net))
 
@@ -99,14 +100,14 @@ def abreast(net: "nn.Module") -> int:
 Way = Iterator[tuple[int, int, Place]]  # steps done, of how many, the nearest place by now
 
 
-def encoded(net: "nn.Module", x: "Tensor", labels: "Tensor") -> Way:
+def encoded(net: Autoencoder, x: "Tensor", labels: "Tensor") -> Way:
     """What the encoder packs x (1, C, H, W) into, under whichever of the labels serves best: of a variational one the mean."""
     import torch
     import torch.nn.functional as F
 
     code = net.encode(x.expand(len(labels), -1, -1, -1).to(next(net.parameters()).dtype), labels)
     z = (code[0] if isinstance(code, tuple) else code).float()
-    if hasattr(net, "spread"):  # `forward` takes z to the code spread·z + mean
+    if measures_codes(net):  # `forward` takes z to the code spread·z + mean
         mean, spread = net.mean[labels].float(), net.spread[labels].float()
         z = torch.linalg.solve_triangular(spread, (z - mean)[..., None], upper=False)[..., 0]
     shares = F.one_hot(labels, net.classes).float()
@@ -114,7 +115,7 @@ def encoded(net: "nn.Module", x: "Tensor", labels: "Tensor") -> Way:
     yield 1, 1, (z[best], shares[best])
 
 
-def sought(net: "nn.Module", x: "Tensor", labels: "Tensor", steps: int, seed: int) -> Way:
+def sought(net: Generator, x: "Tensor", labels: "Tensor", steps: int, seed: int) -> Way:
     """Gradient descent on z, the net as it is.  Zhu et al. 2016, arXiv:1609.03552; Abdal et al. 2019, arXiv:1904.03189.
 
     Unlike theirs the error is that of the pixels alone, and several searches begin at once, of which the better half goes on.
@@ -134,7 +135,7 @@ def sought(net: "nn.Module", x: "Tensor", labels: "Tensor", steps: int, seed: in
         yield min(done + EACH, steps), steps, (z[best], shares[best])
 
 
-def gradient(net: "nn.Module", x: "Tensor", z: "Tensor", shares: "Tensor") -> "Tensor":
+def gradient(net: Generator, x: "Tensor", z: "Tensor", shares: "Tensor") -> "Tensor":
     """(N, latent): of the error and the pull."""
     import torch
 
@@ -153,7 +154,7 @@ def adam(z: "Tensor", slope: "Tensor", moments: Sequence["Tensor"], step: int, r
     return z - rate * (first / (1 - 0.9**step)) / ((second / (1 - 0.999**step)).sqrt() + 1e-8), [first, second]
 
 
-def beginnings(net: "nn.Module", x: "Tensor", labels: "Tensor", seed: int) -> tuple["Tensor", "Tensor"]:
+def beginnings(net: Generator, x: "Tensor", labels: "Tensor", seed: int) -> tuple["Tensor", "Tensor"]:
     """For each label that of some random latents which draws nearest to x: z (N, latent) and shares (N, classes)."""
     import torch
     import torch.nn.functional as F
@@ -165,12 +166,12 @@ def beginnings(net: "nn.Module", x: "Tensor", labels: "Tensor", seed: int) -> tu
     return z.view(len(labels), tries, -1)[torch.arange(len(labels), device=x.device), error.argmin(1)], shares
 
 
-def ranked(net: "nn.Module", x: "Tensor", z: "Tensor", shares: "Tensor") -> "Tensor":
+def ranked(net: Generator, x: "Tensor", z: "Tensor", shares: "Tensor") -> "Tensor":
     """(N,): the numbers of the places, the one that draws nearest to x first."""
     return errors(net, x, z, shares).argsort()
 
 
-def errors(net: "nn.Module", x: "Tensor", z: "Tensor", shares: "Tensor") -> "Tensor":
+def errors(net: Generator, x: "Tensor", z: "Tensor", shares: "Tensor") -> "Tensor":
     """(N,): the mean squared error of the picture at each place."""
     import torch
 

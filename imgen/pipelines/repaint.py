@@ -6,11 +6,12 @@ work begins small and is enlarged: what is far apart meets sooner, and most step
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
-from imgen.controls import Choice, Choices, Reference, Seed, Slider, UserError, able
+from imgen.controls import Choice, Choices, Reference, Seed, Several, Slider, UserError, able
 from imgen.device import is_out_of_memory
-from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
+from imgen.image import Frame, Frames, Picture, resized, to_pixels, to_tensor
+from imgen.pipelines.nets import AnyStylizer
 from imgen.pipelines.stylize import (
     LOOK,
     Colours,
@@ -31,27 +32,28 @@ from imgen.pipelines.stylize import (
 )
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor, nn
 
-    from imgen.functional.losses import Aim, Manner
+    from imgen.functional.losses import PictureObjective, StyleTarget
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1")
-ALL = ",".join(LAYERS)
+ALL = Several(",".join(LAYERS))
 COARSEST = 256  # pixels of the longer side at which the work begins
 Steps = Annotated[int, Slider(10, 500, 10)]
 Side = Annotated[int, Slider(128, 2048, 64, "px")]
 Weight = Annotated[float, Slider(0.0, 100.0, 0.5)]
 Smoothness = Annotated[float, Slider(0.0, 2.0, 0.05, more=True)]
-Layers = Annotated[str, Choices(LAYERS, more=True)]
+Layers = Annotated[Several, Choices(LAYERS, more=True)]
 Network = Annotated[str, Choice(("vgg_small", "vgg19"), more=True)]
+Features = Callable[["Tensor", str], dict[str, "Tensor"]]  # of a picture (N, 3, H, W), up to a layer
 AnySeed = Annotated[int, Seed(more=True)]
-Way = Iterator[Frame]
 
 
-def learning(pipeline: Callable[..., Way]) -> Callable[..., Way]:
+def learning(pipeline: Callable[..., Frames]) -> Callable[..., Frames]:
     """A pipeline that needs gradients, although cards run in inference mode: it belongs to the thread, so that each step asks."""
     @functools.wraps(pipeline)
-    def watched(*args: object, **knobs: object) -> Way:
+    def watched(*args: object, **knobs: object) -> Frames:
         import torch
 
         frames = pipeline(*args, **knobs)
@@ -86,10 +88,10 @@ def repaint(
     content_weight: Annotated[float, Slider(0.0, 10.0, 0.1, more=True)] = 1.0,
     smoothness: Smoothness = 0.0,
     style_layers: Layers = ALL,
-    content_layers: Layers = "relu3_1",
+    content_layers: Layers = Several("relu3_1"),
     share_2: Share = 1.0, share_3: Share = 1.0, share_4: Share = 1.0,
     region: Region = (), begin: Annotated[tuple, Reference(more=True)] = (), network: Network = "vgg_small", seed: AnySeed = 7,
-) -> Way:
+) -> Frames:
     """Move the pixels of `picture` until deep features still see it, and Gram matrices see the paintings.
 
     steps: at the coarsest size, half as many at each finer one; `side`: pixels of the longer one in the end.  begin: a picture to
@@ -102,24 +104,25 @@ def repaint(
         need_two(styles)
         styles = styles[:2]
     shares = [1.0, 1.0] if region else normal((1.0, share_2, share_3, share_4), len(styles))
-    see, layers = eye(nets["own"]), style_layers.chosen if weights["style"] else ()
+    features, layers = features_of(nets["own"]), style_layers.chosen if weights["style"] else ()
 
-    def aim(small: Picture) -> "Aim":
+    def objective(small: Picture) -> "PictureObjective":
         x, factor = to_tensor(small.pixels).to(device_of(nets)), max(small.width, small.height) * style_scale
         wheres = [None] * len(styles)
         if region:
             inside = to_tensor((255 * mask(region[0], small.height, small.width)).astype("uint8")[..., None]).to(x.device)
             wheres = [1 - inside, inside]
-        manners = [manner(see, layers, *one, factor) for one in zip(shares, styles, wheres, strict=True)] if layers else []
-        return built(see, weights, manners, x, content_layers.chosen if weights["content"] else ())
+        each = zip(shares, styles, wheres, strict=True) if layers else ()
+        targets = [style_target(features, layers, *one, factor) for one in each]
+        return picture_objective(features, weights, targets, x, content_layers.chosen if weights["content"] else ())
 
     first = begin[0].rgb() if begin else None
     smalls = [photo] if begin else pyramid(photo)
     if str(start) == "fast" and not begin:
-        first = at_once(nets["fast"], smalls[0], styles, shares)
+        first = at_once(cast(AnyStylizer, nets["fast"]), smalls[0], styles, shares)
     elif str(start) == "noise" and not begin:
         first = speckled(smalls[0].height, smalls[0].width, seed)
-    yield from climbed(first or smalls[0], smalls, aim, steps, lambda made: toned(made, photo, colours))
+    yield from climbed(first or smalls[0], smalls, objective, steps, lambda drawn: toned(drawn, photo, colours))
 
 
 @able(any_style=True, optimises=True)
@@ -132,21 +135,21 @@ def synthesize(
     style_scale: StyleScale = 1.0, smoothness: Smoothness = 0.0, style_layers: Layers = ALL,
     share_2: Share = 1.0, share_3: Share = 1.0, share_4: Share = 1.0,
     network: Network = "vgg_small", seed: Annotated[int, Seed()] = 7,
-) -> Way:
+) -> Frames:
     """A texture: noise that is moved until Gram matrices take it for the paintings."""
     styles, shares = [one.rgb() for one in shown(paintings)], (1.0, share_2, share_3, share_4)
-    weights, see = weighed(content=0.0, style=1.0, smoothness=smoothness), eye(net)
+    weights, features = weighed(content=0.0, style=1.0, smoothness=smoothness), features_of(net)
     if not style_layers.chosen:
         raise UserError("weights_zero")
 
-    def aim(small: Picture) -> "Aim":
+    def objective(small: Picture) -> "PictureObjective":
         x = to_tensor(small.pixels).to(device_of(net))
         each = zip(normal(shares, len(styles)), styles, strict=True)
-        manners = [manner(see, style_layers.chosen, *one, None, small.width * style_scale) for one in each]
-        return built(see, weights, manners, x, ())
+        targets = [style_target(features, style_layers.chosen, *one, None, small.width * style_scale) for one in each]
+        return picture_objective(features, weights, targets, x, ())
 
     smalls = pyramid(speckled(side, side, seed))
-    yield from climbed(speckled(smalls[0].height, smalls[0].width, seed), smalls, aim, steps)
+    yield from climbed(speckled(smalls[0].height, smalls[0].width, seed), smalls, objective, steps)
 
 
 @able(optimises=True)
@@ -158,21 +161,21 @@ def reconstruct(
     side: Side = 256,
     smoothness: Smoothness = 0.1,
     network: Network = "vgg_small", seed: Annotated[int, Seed()] = 7,
-) -> Way:
+) -> Frames:
     """What one layer keeps of `picture`: noise that is moved until the layer takes it for the picture."""
-    photo, see = limited(picture.rgb(), side), eye(net)
+    photo, features = limited(picture.rgb(), side), features_of(net)
     weights = weighed(content=1.0, style=0.0, smoothness=smoothness)
 
-    def aim(small: Picture) -> "Aim":
-        return built(see, weights, [], to_tensor(small.pixels).to(device_of(net)), (str(layer),))
+    def objective(small: Picture) -> "PictureObjective":
+        return picture_objective(features, weights, [], to_tensor(small.pixels).to(device_of(net)), (str(layer),))
 
-    yield from climbed(speckled(photo.height, photo.width, seed), [photo], aim, steps)
+    yield from climbed(speckled(photo.height, photo.width, seed), [photo], objective, steps)
 
 
 def climbed(
-    first: Picture, sizes: Sequence[Picture], aim: "Callable[[Picture], Aim]", steps: int,
-    shown_as: Callable[[Picture], Picture] = lambda made: made,
-) -> Way:
+    first: Picture, sizes: Sequence[Picture], objective_at: "Callable[[Picture], PictureObjective]", steps: int,
+    shown_as: Callable[[Picture], Picture] = lambda drawn: drawn,
+) -> Frames:
     """Optimise `first` at the size of each of `sizes`, the result of one being the start of the next.
 
     Frames with the picture by now, its losses, and their curves.
@@ -182,9 +185,9 @@ def climbed(
     counts = [max(5, steps >> n) for n in range(len(sizes))]
     curve: dict[str, list[float]] = {"step": []}
     for small, count in zip(sizes, counts, strict=True):
-        goal = aim(small)
-        start = to_tensor(resized(first, small.height, small.width).pixels).to(goal.device)
-        for y, losses in islice(towards(goal, start), count):
+        objective = objective_at(small)
+        start = to_tensor(resized(first, small.height, small.width).pixels).to(objective.device)
+        for y, losses in islice(towards(objective, start), count):
             curve["step"].append(len(curve["step"]) + 1)
             for name, value in losses.items():
                 curve.setdefault(name, []).append(value)
@@ -192,21 +195,21 @@ def climbed(
             yield Frame(len(curve["step"]), sum(counts), [shown_as(first)], {**losses, "curve": curve})
 
 
-def towards(goal: "Aim", start: "Tensor") -> "Iterator[tuple[Tensor, dict[str, float]]]":
-    """`optimised` for an aim: yields the picture, and each of its losses before the last step."""
+def towards(objective: "PictureObjective", start: "Tensor") -> "Iterator[tuple[Tensor, dict[str, float]]]":
+    """`optimised` for an objective: yields the picture, and each of its losses before the last step."""
     from imgen.functional.optimise import optimised
 
     asked: list[dict[str, Tensor]] = []
 
     def loss(x: "Tensor") -> "Tensor":
-        asked.append(goal.terms(x))
-        return goal.total(asked[-1])
+        asked.append(objective.terms(x))
+        return objective.total(asked[-1])
 
     for y, _ in optimised(loss, start):
         yield y, {name: term.item() for name, term in asked.pop().items()}
 
 
-def eye(net: "nn.Module") -> "Callable[[Tensor, str], dict[str, Tensor]]":
+def features_of(net: "nn.Module") -> Features:
     """The features of a picture, on the net's device and in its precision."""
     import torch
 
@@ -214,37 +217,37 @@ def eye(net: "nn.Module") -> "Callable[[Tensor, str], dict[str, Tensor]]":
     return lambda x, until: net(x.to(weight.device, weight.dtype).contiguous(memory_format=torch.channels_last), until)
 
 
-def device_of(net: "nn.Module") -> object:
+def device_of(net: "nn.Module") -> "torch.device":
     return next(net.parameters()).device
 
 
-def built(
-    see: Callable, weights: dict[str, float], manners: "list[Manner]", x: "Tensor", layers: Sequence[str]
-) -> "Aim":
-    """An aim whose content is what `layers` see in x."""
+def picture_objective(
+    features: Features, weights: dict[str, float], styles: "list[StyleTarget]", x: "Tensor", layers: Sequence[str]
+) -> "PictureObjective":
+    """One whose content is what `layers` see in x."""
     import torch
 
-    from imgen.functional.losses import Aim
+    from imgen.functional.losses import PictureObjective
 
-    if not layers and not manners:
+    if not layers and not styles:
         raise UserError("weights_zero")
     with torch.no_grad():
-        seen = see(x, max(layers)) if layers else {}
-    return Aim(see, {layer: seen[layer] for layer in layers}, manners, weights, x.device)
+        content = features(x, max(layers)) if layers else {}
+    return PictureObjective(features, {layer: content[layer] for layer in layers}, styles, weights, x.device)
 
 
-def manner(
-    see: Callable, layers: Sequence[str], share: float, painting: Picture, where: "Tensor | None", longer: float
-) -> "Manner":
+def style_target(
+    features: Features, layers: Sequence[str], share: float, painting: Picture, where: "Tensor | None", longer: float
+) -> "StyleTarget":
     """What the layers make of a painting whose longer side is so long."""
     import torch
 
-    from imgen.functional.losses import Manner, layer_styles
+    from imgen.functional.losses import StyleTarget, layer_styles
 
     small = scaled(painting, longer * min(painting.width, painting.height) / max(painting.width, painting.height))
     with torch.no_grad():
-        style = layer_styles(see(to_tensor(small.pixels), max(layers)), layers)
-    return Manner(share, style, where)
+        style = layer_styles(features(to_tensor(small.pixels), max(layers)), layers)
+    return StyleTarget(share, style, where)
 
 
 def weighed(**weights: float) -> dict[str, float]:
@@ -271,7 +274,7 @@ def speckled(height: int, width: int, seed: int) -> Picture:
     return Picture(to_pixels((0.5 + 0.1 * Waves(noise).picture(noise))[0]))
 
 
-def at_once(net: "nn.Module", photo: Picture, styles: Sequence[Picture], shares: Sequence[float]) -> Picture:
+def at_once(net: AnyStylizer, photo: Picture, styles: Sequence[Picture], shares: Sequence[float]) -> Picture:
     """What the network for any style paints in one pass: a start nearer to the end."""
     import torch
 

@@ -10,9 +10,10 @@ import numpy as np
 from imgen.controls import Reference, Slider, UserError, able
 from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, to_pixels, to_tensor
+from imgen.pipelines.nets import RecurrentRestorer, Restorer
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 Strength = Annotated[float, Slider(0.0, 1.0, 0.05)]
 Tile = Annotated[int, Slider(64, 512, 64, "px", more=True)]
@@ -20,13 +21,13 @@ MOST_FRAMES = 7
 KEPT = 64_000_000  # pixels of all steps together; of a larger picture only the last is kept
 
 
-def restore(net: "nn.Module", picture: Picture, *, strength: Strength = 1.0, tile: Tile = 256) -> Iterator[Frame]:
+def restore(net: Restorer, picture: Picture, *, strength: Strength = 1.0, tile: Tile = 256) -> Iterator[Frame]:
     """Mend the whole picture; strength 0 leaves it as it is.  Grey stays grey, 16 bit stay 16, alpha is kept."""
     yield from whole(net, net, picture, strength, tile)
 
 
 def whole(
-    net: "nn.Module", work: "Callable[[Tensor], Tensor]", picture: Picture, strength: float, tile: int
+    net: Restorer, work: "Callable[[Tensor], Tensor]", picture: Picture, strength: float, tile: int
 ) -> Iterator[Frame]:
     """`restore` by `work`: the net as it takes a picture (N, 3, H, W)."""
     out = np.empty_like(picture.colour)
@@ -37,7 +38,7 @@ def whole(
 
 @able(shows_steps=True)
 def restore_steps(
-    net: "nn.Module", picture: Picture, *,
+    net: RecurrentRestorer, picture: Picture, *,
     steps: Annotated[int, Slider(1, 12, 1)] = 6,
     frames: Annotated[tuple, Reference(MOST_FRAMES - 1, film=True)] = (),
     tile: Tile = 256,
@@ -63,8 +64,8 @@ def restore_steps(
 
 
 def mended(
-    net: "nn.Module", work: "Callable[[Tensor], Tensor]", pictures: Sequence[Picture], outs: Sequence[np.ndarray], tile: int,
-    radius: int, strength: float = 1.0,
+    net: Restorer | RecurrentRestorer, work: "Callable[[Tensor], Tensor]",
+    pictures: Sequence[Picture], outs: Sequence[np.ndarray], tile: int, radius: int, strength: float = 1.0,
 ) -> Iterator[tuple[int, int]]:
     """Fill `outs` with what `net` makes of `pictures`, all of one size, tile by tile; yields (done, total).
 

@@ -56,7 +56,7 @@ def hole_known(picture: Picture) -> Picture | None:
     if picture.record.get("card") != "spoil" or not isinstance(knobs, dict):
         return None
     try:
-        wish = checked(knobs_of(spoil, {}), knobs)
+        values = checked(knobs_of(spoil, {}), knobs)
     except UserError:  # a record that somebody else has written
         return None
-    return hole_made(picture.pixels.shape[:2], **wish) if wish["damage"] in HOLES else None
+    return hole_made(picture.pixels.shape[:2], **values) if values["damage"] in HOLES else None

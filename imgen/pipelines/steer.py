@@ -12,9 +12,10 @@ from imgen.controls import UserError
 from imgen.image import Frame, Picture
 from imgen.pipelines.explore import draw, place
 from imgen.pipelines.generate import noise
+from imgen.pipelines.nets import Generator
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 DIRECTIONS = 6
 REACH = 4.0  # standard deviations to either side
@@ -22,7 +23,7 @@ SWEEP = (-4.0, -2.5, -1.0, 0.0, 1.0, 2.5, 4.0)  # the columns of a fan
 SMALL = 16  # pixels a side that are compared: finer detail is noise to a mean
 
 
-def principal(net: "nn.Module", count: int = DIRECTIONS, samples: int = 8000) -> "Tensor":
+def principal(net: Generator, count: int = DIRECTIONS, samples: int = 8000) -> "Tensor":
     """-> (count, latent): orthogonal directions of length 1, the strongest first.  Classes in turn, each about its own mean."""
     import torch
     import torch.nn.functional as F
@@ -31,9 +32,9 @@ def principal(net: "nn.Module", count: int = DIRECTIONS, samples: int = 8000) ->
     weight, classes = next(net.parameters()), max(1, net.classes)
     label = torch.arange(samples) % classes
     with torch.inference_mode():
-        parts = zip(z.split(100), label.split(100), strict=True)
-        made = (net(some.to(weight.device, weight.dtype), told.to(weight.device)).float() for some, told in parts)
-        x = torch.cat([F.adaptive_avg_pool2d(some, SMALL).flatten(1).cpu() for some in made])
+        batches = zip(z.split(100), label.split(100), strict=True)
+        pictures = (net(noises.to(weight.device, weight.dtype), labels.to(weight.device)).float() for noises, labels in batches)
+        x = torch.cat([F.adaptive_avg_pool2d(batch, SMALL).flatten(1).cpu() for batch in pictures])
         shares = F.one_hot(label, classes).float()
         x -= shares @ (shares.T @ x / shares.sum(0)[:, None])
         u, *_ = torch.linalg.svd(z.T.double() @ x.double(), full_matrices=False)
@@ -47,7 +48,7 @@ def steer(directions: Sequence[Sequence[float]] | None, amounts: Sequence[float]
     if not directions:
         raise UserError("no_directions")
 
-    def pipeline(net: "nn.Module", picture: Picture) -> Iterator[Frame]:
+    def pipeline(net: Generator, picture: Picture) -> Iterator[Frame]:
         import torch
 
         z, shares = place(net, picture)

@@ -1,6 +1,6 @@
 """Paint a photograph in the style of a painting, in one pass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Sized
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
@@ -9,9 +9,10 @@ from PIL import Image
 from imgen.controls import Choice, Option, Reference, Slider, UserError, able
 from imgen.functional.colour_transfer import matched, with_luma_of
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
+from imgen.pipelines.nets import AnyStylizer, Network, Stylizer
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 SMALLEST = 16  # pixels: below it, instance normalisation has nothing to average
 LOOK = 256  # pixels of a painting's shorter side when a network looks at it, as in its training
@@ -26,9 +27,9 @@ StyleScale = Annotated[float, Slider(0.25, 2.0, 0.25, "×", more=True)]
 
 @able(named_styles=True)
 def stylize(
-    net: "nn.Module", picture: Picture, *,
-    style: Annotated[str, Choice("styles")] = "composition_vii",
-    second: Annotated[str, Choice("styles", more=True)] = "great_wave",
+    net: Stylizer, picture: Picture, *,
+    style: Annotated[Option, Choice("styles")] = Option("composition_vii"),
+    second: Annotated[Option, Choice("styles", more=True)] = Option("great_wave"),
     mix: Annotated[float, Slider(0.0, 1.0, 0.05, more=True)] = 0.0,
     strength: Strength = 1.0, colours: Colours = "painting", region: Region = (), size: Size = 1024,
 ) -> Iterator[Frame]:
@@ -40,8 +41,8 @@ def stylize(
     ways = [style_shares(style, second, mix, strength, net.styles)]
     if region:
         ways = [style_shares(one, one, 0.0, strength, net.styles) for one in (style, second)]
-    painted = [_painted(net, photo, lambda x, way=way: net(x, way.to(x.device))) for way in ways]
-    whole = joined(painted, region, photo)
+    stylized = [_stylized(net, photo, lambda x, way=way: net(x, way.to(x.device))) for way in ways]
+    whole = joined(stylized, region, photo)
     if str(colours) == "matched":  # its paintings are in the weights: what can be changed is the result
         whole = matched(whole, photo)
     yield Frame(1, 1, [toned(whole, photo, colours)])
@@ -49,7 +50,7 @@ def stylize(
 
 @able(any_style=True)
 def stylize_any(
-    net: "nn.Module", picture: Picture, *,
+    net: AnyStylizer, picture: Picture, *,
     paintings: Paintings = (),
     strength: Strength = 1.0,
     share_2: Share = 1.0, share_3: Share = 1.0, share_4: Share = 1.0,
@@ -61,19 +62,18 @@ def stylize_any(
     """
     photo = limited(picture.rgb(), size)
     pictures = [in_colours(one.rgb(), photo, colours) for one in shown(paintings)]
-    seen = [scaled(one, LOOK * style_scale) for one in pictures]
-    styles = style_rows(net, seen)
+    styles = style_rows(net, [scaled(one, LOOK * style_scale) for one in pictures])
     if region:
         need_two(styles)
         ways = [row[None] for row in styles[:2]]
     else:
         ways = [mixed(styles, (1.0, share_2, share_3, share_4))]
     plain = net.photograph.float()
-    painted = [_painted(net, photo, lambda x, way=way: net.paint(x, plain + strength * (way - plain))) for way in ways]
-    yield Frame(1, 1, [toned(joined(painted, region, photo), photo, colours)])
+    stylized = [_stylized(net, photo, lambda x, way=way: net.paint(x, plain + strength * (way - plain))) for way in ways]
+    yield Frame(1, 1, [toned(joined(stylized, region, photo), photo, colours)])
 
 
-def _painted(net: "nn.Module", photo: Picture, paint) -> Picture:
+def _stylized(net: Network, photo: Picture, paint: "Callable[[Tensor], Tensor]") -> Picture:
     x = to_tensor(photo.pixels)
     return Picture(to_pixels(paint(x.to(next(net.parameters(), x).device))[0]))
 
@@ -89,7 +89,7 @@ def style_shares(style: Option, second: Option, mix: float, strength: float, sty
     return shares
 
 
-def style_rows(net: "nn.Module", paintings: Sequence[Picture]) -> "Tensor":
+def style_rows(net: AnyStylizer, paintings: Sequence[Picture]) -> "Tensor":
     """(paintings, numbers): what a network for any style makes of each."""
     import torch
 
@@ -117,7 +117,7 @@ def shown(paintings: Sequence[Picture]) -> Sequence[Picture]:
     return paintings
 
 
-def need_two(styles: Sequence[object]) -> None:
+def need_two(styles: Sized) -> None:
     if len(styles) < 2:
         raise UserError("painting_second")
 
@@ -127,25 +127,26 @@ def in_colours(painting: Picture, photo: Picture, colours: str) -> Picture:
     return matched(painting, photo) if str(colours) == "matched" else painting
 
 
-def toned(painted: Picture, photo: Picture, colours: str) -> Picture:
+def toned(stylized: Picture, photo: Picture, colours: str) -> Picture:
     """The result as it is, or its light and dark alone in the colours of the photograph."""
-    return with_luma_of(painted, photo) if str(colours) == "luminance" else painted
+    return with_luma_of(stylized, photo) if str(colours) == "luminance" else stylized
 
 
-def joined(painted: Sequence[Picture], region: Sequence[Picture], like: Picture) -> Picture:
+def joined(stylized: Sequence[Picture], region: Sequence[Picture], like: Picture) -> Picture:
     """The first; the second where the mask is white."""
-    if len(painted) == 1:
-        return painted[0]
+    if len(stylized) == 1:
+        return stylized[0]
     share = mask(region[0], like.height, like.width)[..., None]
-    pixels = painted[0].pixels * (1 - share) + painted[1].pixels * share
+    pixels = stylized[0].pixels * (1 - share) + stylized[1].pixels * share
     return Picture(np.rint(pixels).astype(np.uint8))
 
 
 def mask(picture: Picture, height: int, width: int) -> np.ndarray:
     """(height, width) in [0, 1]: how white a picture is; of one with alpha how opaque, if it hides anything."""
-    hides = picture.alpha is not None and picture.alpha.min() < picture.white
-    level = picture.alpha[..., 0] if hides else picture.rgb().pixels.mean(2)
-    level = (level / (picture.white if hides else 255) * 255).astype(np.uint8)[..., None]
+    level, white = picture.rgb().pixels.mean(2), 255
+    if picture.alpha is not None and picture.alpha.min() < picture.white:
+        level, white = picture.alpha[..., 0], picture.white
+    level = (level / white * 255).astype(np.uint8)[..., None]
     return resized(Picture(level), height, width).pixels[..., 0] / 255
 
 
@@ -153,17 +154,18 @@ def scaled(picture: Picture, shorter: float) -> Picture:
     """The shorter side as long as asked, at least SMALLEST, the longer at most eight times that."""
     side = max(SMALLEST, round(shorter))
     factor = side / min(picture.width, picture.height)
-    wanted = tuple(min(8 * side, max(side, round(length * factor))) for length in (picture.width, picture.height))
-    return _to_size(picture, wanted)
+    width, height = (min(8 * side, max(side, round(length * factor))) for length in (picture.width, picture.height))
+    return _to_size(picture, width, height)
 
 
 def limited(picture: Picture, size: int) -> Picture:
     """At most `size` on the longer side, at least SMALLEST on the shorter."""
     factor = min(1.0, size / max(picture.width, picture.height))
-    return _to_size(picture, tuple(max(SMALLEST, round(side * factor)) for side in (picture.width, picture.height)))
+    width, height = (max(SMALLEST, round(side * factor)) for side in (picture.width, picture.height))
+    return _to_size(picture, width, height)
 
 
-def _to_size(picture: Picture, wanted: tuple[int, int]) -> Picture:
-    if wanted == (picture.width, picture.height):
+def _to_size(picture: Picture, width: int, height: int) -> Picture:
+    if (width, height) == (picture.width, picture.height):
         return picture
-    return Picture(np.asarray(Image.fromarray(picture.pixels).resize(wanted, Image.Resampling.LANCZOS)))
+    return Picture(np.asarray(Image.fromarray(picture.pixels).resize((width, height), Image.Resampling.LANCZOS)))

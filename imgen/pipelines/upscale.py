@@ -3,13 +3,14 @@
 import copy
 import math
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 
 from imgen.controls import Slider, UserError, able
 from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
+from imgen.pipelines.nets import Enlarger, Interpolator, PyramidInterpolator, Upscaler
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,14 +25,14 @@ MAX_OUTPUT = 16384**2  # pixels: 0.8 GB in colour
 
 @able(any_factor=True)
 def upscale(
-    net: "nn.Module", picture: Picture, *, scale: Scale = 4.0, width: Width = 0, views: Views = 1, tile: Tile = 256
+    net: Upscaler, picture: Picture, *, scale: Scale = 4.0, width: Width = 0, views: Views = 1, tile: Tile = 256
 ) -> Iterator[Frame]:
     """Enlarge `picture` by any factor: by the net, as often as it takes, then down to the wanted size if that was too much.
 
     views: of the eight ways to turn and mirror a picture, how many the net sees; its answers are averaged ("self-ensemble",
     Timofte et al. 2016, arXiv:1511.02228).  Tiles overlap by the net's own receptive field, so there is no seam.
     """
-    yield from _enlarge(net, _averaged(net, views), picture, net.scale, _wanted(picture, scale, width), tile)
+    yield from _enlarge(net, _averaged(net, views), picture, net.scale, _target_size(picture, scale, width), tile)
 
 
 @able(any_factor=True)
@@ -47,22 +48,22 @@ def upscale_between(
     net = copy.deepcopy(nets["own"])
     for mine, faithful in zip(net.parameters(), nets["faithful"].parameters(), strict=True):
         mine.copy_(faithful.float().lerp(mine.float(), sharpness))
-    yield from upscale(net, picture, scale=scale, width=width, views=views, tile=tile)
+    yield from upscale(cast(Upscaler, net), picture, scale=scale, width=width, views=views, tile=tile)
 
 
 @able(any_factor=True)
 def interpolate(
-    net: "nn.Module", picture: Picture, *, scale: Scale = 4.0, width: Width = 0, tile: Tile = 256
+    net: Interpolator, picture: Picture, *, scale: Scale = 4.0, width: Width = 0, tile: Tile = 256
 ) -> Iterator[Frame]:
     """Enlarge `picture` by a fixed kernel, for comparison."""
-    wanted = _wanted(picture, scale, width)
-    times = math.ceil(max(wanted[0] / picture.height, wanted[1] / picture.width))
-    yield from _enlarge(net, lambda x: net(x, times), picture, times, wanted, tile)
+    target = _target_size(picture, scale, width)
+    times = math.ceil(max(target[0] / picture.height, target[1] / picture.width))
+    yield from _enlarge(net, lambda x: net(x, times), picture, times, target, tile)
 
 
 @able(any_factor=True)
 def interpolate_between(
-    net: "nn.Module", picture: Picture, *,
+    net: PyramidInterpolator, picture: Picture, *,
     level: Annotated[float, Slider(0.0, 3.0, 0.1)] = 0.5,
     scale: Scale = 4.0, width: Width = 0, tile: Tile = 256,
 ) -> Iterator[Frame]:
@@ -73,14 +74,14 @@ def interpolate_between(
 class _At:
     """A net with its last argument given."""
 
-    def __init__(self, net: "nn.Module", level: float):
+    def __init__(self, net: PyramidInterpolator, level: float):
         self.net, self.level, self.channels, self.receptive_radius = net, level, net.channels, net.receptive_radius
 
-    def __call__(self, x: "Tensor", scale: int) -> "Tensor":
-        return self.net(x, scale, self.level)
+    def __call__(self, lr: "Tensor", scale: int) -> "Tensor":
+        return self.net(lr, scale, self.level)
 
 
-def _wanted(picture: Picture, scale: float, width: int) -> tuple[int, int]:
+def _target_size(picture: Picture, scale: float, width: int) -> tuple[int, int]:
     """Height and width of the result.  Raises UserError width_too_large."""
     times = width / picture.width if width else scale
     if times > MOST:
@@ -89,11 +90,11 @@ def _wanted(picture: Picture, scale: float, width: int) -> tuple[int, int]:
 
 
 def _enlarge(
-    net: object, enlarge: "Callable[[Tensor], Tensor]", picture: Picture, times: int, wanted: tuple[int, int], tile: int
+    net: Enlarger, enlarge: "Callable[[Tensor], Tensor]", picture: Picture, times: int, target: tuple[int, int], tile: int
 ) -> Iterator[Frame]:
     """Passes of `enlarge`, each `times` larger, at least one, until the picture is as large as wanted or larger; then shrunk."""
     sizes = [(picture.height * times, picture.width * times)]
-    while times > 1 and any(side < least for side, least in zip(sizes[-1], wanted, strict=True)):
+    while times > 1 and any(side < least for side, least in zip(sizes[-1], target, strict=True)):
         sizes.append((sizes[-1][0] * times, sizes[-1][1] * times))
     height, width = sizes[-1]
     if height * width > MAX_OUTPUT:
@@ -104,11 +105,11 @@ def _enlarge(
         for done, total in _once(net, enlarge, picture, times, tile, out):
             yield Frame(sum(tiles[:n]) + done, sum(tiles[:n]) + total + sum(tiles[n + 1 :]))
         picture = Picture(out)
-    yield Frame(1, 1, [resized(picture, *wanted)])
+    yield Frame(1, 1, [resized(picture, *target)])
 
 
 def _once(
-    net: object, enlarge: "Callable[[Tensor], Tensor]", picture: Picture, scale: int, tile: int, out: np.ndarray
+    net: Enlarger, enlarge: "Callable[[Tensor], Tensor]", picture: Picture, scale: int, tile: int, out: np.ndarray
 ) -> Iterator[tuple[int, int]]:
     """Fill `out` with the picture enlarged; colour and alpha each go through the net.  Yields (done, total)."""
     import torch
@@ -135,7 +136,7 @@ def _once(
     yield from tiled(work, x, store, tile=tile, overlap=overlap_of(net), scale=scale)
 
 
-def overlap_of(net: object) -> int:
+def overlap_of(net: Enlarger) -> int:
     """Pixels that neighbouring tiles share: the radius of what a result depends on, unless a net says that fewer will do."""
     return getattr(net, "overlap", None) or net.receptive_radius
 
@@ -144,15 +145,14 @@ def _averaged(enlarge: "Callable[[Tensor], Tensor]", views: int) -> "Callable[[T
     """The mean answer to a picture turned and mirrored in `views` of eight ways, each answer turned back."""
     import torch
 
+    def answer(x: "Tensor", view: int) -> "Tensor":
+        mirrored, turns = divmod(view, 4)
+        turned = torch.rot90(x.flip(3) if mirrored else x, turns, (2, 3))
+        y = torch.rot90(enlarge(turned.contiguous()), -turns, (2, 3))
+        return y.flip(3) if mirrored else y
+
     def averaged(x: "Tensor") -> "Tensor":
-        total = None
-        for view in range(views):
-            mirrored, turns = divmod(view, 4)
-            seen = torch.rot90(x.flip(3) if mirrored else x, turns, (2, 3))
-            y = torch.rot90(enlarge(seen.contiguous()), -turns, (2, 3))
-            y = y.flip(3) if mirrored else y
-            total = y if total is None else total + y
-        return total / views
+        return sum((answer(x, view) for view in range(1, views)), answer(x, 0)) / views
 
     return averaged if views > 1 else enlarge
 

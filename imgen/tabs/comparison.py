@@ -158,9 +158,8 @@ def near(picture: Picture, truth: Picture | None, border: int = 0) -> list[str]:
     if truth is None:
         return []
     found = resemblance(picture.rgb(), truth, border)
-    return [
-        f"<b>{found['psnr']:.2f} dB</b>", f"SSIM {found['ssim']:.3f}", both("eye_near", distance=f"{found['eye_distance']:.3f}"),
-    ]
+    near = both("perceptual_distance_is", distance=f"{found['distilled_lpips']:.3f}")
+    return [f"<b>{found['psnr']:.2f} dB</b>", f"SSIM {found['ssim']:.3f}", near]
 
 
 def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None) -> str:

@@ -26,7 +26,7 @@ from imgen.ui.work import Trouble, gpu
 
 COUNT = 10  # pictures of each
 SHOWN = 256  # pixels a side at most
-KINDS = ("real", "made")  # whose pictures a judge has ranked this one among
+KINDS = ("real", "fake")  # whose pictures a judge has ranked this one among
 Verdict = tuple[float, float]  # the shares of real pictures and of its own that a judge finds less real
 
 
@@ -101,7 +101,7 @@ def ask_judge(card: Card, pictures: list[Picture]) -> list[Verdict]:
     if judge is None:
         return []
     *_, last = judge.do(opinion, *pictures)
-    real, fake = judge.facts.real, judge.facts.made
+    real, fake = judge.facts.real, judge.facts.fake
     opinions = zip(last.facts["logits"], last.facts["classes"], strict=True)
     return [(rank(logit, real[label]), rank(logit, fake[label])) for logit, label in opinions]
 

@@ -59,7 +59,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "megabytes": ("{size} MB", "{size} MB"),
     "figure_on": ("{measure} {value}, against {data}", "{measure} {value}，对照{data}"),
     "judge_real": ("more real, to its own judge, than so many of 100 training pictures of its kind", "在它自己的判别器看来，比 100 张同类训练图片中的多少张更像真的"),
-    "judge_made": ("and than so many of 100 that it drew itself", "比它自己画的 100 张中的多少张更像真的"),
+    "judge_fake": ("and than so many of 100 that it drew itself", "比它自己画的 100 张中的多少张更像真的"),
     "plot": ("Quality, time and size", "质量、速度与大小"),
     "plot_hint": ("Each dot is a network: the lower, the closer its pictures are to real ones it never saw; the further left, the faster; the larger the dot, the larger its file. Only dots of one panel can be compared, because each panel measures against a data set of its own. Coloured and named: nothing about as fast is better. Point at any dot, or tap it, for its name.", "每个点是一个网络：越低，画得越接近它没见过的真实图片；越靠左越快；点越大，文件越大。每幅图对照的数据集不同，只有同一幅图里的点才能互相比较。彩色带名称的点：差不多快的方法中没有比它更好的。把指针移到任意一点上（或点一下）就能看到名称。"),
     "plot_across": ("milliseconds a picture", "每张图片的毫秒数"),
@@ -100,7 +100,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "crops_truth": ("The truth", "原图"),
     "crops_zoom": ("Zoom", "放大查看"),
     "crops_errors": ("show the errors (black: none)", "显示误差（黑色：没有误差）"),
-    "eye_near": ("perceptual distance {distance}", "感知距离 {distance}"),
+    "perceptual_distance_is": ("perceptual distance {distance}", "感知距离 {distance}"),
     # many files
     "many": ("Many pictures at once", "批量处理"),
     "many_hint": ("Any number of files through the chosen model, with the knobs above. If you stop, the same files go on where they were.", "用上面选好的模型和参数处理任意多个文件。中途停止后，再次运行会从停下的地方继续。"),

@@ -26,7 +26,7 @@ TABLES: dict[str, tuple[str, str]] = {
     "score_psnr": ("PSNR dB", "PSNR dB"),
     "score_ssim": ("SSIM", "SSIM"),
     "score_lpips": ("LPIPS", "LPIPS"),
-    "score_eye_distance": ("perceptual distance in our eye's features, fitted to LPIPS", "自带“眼睛”特征中的感知距离（按 LPIPS 拟合）"),
+    "score_distilled_lpips": ("perceptual distance in our small network's features, fitted to LPIPS", "自带小网络特征中的感知距离（按 LPIPS 拟合）"),
     "score_given_psnr": ("PSNR dB of the given pixels", "所给像素的 PSNR（dB）"),
     "score_noise_5": ("noise σ 5, PSNR dB", "噪声 σ 5，PSNR dB"),
     "score_noise_25": ("noise σ 25, PSNR dB", "噪声 σ 25，PSNR dB"),

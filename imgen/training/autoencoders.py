@@ -1,46 +1,57 @@
 """Autoencoders: through a narrow code and back, plainly or as a VAE."""
 
+from abc import ABC, abstractmethod
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from imgen.device import mixed_precision
 from imgen.functional.losses import elbo_terms
-from imgen.training.ema import Average, remeasured
-from imgen.training.steps import adam, cosine, drawn, update
+from imgen.training.ema import EMA, recalibrated_batch_norm
+from imgen.training.steps import adam, cosine, drawn, total, update
 
 
-class Coder:
+class Coder(ABC):
     """What autoencoders share: a net that encodes and decodes, its average, and a step that lowers the sum of `losses`."""
 
-    def __init__(self, net, batches, *, device, rate=1e-3, decay=0.999):
+    def __init__(self, net, batches, *, device: str, rate=1e-3, decay=0.999):
         self.net, self.batches, self.device, self.rate = net.to(device), batches, device, rate
-        self.average = Average(net, decay)
+        self.ema = EMA(net, decay)
         self.optimizer = adam(net, (0.9, 0.999))
-        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+        self.state = {"net": self.net, "average": self.ema, "optimizer": self.optimizer}
+
+    @abstractmethod
+    def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
+        """Of a batch, to be summed up."""
+
+    @abstractmethod
+    def code(self, net: Any, x: Tensor, label: Tensor) -> Tensor:
+        """What `net`, of the kind that is trained, makes of pictures."""
 
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 100, progress)
         losses = self.losses(*self.batches())
-        update(self.optimizer, sum(losses.values()))
-        self.average.update(self.net)
+        update(self.optimizer, total(losses.values()))
+        self.ema.update(self.net)
         return losses
 
     def weights(self) -> dict[str, Tensor]:
-        return self.measured().state_dict()
+        return self.recalibrated().state_dict()
 
     def sample(self) -> Tensor:
-        return drawn(self.measured(batches=8), self.device)
+        return drawn(self.recalibrated(batches=8), self.device)
 
     @torch.no_grad()
-    def measured(self, batches: int = 32) -> nn.Module:
-        """The average, batch norm measured anew; then, where a net wants to know it, the Gaussian of each class's codes."""
-        net = remeasured(self.average.net, self.reconstruct, batches)
+    def recalibrated(self, batches: int = 32) -> Any:
+        """The average, batch norm recalibrated; then, where a net wants to know it, the Gaussian of each class's codes."""
+        net = recalibrated_batch_norm(self.ema.net, self.reconstruct, batches)
         if hasattr(net, "measure"):
             x, label = (torch.cat(parts) for parts in zip(*(self.batches() for _ in range(2 * batches)), strict=True))
             net.measure(self.code(net, x, label), label)
         return net
 
-    def reconstruct(self, net: nn.Module) -> Tensor:
+    def reconstruct(self, net: Any) -> Tensor:
         x, label = self.batches()
         return net.decode(self.code(net, x, label), label)
 
@@ -55,7 +66,7 @@ class Elbo(Coder):
         reconstruction, kl = elbo_terms(decoded.float(), x, mean.float(), log_var.float(), self.net.likelihood)
         return {"reconstruction": reconstruction, "kl": kl}
 
-    def code(self, net: nn.Module, x: Tensor, label: Tensor) -> Tensor:
+    def code(self, net: Any, x: Tensor, label: Tensor) -> Tensor:
         return drawn_from(*net.encode(x, label))
 
 
@@ -72,14 +83,14 @@ class Autoencode(Coder):
             y = self.net.decode(self.net.encode(x, label), label)
         return {"squared_error": (y - x).square().mean()}
 
-    def code(self, net: nn.Module, x: Tensor, label: Tensor) -> Tensor:
+    def code(self, net: Any, x: Tensor, label: Tensor) -> Tensor:
         return net.encode(x, label)
 
 
 class UsualElbo(Elbo):
     """The VAE of pytorch/examples, for comparison: Adam at a constant 1e-3, and the weights as they are, not their average."""
 
-    def __init__(self, net, batches, *, device):
+    def __init__(self, net, batches, *, device: str):
         super().__init__(net, batches, device=device, decay=0.0)  # an average that forgets at once is the net
 
     def step(self, progress: float) -> dict[str, Tensor]:

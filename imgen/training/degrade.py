@@ -7,6 +7,7 @@ from torch import Tensor
 
 from imgen.functional import degradations
 from imgen.functional.degradations import jpeg
+from imgen.training.steps import randint
 
 
 def shrink(hr: np.ndarray, scale: int) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +47,7 @@ def as_from_a_phone(hr: np.ndarray, scale: int, rng: np.random.Generator, clean:
 
 def phones(hr: Tensor, scale: int) -> Tensor:
     """(N, 3, H, W) uint8 -> LR (N, 3, H/s, W/s): every picture spoiled its own way, by torch's random numbers."""
-    rng = np.random.default_rng(torch.randint(2**32, ()).item())
+    rng = np.random.default_rng(randint(2**32))
     spoiled = [as_from_a_phone(x, scale, rng) for x in hr.permute(0, 2, 3, 1).contiguous().numpy()]
     return torch.from_numpy(np.stack(spoiled)).permute(0, 3, 1, 2)
 

@@ -1,14 +1,20 @@
-"""The moving average of a net's weights, and batch norm measured anew for it."""
+"""The exponential moving average (EMA) of a net's weights, and batch norm recalibrated for it."""
 
 import copy
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+N = TypeVar("N", bound=nn.Module)
 
 
-class Average(nn.Module):
-    """A moving average of a net's weights: what a net has become over the last steps, without their jitter."""
+class EMA(nn.Module):
+    """What a net has become over the last steps, without their jitter.  Recipes save it as "average", as they always have."""
+
+    net: Any  # of the class that the recipe gave
+    steps: Tensor
 
     def __init__(self, net: nn.Module, decay: float):
         super().__init__()
@@ -27,8 +33,8 @@ class Average(nn.Module):
 
 
 @torch.no_grad()
-def remeasured(net: nn.Module, feed: Callable[[nn.Module], object], batches: int = 32) -> nn.Module:
-    """A copy with batch norm measured anew, over what `feed` shows it: an average of weights has statistics of its own."""
+def recalibrated_batch_norm(net: N, feed: Callable[[N], object], batches: int = 32) -> N:
+    """A copy whose batch norm has the statistics of what `feed` shows it: averaged weights need their own."""
     net = copy.deepcopy(net).train()
     for norm in net.modules():
         if isinstance(norm, nn.BatchNorm1d | nn.BatchNorm2d):

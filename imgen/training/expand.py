@@ -52,5 +52,7 @@ def contracted(net: nn.Module) -> dict[str, Tensor]:
         if not expanded:
             state[key] = value
         elif f"{name}.weight" not in state:
-            state[f"{name}.weight"] = net.get_submodule(name).weight.detach()
+            weight = net.get_submodule(name).weight  # as its parametrization makes it
+            assert isinstance(weight, Tensor)
+            state[f"{name}.weight"] = weight.detach()
     return state

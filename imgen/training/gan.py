@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from imgen.device import mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic
 from imgen.training.augment import augment
-from imgen.training.ema import Average, remeasured
+from imgen.training.ema import EMA, recalibrated_batch_norm
 from imgen.training.steps import Batches, adam, cosine, drawn, update
 
 
@@ -21,26 +21,28 @@ class Adversarial:
 
     penalty_every = 4  # steps; the weight makes up for it
 
-    def __init__(self, generator, discriminator, critic, batches, *, device, gamma=0.1, rate=1.5e-4, decay=0.998, change=augment):
+    def __init__(
+        self, generator, discriminator, critic, batches, *, device: str, gamma=0.1, rate=1.5e-4, decay=0.998, change=augment
+    ):
         """change: what happens to every picture before it is judged."""
-        self.generator, self.discriminator, self.critic = (
-            net.to(device, memory_format=torch.channels_last) if net else None for net in (generator, discriminator, critic)
-        )
-        self.average = Average(self.generator, decay)
+        self.generator = generator.to(device, memory_format=torch.channels_last)
+        self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
+        self.critic = critic.to(device, memory_format=torch.channels_last) if critic else None
+        self.ema = EMA(self.generator, decay)
         judges = nn.ModuleList([net for net in (self.discriminator, self.critic) if net])
         self.judges, self.batches, self.device, self.gamma = judges, batches, device, gamma
         self.rate, self.change = rate, change
         self.optimizer_g, self.optimizer_d = adam(self.generator, (0.5, 0.99)), adam(judges, (0.5, 0.99))
         self.state = {
-            "generator": self.generator, "judges": judges, "average": self.average,
+            "generator": self.generator, "judges": judges, "average": self.ema,
             "optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d,
         }
 
     def judge(self, x: Tensor, label: Tensor) -> Tensor:
         """Every judge's opinion of the same changed pictures: (N, K)."""
-        seen = self.change(x).contiguous(memory_format=torch.channels_last)
+        x = self.change(x).contiguous(memory_format=torch.channels_last)
         with mixed_precision(self.device):
-            return torch.cat([net(seen, label) for net in self.judges], dim=1)
+            return torch.cat([net(x, label) for net in self.judges], dim=1)
 
     def generate(self, label: Tensor) -> Tensor:
         z = torch.randn(len(label), self.generator.latent, device=self.device)
@@ -57,7 +59,7 @@ class Adversarial:
         logits_real = self.judge(real, label)
         loss_d = relativistic(logits_real, self.judge(fake, label))
         penalty = torch.zeros(())
-        if (self.average.steps + 1) % self.penalty_every == 0:
+        if (self.ema.steps + 1) % self.penalty_every == 0:
             penalty = self.penalty(real, label) + self.penalty(fake, label)
         update(self.optimizer_d, loss_d + penalty * self.gamma / 2 * self.penalty_every)
 
@@ -65,7 +67,7 @@ class Adversarial:
         self.trains(judges=False)
         loss_g = relativistic(self.judge(self.generate(label), label), logits_real.detach())
         update(self.optimizer_g, loss_g)
-        self.average.update(self.generator)
+        self.ema.update(self.generator)
         return {"discriminator": loss_d, "generator": loss_g, "penalty": penalty * self.penalty_every}
 
     def trains(self, *, judges: bool) -> None:
@@ -80,10 +82,10 @@ class Adversarial:
 
     @torch.no_grad()
     def weights(self) -> dict[str, Tensor]:
-        return remeasured(self.average.net, lambda net: net(*self.wishes())).state_dict()
+        return recalibrated_batch_norm(self.ema.net, lambda net: net(*self.wishes())).state_dict()
 
     def sample(self) -> Tensor:
-        return drawn(remeasured(self.average.net, lambda net: net(*self.wishes()), batches=8), self.device)
+        return drawn(recalibrated_batch_norm(self.ema.net, lambda net: net(*self.wishes()), batches=8), self.device)
 
     def wishes(self) -> tuple[Tensor, Tensor]:
         """Noise and the labels of real pictures."""
@@ -104,14 +106,14 @@ class Shrunk:
 
 
 class Guess(Adversarial):
-    """A GAN that is told a tiny picture, where others are told a class."""
+    """A GAN whose condition is a tiny picture, where that of others is a class."""
 
     @torch.no_grad()
     def sample(self) -> Tensor:
         """Two guesses at each of ten tiny pictures, the same ones every time."""
         _, lr = self.batches()
         z = torch.randn(20, self.generator.latent, device=self.device)
-        return self.average.net(z, lr[:10].repeat(2, 1, 1, 1))
+        return self.ema.net(z, lr[:10].repeat(2, 1, 1, 1))
 
 
 class UsualGAN:
@@ -120,7 +122,7 @@ class UsualGAN:
     Binary cross-entropy, Adam at 2e-4 with β₁ = 0.5, batch norm in both networks, no augmentation, no average.
     """
 
-    def __init__(self, generator, discriminator, batches, *, device, rates=(2e-4, 2e-4)):
+    def __init__(self, generator, discriminator, batches, *, device: str, rates=(2e-4, 2e-4)):
         """rates: of the generator and of the discriminator."""
         self.generator = generator.to(device, memory_format=torch.channels_last)
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)

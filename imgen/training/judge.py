@@ -7,6 +7,7 @@ and on what the generator makes.
 
 import copy
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ MOST = 500  # pictures of a class that are judged
 SHARES = np.linspace(0, 1, 21)
 
 
-def can_judge(recipe: object) -> bool:
+def can_judge(recipe: object) -> TypeGuard[Adversarial]:
     """Of words in any number, or a tiny picture, there are no classes whose pictures could be ranked."""
     return isinstance(recipe, Adversarial) and not isinstance(recipe, Guess) and recipe.batches.labels.dim() == 1
 
@@ -28,21 +29,21 @@ def can_judge(recipe: object) -> bool:
 @torch.no_grad()
 def write_judge(name: str, recipe: Adversarial, tensors: dict[str, Tensor], folder: Path) -> dict[str, object]:
     """Write `<name>_judge.safetensors`; returns its facts: parameters, bytes, sha256, and per class the quantiles of its
-    logits on training pictures ("real") and on those of the generator whose weights are `tensors` ("made").
+    logits on training pictures ("real") and on those of the generator whose weights are `tensors` ("fake").
     """
     facts = weights.save(f"{name}_judge", recipe.discriminator.state_dict(), folder)
     judge, generator = (copy.deepcopy(net).cpu().eval() for net in (recipe.discriminator, recipe.generator))
     judge.load_state_dict(read_weights(folder / f"{name}_judge.safetensors"))  # rounded as it will be when it is asked
     generator.load_state_dict(tensors)
-    random, real, made = torch.Generator().manual_seed(0), [], []
+    random, real, fake = torch.Generator().manual_seed(0), [], []
     for label in range(generator.classes):
         pictures = recipe.batches.pictures[recipe.batches.labels == label]
         some = pictures[:: -(-len(pictures) // MOST)].cpu()
         z = torch.randn(MOST, generator.latent, generator=random)
         drawn = torch.cat([generator(part, torch.full((len(part),), label)) for part in z.split(50)])
         real.append(quantiles(judge, some, label))
-        made.append(quantiles(judge, drawn.mul(255).round().byte(), label))  # as they are when somebody sees them
-    return {**facts, "real": real, "made": made}
+        fake.append(quantiles(judge, drawn.mul(255).round().byte(), label))  # as they are when somebody sees them
+    return {**facts, "real": real, "fake": fake}
 
 
 def quantiles(judge: nn.Module, pictures: Tensor, label: int) -> list[float]:

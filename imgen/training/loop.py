@@ -22,12 +22,15 @@ class Recipe(Protocol):
 
     def step(self, progress: float) -> dict[str, Tensor]:
         """One update; progress in [0, 1) drives schedules.  Returns the losses, still tensors (reading them costs)."""
+        ...
 
     def weights(self) -> dict[str, Tensor]:
         """What the card's nets load: the result so far."""
+        ...
 
     def sample(self) -> Tensor | None:
         """Pictures (N, C, H, W) in [0, 1] of what it can do by now, always for the same wish; None if there is nothing to see."""
+        ...
 
 
 MOMENTS = 16
@@ -61,7 +64,7 @@ def train(
         history.precisions.append(precision)
     sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros(()))
     began = saved = time.monotonic()
-    first = told = history.done
+    first = reported = history.done
     try:
         while history.done < steps:
             remember(recipe, history, steps)
@@ -69,9 +72,9 @@ def train(
                 sums[name] = sums[name] + value.detach()
             history.done = done = history.done + 1
             if done % report_every == 0 or done == steps:
-                losses = {name: total.item() / (done - told) for name, total in sums.items()}
+                losses = {name: total.item() / (done - reported) for name, total in sums.items()}
                 sums.clear()
-                told = done
+                reported = done
                 history.losses.append({"step": done, **losses})
                 seconds = time.monotonic() - began
                 yield Frame(done, steps, facts={**losses, "seconds_left": seconds / (done - first) * (steps - done)})

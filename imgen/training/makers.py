@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +20,13 @@ from imgen.models.attention import AttentionNet
 from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic, PatchCritic, PatchJudge
 from imgen.models.dcgan import Discriminator, Generator
-from imgen.models.eye import Eye
+from imgen.models.distilled import DistilledSqueezeNet
+from imgen.models.enhancenet import EnhanceNet
+from imgen.models.espcn import ESPCN
 from imgen.models.features import SmallVGG, Widened
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.rednet import REDNet
+from imgen.models.srresnet import SRResNet
 from imgen.models.transfer import TransferNet
 from imgen.models.vae import VAE
 from imgen.pipelines.stylize import LOOK
@@ -37,7 +41,7 @@ from imgen.training.sharpening import Sharpen
 from imgen.training.sights import half_spoiled, sights
 from imgen.training.steps import Batches
 from imgen.training.stylizing import Stylize, StylizeAdversarially, StylizeAny, recoloured
-from imgen.training.teachers import TRUE_VGG, pooled, pruned_vgg, squeezenet, true_vgg, wide_features
+from imgen.training.teachers import PRUNED_VGG, TRUE_VGG, pooled, pruned_vgg, squeezenet, teacher_file, true_vgg, wide_features
 from imgen.training.thin import thinned
 
 STYLE_WEIGHT = 5.0
@@ -62,6 +66,7 @@ PAINTINGS = {  # style -> file in the folder of paintings
     "night_cafe": "van-gogh_night-cafe_1888.jpg",
     "red_chalk": "unknown_red-chalk_woman-in-peasant-dress.jpg",
 }
+Enlarging = ESPCN | SRResNet | EnhanceNet  # what may be sharpened
 Make = Callable[[Path, Path | None, str], tuple[Recipe, dict[str, object]]]
 FASHION = ["t_shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle_boot"]
 
@@ -82,18 +87,18 @@ def small_gan(networks: Callable[[int], tuple[nn.Module, nn.Module]]) -> Make:
 
 def worded_gan(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: emoji, each named by its code points.  Nothing is mirrored: left and right are words."""
-    pictures, shares, weights, known = emoji.named(folder, 64)
+    pictures, shares, weights, vocabulary = emoji.named(folder, 64)
     batches = Batches(pictures, shares, 32, device, flip=False, weights=weights)
-    critic = feature_critic(teachers, len(known))
-    recipe = Adversarial(*residual(len(known)), critic, batches, device=device)
-    return recipe, {"vocabulary": {word: emoji.CHINESE.get(word, "") for word in known}}
+    critic = feature_critic(teachers, len(vocabulary))
+    recipe = Adversarial(*residual(len(vocabulary)), critic, batches, device=device)
+    return recipe, {"vocabulary": {word: emoji.CHINESE.get(word, "") for word in vocabulary}}
 
 
 def feature_critic(teachers: Path | None, classes: int) -> FeatureCritic | None:
     if not teachers:
         return None
     widths = {"relu2_1": 32, "relu3_1": 64, "relu4_1": 128, "relu5_1": 128}
-    return FeatureCritic(pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros"), widths, classes)
+    return FeatureCritic(pruned_vgg(teacher_file(teachers, PRUNED_VGG), "zeros"), widths, classes)
 
 
 def dcgan(classes: int) -> tuple[nn.Module, nn.Module]:
@@ -173,21 +178,21 @@ def usual_vae(batches: Batches, device: str) -> Recipe:
     return UsualElbo(VAE(len(FASHION)), batches, device=device)
 
 
-def squeezed_eye(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+def distilled_squeezenet(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: see `sights`; teachers: holds squeezenet1_1.safetensors.  For measuring only: no generator is trained with it."""
     teacher = squeezenet(teachers)
-    return Distil(Eye(), lambda pictures: pooled(teacher, pictures), sights(folder), device=device), {}
+    return Distil(DistilledSqueezeNet(), lambda pictures: pooled(teacher, pictures), sights(folder), device=device), {}
 
 
 def small_vgg(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: holds photos/ and style/; teachers: holds vgg19_relu3_1/ and vgg19_pruned16x/."""
     pictures = torch.cat([data.crops(folder / "photos", 96, 6000), data.crops(folder / "style", 96, 6000)])
     net = Widened(SmallVGG(), (64, 128, 256, 512))
-    thinned(net, true_vgg(teachers / TRUE_VGG), pictures[:: len(pictures) // 80].float() / 255)
+    thinned(net, true_vgg(teacher_file(teachers, TRUE_VGG)), pictures[:: len(pictures) // 80].float() / 255)
     return Resemble(net, wide_features(teachers, device), half_spoiled(pictures), device=device), {}
 
 
-def photos(network: Callable[[int], nn.Module], scale: int, **settings: object) -> Make:
+def photos(network: Callable[[int], nn.Module], scale: int, **settings: Any) -> Make:
     """data: photographs."""
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         return Upscale(network(scale), *data.patches(folder, scale), device=device, **settings), {"scale": scale}
@@ -195,7 +200,7 @@ def photos(network: Callable[[int], nn.Module], scale: int, **settings: object) 
     return make
 
 
-def mended(network: Callable[[], nn.Module], spoil: Callable[[Tensor, int], Tensor], **settings: object) -> Make:
+def mended(network: Callable[[], nn.Module], spoil: Callable[[Tensor, int], Tensor], **settings: Any) -> Make:
     """data: photographs."""
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         clean = data.details(folder, 80)
@@ -221,26 +226,26 @@ def repaired(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, 
 def inpainting(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt."""
     clean, spoil = data.details(folder, 136, (0.6, 0.35, 0.2)), Wounds(136, also=0.0)
-    features = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
+    features = pruned_vgg(teacher_file(teachers, PRUNED_VGG), "zeros")
     settings = {"device": device, "spoil": spoil, "side": 128, "batch": 4, "muon": True, "decibels": True}
     return Fill(AttentionNet(), clean, features, **settings), {}
 
 
 def sharper(
-    network: Callable[[int], nn.Module], *, pixels: float, features: float, adversarial: float, textures: float = 0.0
+    network: Callable[[int], Enlarging], *, pixels: float, features: float, adversarial: float, textures: float = 0.0
 ) -> Make:
     """data: photographs; teachers: holds vgg19_pruned16x/enc5.pt.  Begins with what regression has reached.
 
-    The numbers are the shares of the losses; more of the adversarial one cost fidelity and gained no likeness (LPIPS).
+    The numbers are the shares of the losses; more of the adversarial one cost fidelity and gained nothing in LPIPS.
     """
     shares = {"pixels": pixels, "features": features, "textures": textures, "adversarial": adversarial}
 
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-        eye = pruned_vgg(teachers / "vgg19_pruned16x" / "enc5.pt", "zeros")
+        vgg = pruned_vgg(teacher_file(teachers, PRUNED_VGG), "zeros")
         settings = {"side": 24, "rate": 2e-4, "weights": shares, "decay": 0.99}
         net = network(4)
         judge = PatchCritic(net.channels)
-        return Sharpen(net, judge, eye, *data.patches(folder, 4), device=device, **settings), {"scale": 4}
+        return Sharpen(net, judge, vgg, *data.patches(folder, 4), device=device, **settings), {"scale": 4}
 
     return make
 
@@ -275,12 +280,12 @@ PATCHED = ("scream", "starry_night", "contrast_of_forms", "great_wave")  # those
 
 def patches_judged(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data and teachers as for `paintings`; begins with what `transfer_paintings` has learned."""
-    file = teachers / "vgg19_pruned16x" / "enc5.pt"
+    file = teacher_file(teachers, PRUNED_VGG)
     judge = PatchJudge(pruned_vgg(file, "zeros"), {"relu2_1": 32, "relu3_1": 64, "relu4_1": 128}, len(PATCHED))
     objective = StyleObjective(pruned_vgg(file, "zeros").to(device), STYLE_WEIGHT, fast_dtype(device))
-    net, known = TransferNet(len(PATCHED) + 1), read_weights(WEIGHTS / "transfer_paintings.safetensors")
+    net, transfer = TransferNet(len(PATCHED) + 1), read_weights(WEIGHTS / "transfer_paintings.safetensors")
     rows = [*(list(PAINTINGS).index(style) for style in PATCHED), -1]
-    net.load_state_dict(known | {"table": known["table"][rows]})
+    net.load_state_dict(transfer | {"table": transfer["table"][rows]})
     photos = data.crops(folder / "photos", STYLE_SIDE, 2000)
     styles = [painting(folder / "style" / PAINTINGS[style]) for style in PATCHED]
     recipe = StylizeAdversarially(net, judge, photos, styles, objective, device=device, rate=1e-3)
@@ -296,18 +301,18 @@ UNSEEN = (  # paintings, none of PAINTINGS, that measure what `arbitrary_style` 
 def any_painting(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data as for `paintings`; begins with what `transfer_paintings` has learned, and with that net's styles as examples.
 
-    The eye is that of weights/arbitrary_style.safetensors, an earlier vgg_small.
+    The feature network is that of weights/arbitrary_style.safetensors, an earlier vgg_small.
     """
     net, stored = ArbitraryNet(), read_weights(WEIGHTS / "arbitrary_style.safetensors")
     net.eye.load_state_dict({key[4:]: value for key, value in stored.items() if key.startswith("eye.")})
-    painted = read_weights(WEIGHTS / "transfer_paintings.safetensors")
-    table = painted.pop("table").float()
-    net.load_state_dict(painted, strict=False)
+    transfer = read_weights(WEIGHTS / "transfer_paintings.safetensors")
+    table = transfer.pop("table").float()
+    net.load_state_dict(transfer, strict=False)
     net.photograph.data.copy_(table[-1])
     examples = [painting(folder / "style" / file, STROKES_SIDE) for file in PAINTINGS.values()]
     photos = data.crops(folder / "photos", STYLE_SIDE, 4000)
-    known = [path for path in data.files(folder / "style") if path.name not in UNSEEN]
-    pictures = palette.styles(known, folder / "photos", STROKES_SIDE, 1200)
+    learned = [path for path in data.files(folder / "style") if path.name not in UNSEEN]
+    pictures = palette.styles(learned, folder / "photos", STROKES_SIDE, 1200)
     settings = {"device": device, "look": LOOK}
     return StylizeAny(net, photos, pictures, stroked(device), (examples, table[:-1]), **settings), {}
 
@@ -316,5 +321,5 @@ def painting(path: Path, side: int = STYLE_SIDE) -> Tensor:
     """(1, 3, h, w) in [0, 1], the shorter side as long as asked."""
     picture = Image.open(path).convert("RGB")
     factor = side / min(picture.size)
-    picture = picture.resize(tuple(round(s * factor) for s in picture.size), Image.Resampling.LANCZOS)
+    picture = picture.resize((round(picture.width * factor), round(picture.height * factor)), Image.Resampling.LANCZOS)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)[None].float() / 255

@@ -4,6 +4,8 @@ Jordan et al. 2024 (https://kellerjordan.github.io/posts/muon), with the size of
 arXiv:2502.16982.  PyTorch's own takes matrices only; ours takes a k×k convolution as a matrix of (cout, cin·k·k).
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.optim.adam import adam
@@ -32,27 +34,28 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self) -> None:
         for group in self.param_groups:
-            moved = [p for p in group["params"] if p.grad is not None]
+            moved = [(p, p.grad) for p in group["params"] if p.grad is not None]
             (self.turn if group["hidden"] else self.slide)(moved, group)
 
-    def turn(self, kernels: list[Tensor], group: dict[str, object]) -> None:
-        for p in kernels:
+    def turn(self, kernels: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
+        """kernels: with the gradient of each."""
+        for p, grad in kernels:
             if not self.state[p]:
                 self.state[p] = {"mean": torch.zeros_like(p)}
             mean = self.state[p]["mean"]
-            mean.lerp_(p.grad, 1 - group["momentum"])
-            step = orthogonal(p.grad.lerp(mean, group["momentum"]).flatten(1))
+            mean.lerp_(grad, 1 - group["momentum"])
+            step = orthogonal(grad.lerp(mean, group["momentum"]).flatten(1))
             rate = 0.2 * max(step.shape) ** 0.5 * group["lr"]
             p.sub_(step.view(p.shape).to(p.dtype), alpha=rate)
 
-    def slide(self, others: list[Tensor], group: dict[str, object]) -> None:
-        for p in others:
+    def slide(self, others: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
+        for p, _ in others:
             if not self.state[p]:
                 self.state[p] = {"first": torch.zeros_like(p), "second": torch.zeros_like(p), "step": torch.zeros(())}
-        states, (beta1, beta2) = [self.state[p] for p in others], group["betas"]
+        states, (beta1, beta2) = [self.state[p] for p, _ in others], group["betas"]
         first, second, steps = ([state[name] for state in states] for name in ("first", "second", "step"))
         adam(
-            others, [p.grad for p in others], first, second, [], steps,
+            [p for p, _ in others], [grad for _, grad in others], first, second, [], steps,
             amsgrad=False, beta1=beta1, beta2=beta2, lr=group["lr"], weight_decay=0.0, eps=1e-8, maximize=False,
         )
 

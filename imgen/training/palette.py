@@ -26,7 +26,7 @@ def styles(paintings: Sequence[Path], photos: Path, side: int, count: int, seed:
             picture = RULES[n // 6 % len(RULES)](side, rng).rgb().pixels
         else:
             picture = detail(rng, textures[n // 6 % len(textures)], side, 0.25)
-        picture = np.rot90(picture, rng.integers(4)) if n % 6 > 3 else picture
+        picture = np.rot90(picture, int(rng.integers(4))) if n % 6 > 3 else picture
         picture = picture[:, ::-1] if rng.random() < 0.5 else picture
         pictures.append(recoloured(rng, picture) if rng.random() < 0.5 else picture)
     return channels_first(np.stack(pictures))

@@ -6,10 +6,10 @@ from torch import Tensor
 from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gram, gram_distance
 from imgen.functional.metrics import luma
-from imgen.training.ema import Average
+from imgen.training.ema import EMA
 from imgen.training.expand import contracted, expand
 from imgen.training.muon import Muon
-from imgen.training.steps import adam, cosine, cut_out, update
+from imgen.training.steps import adam, cosine, cut_out, randint, update
 
 
 class Upscale:
@@ -18,7 +18,7 @@ class Upscale:
     squared_from = 0.7  # share of the run
 
     def __init__(
-        self, net, lr, hr, *, device, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False, muon=False,
+        self, net, lr, hr, *, device: str, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False, muon=False,
         decibels=False,
     ):
         """lr (N, C, h, w), hr (N, C, sh, sw) uint8; a net with one channel is trained on luminance.
@@ -28,13 +28,15 @@ class Upscale:
         NAFNet (arXiv:2204.04676) does, so that what is hardly spoiled counts as much as what is spoiled badly.
         """
         self.decibels = decibels
-        self.net = (expand(net) if expanded else net).to(device, memory_format=torch.channels_last)
-        self.average = Average(net, decay)
+        if expanded:
+            expand(net)
+        self.net = net.to(device, memory_format=torch.channels_last)
+        self.ema = EMA(net, decay)
         self.lr, self.hr, self.device, self.batch, self.rate = lr, hr, device, batch, rate
         self.margin, self.spoil = BLOCK if spoil else 0, spoil
         self.side = min(side, *(limit - self.margin for limit in lr.shape[2:]))
         self.optimizer = Muon(net) if muon else adam(net, (0.9, 0.99))
-        self.state = {"net": self.net, "average": self.average, "optimizer": self.optimizer}
+        self.state = {"net": self.net, "average": self.ema, "optimizer": self.optimizer}
 
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
@@ -45,7 +47,7 @@ class Upscale:
         else:
             loss = error.abs().mean() if progress < self.squared_from else error.square().mean() * 10
         update(self.optimizer, loss)
-        self.average.update(self.net)
+        self.ema.update(self.net)
         return {"mse_db": -10 * torch.log10(error.detach().square().mean())}
 
     def error(self, lr: Tensor, hr: Tensor) -> Tensor:
@@ -56,8 +58,8 @@ class Upscale:
         """A batch, cut out, turned and mirrored in one of eight ways, LR and HR alike."""
         chosen, scale = torch.randint(len(self.lr), (self.batch,)), self.hr.shape[3] // self.lr.shape[3]
         wide = self.side + self.margin
-        top, left = (torch.randint(limit - wide + 1, ()).item() for limit in self.lr.shape[2:])
-        turns, mirrored = torch.randint(4, ()).item(), torch.rand(()) < 0.5
+        top, left = (randint(limit - wide + 1) for limit in self.lr.shape[2:])
+        turns, mirrored = randint(4), torch.rand(()) < 0.5
         lr, hr = (cut_out(store[chosen], top * s, left * s, wide * s) for store, s in ((self.lr, 1), (self.hr, scale)))
         if self.spoil:
             top, left = torch.randint(self.margin + 1, (2,)).tolist()  # or JPEG's blocks would begin at every crop's corner
@@ -70,7 +72,7 @@ class Upscale:
         return out[0], out[1]
 
     def weights(self) -> dict[str, Tensor]:
-        return contracted(self.average.net)
+        return contracted(self.ema.net)
 
     def sample(self) -> None:
         """A step's difference is too small to see."""
@@ -97,7 +99,7 @@ class Fill(Upscale):
     """
 
     hole, texture = 6.0, 2.0
-    likeness_from = 0.6  # share of the run
+    perceptual_from = 0.6  # share of the run
 
     def __init__(self, net, clean, features, **settings):
         """features: see `VGG`, frozen."""
@@ -105,7 +107,7 @@ class Fill(Upscale):
         self.features = features.to(self.device, fast_dtype(self.device), memory_format=torch.channels_last)
 
     def step(self, progress: float) -> dict[str, Tensor]:
-        if progress < self.likeness_from:
+        if progress < self.perceptual_from:
             return super().step(progress)
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
         x, clean = self.pair()
@@ -117,11 +119,11 @@ class Fill(Upscale):
         whole = torch.where(mask > 0, y.float(), clean)
         with torch.no_grad():
             wanted = self.see(clean)
-        seen = self.see(whole)
-        likeness = sum((seen[k].float() - wanted[k].float()).abs().mean() / wanted[k].float().abs().mean() for k in wanted)
-        texture = sum(gram_distance(gram(seen[k]), gram(wanted[k])).mean() for k in wanted)
-        update(self.optimizer, 10 * pixels + likeness + self.texture * texture)
-        self.average.update(self.net)
+        features = self.see(whole)
+        perceptual = sum((features[k].float() - wanted[k].float()).abs().mean() / wanted[k].float().abs().mean() for k in wanted)
+        texture = sum(gram_distance(gram(features[k]), gram(wanted[k])).mean() for k in wanted)
+        update(self.optimizer, 10 * pixels + perceptual + self.texture * texture)
+        self.ema.update(self.net)
         return {"mse_db": -10 * torch.log10(error.detach().square().mean())}  # as before
 
     def see(self, x: Tensor) -> dict[str, Tensor]:

@@ -35,6 +35,7 @@ from imgen.training.makers import (
     convolutional,
     dcgan,
     dense,
+    distilled_squeezenet,
     fashion,
     fashion_ae,
     fashion_gan,
@@ -52,13 +53,14 @@ from imgen.training.makers import (
     sharper,
     small_gan,
     small_vgg,
-    squeezed_eye,
     tiny_gan,
     usual_fashion_gan,
     usual_flowers,
     usual_vae,
     worded_gan,
 )
+from imgen.training.regression import Upscale
+from imgen.training.stylizing import Stylize
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ RUNS = {
     "recurrent_restore": Run(recurring, 6000, 8, starts_from="recurrent_restore"),
     "attention_inpaint": Run(inpainting, 14000, 4, starts_from="attention_inpaint"),
     "vgg_small": Run(small_vgg, 1000, 8),
-    "eye_squeezenet": Run(squeezed_eye, 1000, 128),
+    "distilled_squeezenet": Run(distilled_squeezenet, 1000, 128),
 }
 
 
@@ -136,6 +138,7 @@ def start(
     recipe, facts = run.make(folder, teachers, device)
     older, earlier = WEIGHTS / f"{run.starts_from}.safetensors", 0
     if run.starts_from and older.exists():
+        assert isinstance(recipe, Upscale | Stylize), f"{name} has no net to begin with"
         borrow(recipe.net, read_weights(older))
         known = find_card(run.starts_from).facts.training
         earlier = known.steps + known.earlier_steps if known else 0

@@ -7,7 +7,7 @@ from imgen.device import mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
 from imgen.training.muon import Muon
 from imgen.training.regression import Upscale
-from imgen.training.steps import adam, cosine, update
+from imgen.training.steps import adam, cosine, total, update
 
 
 class Sharpen(Upscale):
@@ -19,7 +19,7 @@ class Sharpen(Upscale):
 
     penalty_every = 8
 
-    def __init__(self, net, discriminator, features, lr, hr, *, weights, device, gamma=3e-5, **settings):
+    def __init__(self, net, discriminator, features, lr, hr, *, weights, device: str, gamma=3e-5, **settings):
         """features: pictures -> {layer: (N, C, h, w)}, frozen; weights: of "pixels", "features", "textures", "adversarial".
 
         gamma is small, because the slope that it holds is that of all the places' logits together.
@@ -43,15 +43,15 @@ class Sharpen(Upscale):
         self.discriminator.requires_grad_(True)
         logits_real = self.judge(hr)
         loss_d, penalty = relativistic(logits_real, self.judge(sr.detach())), torch.zeros(())
-        if (self.average.steps + 1) % self.penalty_every == 0:
+        if (self.ema.steps + 1) % self.penalty_every == 0:
             penalty = self.penalty(hr) + self.penalty(sr)
         update(self.optimizer_d, loss_d + penalty * self.gamma / 2 * self.penalty_every)
 
         self.discriminator.requires_grad_(False)
         losses = {"pixels": (sr - hr).abs().mean(), "adversarial": relativistic(self.judge(sr), logits_real.detach())}
         losses |= self.perceived(sr, hr)
-        update(self.optimizer, sum(self.shares[name] * loss for name, loss in losses.items()))
-        self.average.update(self.net)
+        update(self.optimizer, total(self.shares[name] * loss for name, loss in losses.items()))
+        self.ema.update(self.net)
         return {**losses, "discriminator": loss_d}
 
     def judge(self, x: Tensor) -> Tensor:
@@ -69,12 +69,12 @@ class Sharpen(Upscale):
         with mixed_precision(self.device):
             with torch.no_grad():
                 wanted = self.features(hr.repeat(1, *colour))
-            seen = self.features(sr.repeat(1, *colour))
-        near = [(seen[name].float() - true.float()).abs().mean() / true.float().abs().mean() for name, true in wanted.items()]
+            features = self.features(sr.repeat(1, *colour))
+        near = [(features[name].float() - true.float()).abs().mean() / true.float().abs().mean() for name, true in wanted.items()]
         found = {"features": torch.stack(near).mean()}
         if self.shares["textures"]:
             fine = list(wanted.items())[:3]
-            alike = [texture_loss(seen[name], true, TEXTURE_SIDE >> n) for n, (name, true) in enumerate(fine)]
+            alike = [texture_loss(features[name], true, TEXTURE_SIDE >> n) for n, (name, true) in enumerate(fine)]
             found["textures"] = torch.stack(alike).mean()
         return found
 

@@ -1,4 +1,6 @@
-"""What the eye learns from: pictures of every kind that our generators draw, whole and spoiled: poor ones must be known too."""
+"""What a feature network learns from: pictures of every kind that our generators draw, whole and spoiled: it must know poor
+ones, too.
+"""
 
 from pathlib import Path
 

@@ -3,13 +3,24 @@ crank.
 """
 
 import math
+from collections.abc import Iterable
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 
+class Drawer(Protocol):
+    """Whatever draws from noise and classes."""
+
+    latent: int  # how many numbers of noise
+    classes: int
+
+    def __call__(self, z: Tensor, label: Tensor, /) -> Tensor: ...
+
+
 @torch.no_grad()
-def drawn(net: nn.Module, device: str, count: int = 20) -> Tensor:
+def drawn(net: Drawer, device: str, count: int = 20) -> Tensor:
     """The same noise and classes every time."""
     z = torch.randn(count, net.latent, generator=torch.Generator().manual_seed(0))
     return net(z.to(device), (torch.arange(count) % net.classes).to(device))
@@ -32,6 +43,11 @@ def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.step()
 
 
+def total(losses: Iterable[Tensor]) -> Tensor:
+    first, *others = losses
+    return sum(others, first)
+
+
 class Batches:
     """Endless random batches of whole data sets in memory, flipped left to right half of the time."""
 
@@ -49,6 +65,11 @@ class Batches:
         if self.flip:
             x = torch.where(torch.rand(self.size, 1, 1, 1, device=x.device) < 0.5, x.flip(3), x)
         return x.contiguous(memory_format=torch.channels_last), self.labels[chosen]
+
+
+def randint(count: int) -> int:
+    """One of 0 … count − 1, by torch's random numbers."""
+    return int(torch.randint(count, ()).item())
 
 
 def cut_out(x: Tensor, top: int, left: int, side: int) -> Tensor:

@@ -6,7 +6,7 @@ by a pivoted Cholesky decomposition in place of their LASSO.
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from imgen.models.features import VGG, Widened
 
@@ -25,6 +25,7 @@ def thinned(net: Widened, wide: VGG, pictures: Tensor, places: int = 20000) -> N
         if number == "1" and block != "1":
             thin, full = F.max_pool2d(thin, 2), F.max_pool2d(full, 2)
         before, mine = conv(full), small.layers[name]
+        assert isinstance(mine, nn.Conv2d) and mine.bias is not None
         full = F.relu(before)
         chosen = telling(rows(full, places), mine.out_channels)
         weight, bias = fitted(thin, before[:, chosen], places)
@@ -33,7 +34,7 @@ def thinned(net: Widened, wide: VGG, pictures: Tensor, places: int = 20000) -> N
         thin = F.relu(mine(thin))
         if number == "1":
             x, y = rows(thin, places), rows(full, places)
-            net.maps[f"relu{block}_1"].weight.copy_(explained(x, y).T[..., None, None])
+            net.maps.get_parameter(f"relu{block}_1.weight").copy_(explained(x, y).T[..., None, None])
 
 
 def rows(features: Tensor, places: int) -> Tensor:

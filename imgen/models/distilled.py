@@ -1,4 +1,4 @@
-"""The eye: what a picture shows, in 512 numbers, for measuring only.
+"""What a picture shows, in 512 numbers: a small feature network, for measuring only.
 
 Distilled (Hinton et al. 2015, arXiv:1503.02531) from the features of SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360),
 averaged over places.  No generator is trained with this network or with SqueezeNet: who measures must not have taught.
@@ -23,10 +23,12 @@ class Residual(nn.Module):
         return F.relu(x + self.body(x))
 
 
-class Eye(nn.Module):
+class DistilledSqueezeNet(nn.Module):
     """A picture of any size -> its features, in SqueezeNet's own units."""
 
     side = 64
+    mean: Tensor
+    spread: Tensor
 
     def __init__(self, width: int = 32, features: int = 512):
         super().__init__()
