@@ -428,6 +428,17 @@ def test_a_proxy_that_lets_nothing_through_is_one_sentence_and_loopback_needs_no
     assert {path for _, path, _ in server.requests} == {f"/someone/models/resolve/{COMMIT}/net.safetensors"}
 
 
+@pytest.mark.parametrize("proxy", ["socks4://127.0.0.1:9", "http://127.0.0.1:DEAD"])
+def test_nothing_goes_around_a_proxy_that_cannot_be_used(server, no_proxies, monkeypatch, proxy):
+    """The Hub could be had: it is a name of this machine that is none of the usual ones."""
+    monkeypatch.setattr(hub, "endpoint", server.url.replace("127.0.0.1", "127.1"))
+    drain(hub.fetch(weights(file="before.safetensors")))
+    asked = len(server.requests)
+    settled(monkeypatch, ALL_PROXY=proxy.replace("DEAD", str(free_port())))
+    huggingface_hub.close_session()
+    assert asked and error_of(weights()).key == "weights_proxy" and len(server.requests) == asked
+
+
 def test_without_a_proxy_it_is_the_connection_that_is_blamed(server, no_proxies, monkeypatch):
     assert not any(settled(monkeypatch).values())
     monkeypatch.setattr(hub, "endpoint", f"http://127.0.0.1:{free_port()}")

@@ -191,6 +191,27 @@ def test_where_no_links_are_to_be_had_nothing_is_replaced_either(tmp_path, monke
     assert tree(tmp_path).items() > before.items() and len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.parametrize("links", [True, False])
+def test_a_name_that_is_taken_at_the_last_moment_stays_with_who_was_first(tmp_path, monkeypatch, links):
+    find, taken = place.find, []
+
+    def slow(*asked):
+        path, there = find(*asked)
+        if len(taken) < 2:
+            path.write_text(f"somebody's {len(taken)}")
+            taken.append(path)
+        return path, there
+
+    def refused(*_, **__):
+        raise OSError(errno.EPERM, "as on a memory card")
+
+    monkeypatch.setattr(place, "find", slow)
+    if not links:
+        monkeypatch.setattr(os, "link", refused)
+    assert write(tmp_path / "a.png", noise_picture(4, 4), MADE) == (tmp_path / "a-3.png", False)
+    assert [path.read_text() for path in taken] == ["somebody's 0", "somebody's 1"] and len(list(tmp_path.iterdir())) == 3
+
+
 @pytest.mark.parametrize("end", [KeyboardInterrupt, OSError(errno.ENOSPC, ""), OSError(errno.EDQUOT, ""), MemoryError])
 def test_whatever_ends_the_writing_leaves_nothing_behind(tmp_path, monkeypatch, end):
     def broken(number):
@@ -214,11 +235,14 @@ def test_the_disk_is_full_only_when_it_is(number, key):
 # -- two at once -------------------------------------------------------------------------------------------------------
 
 WRITER = """
-import sys
+import sys, time
 from pathlib import Path
 import numpy as np
+from imgen import place
 from imgen.image import Picture
 from imgen.place import write
+find = place.find
+place.find = lambda *asked: (find(*asked), time.sleep(0.002))[0]  # the other has time to take the name
 folder, who, alike = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3] == "alike"
 print("ready", flush=True)
 sys.stdin.readline()
@@ -465,6 +489,7 @@ from imgen.__main__ import main
 sys.argv = {[*command, f"{folder}/first"]}
 with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
     main()  # all is imported by then: the other user may not read this Python
+open({str(photo)!r}, "w").close()  # of no picture nothing is said before
 os.setgid(65534)
 os.setuid(65534)
 sys.argv = {[*command, folder]}
