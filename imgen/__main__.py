@@ -18,6 +18,7 @@ from imgen.cards import WEIGHTS, Card, opened, recorded
 from imgen.catalog import CARDS, find_card, find_maker
 from imgen.controls import Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words, checked
 from imgen.exhibits.readme import Row
+from imgen.facts import read_facts
 from imgen.functional.contact_sheet import sheet
 from imgen.image import Frame, Picture, decode
 from imgen.place import digest, digest_of, is_folder, ready, write
@@ -348,6 +349,7 @@ def train(
     from imgen.training.runs import finish, start
 
     check_run(name, data)
+    check_weights(name, out)
     recipe, facts, frames = start(name, data, teachers, steps, seed, checkpoints, device.best())
     try:
         follow(logged(frames))
@@ -379,6 +381,13 @@ def check_run(name: str, data: Path) -> None:
         raise UserError("card_unknown", card=name[:40], cards=", ".join(RUNS))
     if not data.exists():
         raise UserError("data_missing", name=data.name)
+
+
+def check_weights(name: str, folder: Path) -> None:
+    """UserError if a file of the name that a training would write was not written by one: its facts do not know it."""
+    path = folder / f"{name}.safetensors"
+    if path.exists() and read_facts(folder / f"{name}.json").sha256 != hub.sha256_of(path):
+        raise UserError("weights_of_others", name=path.name)
 
 
 def logged(frames: Iterator[Frame]) -> Iterator[Frame]:

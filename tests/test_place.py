@@ -135,6 +135,13 @@ def test_every_command_that_writes_a_file_leaves_what_is_there(here, tmp_path):
     assert Path(here("film", b, a, "--steps", "2", "-o", mine / "film.webp")[1].strip()).name == "film-3.webp"
 
 
+def test_a_training_does_not_write_over_weights_of_others(here, tmp_path):
+    (tmp_path / "espcn_x2.safetensors").write_bytes(b"somebody's")
+    before = tree(tmp_path)
+    code, out, error = here("train", "espcn_x2", "--data", tmp_path, "--out", tmp_path, "--checkpoints", tmp_path / "runs")
+    assert code == 2 and not out and error.count("\n") == 1 and "espcn_x2.safetensors" in error and tree(tmp_path) == before
+
+
 def test_files_of_a_generator_are_made_once_and_kept_apart(here, tmp_path):
     for seed, ending in ((1, ""), (2, "-2"), (1, "")):
         code, out, _ = here("run", "draw_lines", "--count", "2", "--seed", seed, "-o", tmp_path)

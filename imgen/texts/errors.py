@@ -79,6 +79,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "weights_cache_read_only": ("{file} cannot be stored, because the cache folder is read-only. Please make it writable, or set HF_HOME to another folder.", "缓存文件夹是只读的，无法保存 {file}。请改为可写，或把 HF_HOME 设为其他文件夹。"),
     # training and measuring
     "nothing_learned": ("{run} was stopped before its first step, so there are no weights to write. The same command starts it again.", "{run} 在第一步之前就停止了，没有权重可写。重新执行同一命令即可开始。"),
+    "weights_of_others": ("{name} is there already and is not what a training here wrote, so it stays. Please name another folder with --out, or move it.", "{name} 已经存在，而且不是这里训练写出的，因此保留不动。请用 --out 换一个文件夹，或把它移走。"),
     "no_judge": ("{run} was not trained against a judge that could be kept. Please choose the training of a GAN.", "{run} 的训练中没有可以保存的判别器。请选择一个 GAN 的训练。"),
     "no_checkpoint": ("There is no finished training of {run} here: its checkpoint and its weights are needed. Please train it first.", "这里没有 {run} 已完成的训练：需要它的检查点和权重。请先训练它。"),
     "data_missing": ("There is nothing at {name}; name a folder (or file) that exists.", "找不到 {name}；请给出存在的文件夹或文件。"),
