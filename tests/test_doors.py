@@ -257,7 +257,7 @@ def test_whoever_hangs_up_leaves_nothing_running(server):
 
 
 def test_work_has_a_deadline(server):
-    picture = server.upload(png(64))
+    picture = server.upload(png(256))  # 500 steps of which no machine makes in eight seconds
     painting = [{"image": picture, "caption": None}]
     arguments = {"card": "gatys", "picture": picture, "paintings": painting, "steps": 500, "size": 512}
     began = time.monotonic()

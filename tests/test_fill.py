@@ -51,11 +51,11 @@ def test_outside_the_mask_every_bit_stays(channels, dtype, knobs):
 
 
 def test_a_soft_edge_never_lets_the_old_through_where_it_was_painted():
-    picture, hole = Picture(np.zeros((60, 60, 3), np.uint8)), mask(60, 60, (20, 20, 40, 40))
+    picture, hole = Picture(noise_picture(60, 60).pixels // 64), mask(60, 60, (20, 20, 40, 40))  # dark, but not of one colour
     result = last(fill(White(), picture, mask=[hole], grow=5, feather=5)).pictures[0].pixels[..., 0]
     assert (result[20:40, 20:40] == 255).all()
     ramp = result[30, 14:21].astype(int)
-    assert ramp[0] == 0 and ramp[-1] == 255 and (np.diff(ramp) >= 0).all() and len(set(ramp)) > 4
+    assert ramp[0] < 4 and ramp[-1] == 255 and (np.diff(ramp) >= 0).all() and len(set(ramp)) > 4
 
 
 def test_only_the_region_around_a_hole_is_computed_in_full_resolution():

@@ -66,7 +66,7 @@ def test_any_size_goes_through(height, width):
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_every_kind_of_picture_becomes_a_painting_in_colour(channels, dtype):
-    assert run(picture(20, 20, channels, dtype))[1].pixels.shape == (20, 20, 3)
+    assert run(picture(20, 20, channels, dtype))[1].pixels.shape == (20, 20, 3 + (channels in (2, 4)))
 
 
 class Mirror(torch.nn.Module):
@@ -109,8 +109,8 @@ def test_a_mask_says_where_the_second_painting_rules():
 
 
 def test_a_mask_of_another_size_or_with_alpha_fits():
-    alpha = np.zeros((7, 9, 4), np.uint8)
-    alpha[..., 3] = 255 * (np.arange(9) > 4)
+    alpha = np.zeros((7, 14, 4), np.uint8)
+    alpha[..., 3] = 255 * (np.arange(14) > 6)
     made = any_style(picture(32, 64), paintings=[RED, BLUE], region=[Picture(alpha)])
     assert made[:, :20, 2].max() == 0 and made[:, 50:, 2].min() == 100
 

@@ -16,14 +16,16 @@ def tiled(
     net: "Callable[[torch.Tensor], torch.Tensor]",
     x: "torch.Tensor",
     store: "Callable[[slice, slice, torch.Tensor], None]",
-    *, tile: int, overlap: int, scale: int = 1,
+    *, tile: int, overlap: int, scale: int = 1, grid: int = 1,
 ) -> Iterator[tuple[int, int]]:
     """Run `net` on each tile of `x` (N, C, H, W) and hand `store(rows, columns, y)` its part of the result.
 
     Each tile is cut with `overlap` pixels of its surroundings, whose results are dropped: with an overlap of at
     least the radius of the receptive field the parts are those of the whole picture, bit for bit.  Yields (done, total).  Out of
     memory: that tile and the rest go on at half the size, down to 32 pixels, then UserError("out_of_memory").
+    grid: of a net that halves its picture, what it halves together; tiles begin at multiples of it, whatever was asked for.
     """
+    tile, overlap = max(grid, tile // grid * grid), -(-overlap // grid) * grid
     todo = list(_boxes(0, 0, x.shape[2], x.shape[3], tile))
     done = 0
     while todo:
@@ -35,7 +37,7 @@ def tiled(
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            tile //= 2
+            tile = max(grid, tile // 2 // grid * grid)
             if tile < SMALLEST:
                 raise UserError("out_of_memory") from None
             rest = [(top, left, bottom, right), *todo]

@@ -24,6 +24,7 @@ class Trilinear(nn.Module):
 
     channels = None
     levels = 3  # above the picture itself, each half as large
+    grid = 2**levels  # what becomes one pixel of the last
     receptive_radius = 2 * 2**levels
 
     def forward(self, lr: Tensor, scale: int, level: float) -> Tensor:

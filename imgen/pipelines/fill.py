@@ -8,9 +8,12 @@ import cv2
 import numpy as np
 
 from imgen.controls import Choice, Reference, Slider, UserError, able
+from imgen.functional.alpha import visible
+from imgen.functional.flat import STILL
 from imgen.image import Frame, Picture
 from imgen.pipelines.nets import AttentiveFiller, HoleFiller, Restorer
 from imgen.pipelines.restore import Strength, Tile, whole, with_alpha
+from imgen.pipelines.stylize import check_shape
 from imgen.pipelines.stylize import mask as levels
 
 if TYPE_CHECKING:
@@ -72,10 +75,7 @@ def hole_of(picture: Picture, mask: Sequence[Picture], covered: str, grow: int) 
     """(H, W) bool: what is to be painted anew.  UserError mask_first, mask_empty, mask_all, mask_shape."""
     if not mask:
         raise UserError("mask_first")
-    width, height = mask[0].width * picture.height, mask[0].height * picture.width
-    if abs(width - height) > 0.03 * max(width, height):  # the shape, not the size
-        sizes = (f"{one.width} × {one.height}" for one in (mask[0], picture))
-        raise UserError("mask_shape", **dict(zip(("mask", "picture"), sizes, strict=True)))
+    check_shape(mask[0], picture)
     hole = (levels(mask[0], picture.height, picture.width) > 0.5) ^ (str(covered) == "unpainted")
     if grow:
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
@@ -93,16 +93,19 @@ def _filled(
     """paint: colour (h, w, C) float32 in [0, 1] and hole (h, w) bool -> colour; what lies in the hole must not count, and what it
     says of the rest does not.
     """
-    out, todo = picture.colour.copy(), boxes(hole)
+    out, known, todo = picture.colour.copy(), visible(picture).colour.copy(), boxes(hole)
     for n, (top, left, bottom, right) in enumerate(todo):
         here = slice(top, bottom), slice(left, right)
         holes = hole[here]
-        old = out[here].astype(np.float32) / picture.white
-        new = paint(old, holes).clip(0, 1)
+        old = known[here].astype(np.float32) / picture.white
+        around = old[~holes]
+        flat = len(around) and np.ptp(around, 0).max() <= STILL  # a network keeps one colour only nearly
+        new = np.broadcast_to(around.mean(0), old.shape) if flat else paint(old, holes).clip(0, 1)
         inside = cv2.distanceTransform(holes.astype(np.uint8), cv2.DIST_L2, 5) if feather else holes
         share = np.clip(inside / max(feather, 1), 0, 1)[..., None]
         mixed = np.rint((old + share * (new - old)) * picture.white).astype(out.dtype)
-        out[here] = np.where(holes[..., None], mixed, out[here])
+        for one in (out, known):
+            one[here] = np.where(holes[..., None], mixed, one[here])
         yield Frame(n + 1, len(todo) + 1)
     yield Frame(1, 1, [with_alpha(out, picture)])
 
@@ -198,7 +201,7 @@ def look(
 
     UserError pixel_outside if that pixel was not filled.
     """
-    hole, rgb = hole_of(picture, mask, covered, grow), picture.rgb().pixels
+    hole, rgb = hole_of(picture, mask, covered, grow), visible(picture).rgb().pixels
     if row >= picture.height or column >= picture.width or not hole[row, column]:
         raise UserError("pixel_outside")
     top, left, bottom, right = next(b for b in boxes(hole) if b[0] <= row < b[2] and b[1] <= column < b[3])

@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 
 from imgen.controls import Slider, able
-from imgen.image import Frame, Picture
+from imgen.functional.alpha import own_colours, visible
+from imgen.functional.flat import liveliness
+from imgen.image import Frame, Picture, to_tensor
 from imgen.pipelines.restore import with_alpha
 
 
@@ -29,15 +31,20 @@ def non_local_means(
 
     noise_level: σ in grey levels of 255.  Works in 8 bit.
     """
-    pixels, strength = picture.rgb().pixels, 0.95 * noise_level  # OpenCV's h: tried on photographs with noise of σ 15 to 50
+    seen = visible(picture)
+    pixels = seen.rgb().pixels
+    strength = 0.95 * noise_level  # OpenCV's h: tried on photographs with noise of σ 15 to 50
     mended = cv2.fastNlMeansDenoisingColored(np.ascontiguousarray(pixels[..., ::-1]), None, strength, strength, 5, 15)[..., ::-1]
+    share = liveliness(to_tensor(seen.rgb().pixels))[0, 0, ..., None].numpy()  # OpenCV's way through Lab moves even one colour
+    mended = np.rint(pixels + share * (mended.astype(float) - pixels)).astype(np.uint8)
     mended = mended if picture.colour.shape[2] == 3 else mended.mean(2, keepdims=True).round().astype(np.uint8)
     if picture.white != 255:
         mended = mended.astype(np.uint16) * 257
-    yield Frame(1, 1, [with_alpha(np.ascontiguousarray(mended), picture)])
+    yield Frame(1, 1, [with_alpha(own_colours(np.ascontiguousarray(mended), picture, seen), picture)])
 
 
 def _banded(picture: Picture, change: Callable[[np.ndarray], np.ndarray]) -> Frame:
     """Every colour on its own, in the picture's own number of bits."""
-    bands = [change(np.ascontiguousarray(picture.colour[..., n])) for n in range(picture.colour.shape[2])]
-    return Frame(1, 1, [with_alpha(np.stack(bands, 2), picture)])
+    seen = visible(picture)
+    bands = [change(np.ascontiguousarray(seen.pixels[..., n])) for n in range(seen.pixels.shape[2])]
+    return Frame(1, 1, [with_alpha(own_colours(np.stack(bands, 2), picture, seen), picture)])

@@ -35,6 +35,8 @@ class Interpolator(Enlarger, Protocol):
 class PyramidInterpolator(Enlarger, Protocol):
     """Likewise, from a level of a pyramid."""
 
+    @property
+    def grid(self) -> int: ...
     def __call__(self, lr: "Tensor", scale: int, level: float) -> "Tensor": ...
 
 

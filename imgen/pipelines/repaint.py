@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 from imgen.controls import Choice, Choices, Reference, Seed, Several, Slider, UserError, able
 from imgen.device import is_out_of_memory
+from imgen.functional.alpha import visible
 from imgen.image import Frame, Frames, Picture, resized, to_pixels, to_tensor
 from imgen.pipelines.nets import AnyStylizer
 from imgen.pipelines.stylize import (
@@ -19,16 +20,19 @@ from imgen.pipelines.stylize import (
     Region,
     Share,
     StyleScale,
+    check_shape,
     in_colours,
     limited,
     mask,
     mixed,
     need_two,
     normal,
+    opacity_of,
     scaled,
     shown,
     style_rows,
     toned,
+    with_opacity,
 )
 
 if TYPE_CHECKING:
@@ -97,11 +101,12 @@ def repaint(
     steps: at the coarsest size, half as many at each finer one; `side`: pixels of the longer one in the end.  begin: a picture to
     go on from, at once at its full size.  region: a mask; where it is white, the second painting rules, elsewhere the first.
     """
-    photo = limited(picture.rgb(), side)
+    photo, opacity = limited(visible(picture).rgb(), side), opacity_of(picture, side)
     styles = [in_colours(one.rgb(), photo, colours) for one in shown(paintings)]
     weights = weighed(content=content_weight, style=style_weight, smoothness=smoothness)
     if region:
         need_two(styles)
+        check_shape(region[0], picture)
         styles = styles[:2]
     shares = [1.0, 1.0] if region else normal((1.0, share_2, share_3, share_4), len(styles))
     features, layers = features_of(nets["own"]), style_layers.chosen if weights["style"] else ()
@@ -116,13 +121,16 @@ def repaint(
         targets = [style_target(features, layers, *one, factor) for one in each]
         return picture_objective(features, weights, targets, x, content_layers.chosen if weights["content"] else ())
 
-    first = begin[0].rgb() if begin else None
+    first = visible(begin[0]).rgb() if begin else None
     smalls = [photo] if begin else pyramid(photo)
     if str(start) == "fast" and not begin:
         first = at_once(cast(AnyStylizer, nets["fast"]), smalls[0], styles, shares)
     elif str(start) == "noise" and not begin:
         first = speckled(smalls[0].height, smalls[0].width, seed)
-    yield from climbed(first or smalls[0], smalls, objective, steps, lambda drawn: toned(drawn, photo, colours))
+    def shown_as(optimised: Picture) -> Picture:
+        return with_opacity(toned(optimised, photo, colours), opacity)
+
+    yield from climbed(first or smalls[0], smalls, objective, steps, shown_as)
 
 
 @able(any_style=True, optimises=True)
@@ -163,7 +171,7 @@ def reconstruct(
     network: Network = "vgg_small", seed: Annotated[int, Seed()] = 7,
 ) -> Frames:
     """What one layer keeps of `picture`: noise that is moved until the layer takes it for the picture."""
-    photo, features = limited(picture.rgb(), side), features_of(net)
+    photo, features = limited(visible(picture).rgb(), side), features_of(net)
     weights = weighed(content=1.0, style=0.0, smoothness=smoothness)
 
     def objective(small: Picture) -> "PictureObjective":

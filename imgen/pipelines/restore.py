@@ -1,6 +1,5 @@
 """Take noise and JPEG's traces from a picture, in one pass or step by step."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +7,8 @@ import cv2
 import numpy as np
 
 from imgen.controls import Reference, Slider, UserError, able
+from imgen.functional.alpha import own_colours, visible
+from imgen.functional.flat import liveliness
 from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, to_pixels, to_tensor
 from imgen.pipelines.nets import RecurrentRestorer, Restorer
@@ -30,10 +31,10 @@ def whole(
     net: Restorer, work: "Callable[[Tensor], Tensor]", picture: Picture, strength: float, tile: int
 ) -> Iterator[Frame]:
     """`restore` by `work`: the net as it takes a picture (N, 3, H, W)."""
-    out = np.empty_like(picture.colour)
-    for done, total in mended(net, work, [picture], [out], tile, net.receptive_radius, strength):
+    out, seen = np.empty_like(picture.colour), visible(picture)
+    for done, total in mended(net, work, [seen], [out], tile, net.receptive_radius, strength):
         yield Frame(done, total)
-    yield Frame(1, 1, [with_alpha(out, picture)])
+    yield Frame(1, 1, [with_alpha(own_colours(out, picture, seen), picture)])
 
 
 @able(shows_steps=True)
@@ -48,7 +49,8 @@ def restore_steps(
     frames: more noisy pictures of the same scene, or a film; each is moved onto the first, and the steps look at them in turn, at
     least one step at each.  UserError frame_size if one has another size.
     """
-    shots = [picture, *(aligned(frame, picture) for frame in frames if frame != picture)]  # a film's first may be the picture
+    seen = visible(picture)
+    shots = [seen, *(aligned(frame, picture) for frame in frames if frame != picture)]  # a film's first may be the picture
     steps = max(steps, len(shots))
     kept = steps if picture.width * picture.height * steps <= KEPT else 1
     outs = [np.empty_like(picture.colour) for _ in range(kept)]
@@ -59,7 +61,7 @@ def restore_steps(
 
     for done, total in mended(net, applied, shots, outs, tile, net.receptive_radius(steps)):
         yield Frame(done, total)
-    after = [with_alpha(out, picture) for out in outs]
+    after = [with_alpha(own_colours(out, picture, seen), picture) for out in outs]
     yield Frame(1, 1, [after[-1], *(after if kept > 1 else [])])
 
 
@@ -75,18 +77,20 @@ def mended(
     import torch
 
     device = next((p.device for p in getattr(net, "parameters", tuple)()), torch.device("cpu"))
-    x = torch.cat([to_tensor(one.colour).expand(-1, 3, -1, -1) for one in pictures], 1)
+    seen = torch.cat([to_tensor(one.pixels).expand(-1, 3, -1, -1) for one in pictures], 1)
+    x = torch.cat([seen, strength * liveliness(seen)], 1)
 
     def worked(cut: "Tensor") -> "Tensor":
-        y = work(cut.to(device)).float()
-        return y if strength == 1 else torch.lerp(cut[:, : y.shape[1]].to(device), y, strength)
+        given, share = cut.to(device).split([seen.shape[1], 1], 1)
+        y = work(given).float()
+        return y if share.min() == 1 else torch.lerp(given[:, :3].repeat(1, y.shape[1] // 3, 1, 1), y, share)
 
     def store(rows: slice, columns: slice, y: "Tensor") -> None:
         for out, one in zip(outs, y[0].split(3), strict=True):
             one = one if out.shape[2] == 3 else one.mean(0, keepdim=True)
             out[rows, columns] = to_pixels(one, out.dtype)
 
-    yield from tiled(worked, x, store, tile=tile, overlap=math.ceil(radius / net.grid) * net.grid)
+    yield from tiled(worked, x, store, tile=tile, overlap=radius, grid=net.grid)
 
 
 def with_alpha(pixels: np.ndarray, like: Picture) -> Picture:
@@ -113,7 +117,7 @@ def aligned(frame: Picture, first: Picture) -> Picture:
 
 def _like(frame: Picture, first: Picture) -> Picture:
     """Without alpha, in the first one's number of bits."""
-    pixels = frame.colour
+    pixels = visible(frame).colour
     if frame.white != first.white:
         pixels = np.rint(pixels / frame.white * first.white).astype(first.pixels.dtype)
     return Picture(pixels)

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from imgen.controls import Choice, Option, Reference, Slider, UserError, able
+from imgen.functional.alpha import visible
 from imgen.functional.colour_transfer import matched, with_luma_of
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
 from imgen.pipelines.nets import AnyStylizer, Network, Stylizer
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SMALLEST = 16  # pixels: below it, instance normalisation has nothing to average
+HIDDEN = 0.01  # share of a mask that its alpha must hide to be the mask: one clear pixel is a slip
 LOOK = 256  # pixels of a painting's shorter side when a network looks at it, as in its training
 Strength = Annotated[float, Slider(0.0, 1.5, 0.05)]
 Size = Annotated[int, Slider(256, 4096, 64, "px", more=True)]
@@ -37,15 +39,16 @@ def stylize(
 
     region: a mask; where it is white, `second` alone is painted.  `size` limits the longer side; smaller means broader strokes.
     """
-    photo = limited(picture.rgb(), size)
+    photo, opacity = limited(visible(picture).rgb(), size), opacity_of(picture, size)
     ways = [style_shares(style, second, mix, strength, net.styles)]
     if region:
+        check_shape(region[0], picture)
         ways = [style_shares(one, one, 0.0, strength, net.styles) for one in (style, second)]
     stylized = [_stylized(net, photo, lambda x, way=way: net(x, way.to(x.device))) for way in ways]
     whole = joined(stylized, region, photo)
     if str(colours) == "matched":  # its paintings are in the weights: what can be changed is the result
         whole = matched(whole, photo)
-    yield Frame(1, 1, [toned(whole, photo, colours)])
+    yield Frame(1, 1, [with_opacity(toned(whole, photo, colours), opacity)])
 
 
 @able(any_style=True)
@@ -60,17 +63,33 @@ def stylize_any(
 
     style_scale: how large the paintings' strokes become.  region: a mask; where it is white, the second painting rules alone.
     """
-    photo = limited(picture.rgb(), size)
+    photo, opacity = limited(visible(picture).rgb(), size), opacity_of(picture, size)
     pictures = [in_colours(one.rgb(), photo, colours) for one in shown(paintings)]
     styles = style_rows(net, [scaled(one, LOOK * style_scale) for one in pictures])
     if region:
         need_two(styles)
+        check_shape(region[0], picture)
         ways = [row[None] for row in styles[:2]]
     else:
         ways = [mixed(styles, (1.0, share_2, share_3, share_4))]
     plain = net.photograph.float()
     stylized = [_stylized(net, photo, lambda x, way=way: net.paint(x, plain + strength * (way - plain))) for way in ways]
-    yield Frame(1, 1, [toned(joined(stylized, region, photo), photo, colours)])
+    yield Frame(1, 1, [with_opacity(toned(joined(stylized, region, photo), photo, colours), opacity)])
+
+
+def opacity_of(picture: Picture, size: int) -> Picture | None:
+    """Alpha in 8 bit, as large as `limited` makes the picture; None if it has none."""
+    if picture.alpha is None:
+        return None
+    return limited(Picture((picture.alpha // (picture.white // 255)).astype(np.uint8)), size)
+
+
+def with_opacity(stylized: Picture, opacity: Picture | None) -> Picture:
+    """What was transparent stays so."""
+    if opacity is None:
+        return stylized
+    alpha = resized(opacity, stylized.height, stylized.width).pixels
+    return Picture(np.concatenate([stylized.pixels, alpha], axis=2))
 
 
 def _stylized(net: Network, photo: Picture, paint: "Callable[[Tensor], Tensor]") -> Picture:
@@ -142,12 +161,29 @@ def joined(stylized: Sequence[Picture], region: Sequence[Picture], like: Picture
 
 
 def mask(picture: Picture, height: int, width: int) -> np.ndarray:
-    """(height, width) in [0, 1]: how white a picture is; of one with alpha how opaque, if it hides anything."""
-    level, white = picture.rgb().pixels.mean(2), 255
-    if picture.alpha is not None and picture.alpha.min() < picture.white:
-        level, white = picture.alpha[..., 0], picture.white
-    level = (level / white * 255).astype(np.uint8)[..., None]
-    return resized(Picture(level), height, width).pixels[..., 0] / 255
+    """(height, width) in [0, 1]: how white a picture is, what is hidden being black; or how opaque, if it is painted on nothing.
+
+    That is one whose alpha hides a part of it, and which shows no black and white of its own.
+    """
+    level = picture.rgb().pixels.mean(2) / 255
+    if picture.alpha is not None:
+        opacity = picture.alpha[..., 0] / picture.white
+        level = picture.colour.mean(2) / picture.white * opacity
+        shown = level[opacity > 0.5]
+        dark, light = (shown < 0.1).sum(), (shown > 0.9).sum()
+        black_and_white = dark and light and dark + light > 0.95 * shown.size
+        if (opacity < 0.5).mean() > HIDDEN and not black_and_white:
+            level = opacity
+    small = Picture((level * 255).astype(np.uint8)[..., None])
+    return resized(small, height, width).pixels[..., 0] / 255
+
+
+def check_shape(mask: Picture, picture: Picture) -> None:
+    """UserError mask_shape if a mask is another cut of the picture, or lies on its side; another size will do."""
+    width, height = mask.width * picture.height, mask.height * picture.width
+    if abs(width - height) > 0.03 * max(width, height):
+        sizes = (f"{one.width} × {one.height}" for one in (mask, picture))
+        raise UserError("mask_shape", **dict(zip(("mask", "picture"), sizes, strict=True)))
 
 
 def scaled(picture: Picture, shorter: float) -> Picture:
@@ -168,4 +204,6 @@ def limited(picture: Picture, size: int) -> Picture:
 def _to_size(picture: Picture, width: int, height: int) -> Picture:
     if (width, height) == (picture.width, picture.height):
         return picture
-    return Picture(np.asarray(Image.fromarray(picture.pixels).resize((width, height), Image.Resampling.LANCZOS)))
+    pixels = picture.pixels if picture.pixels.shape[2] > 1 else picture.pixels[..., 0]
+    small = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS))
+    return Picture(small.reshape(height, width, -1))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import numpy as np
 
 from imgen.controls import Slider, UserError, able
+from imgen.functional.alpha import continued
+from imgen.functional.flat import liveliness
 from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
 from imgen.pipelines.nets import Enlarger, Interpolator, PyramidInterpolator, Upscaler
@@ -75,7 +77,7 @@ class _At:
     """A net with its last argument given."""
 
     def __init__(self, net: PyramidInterpolator, level: float):
-        self.net, self.level, self.channels, self.receptive_radius = net, level, net.channels, net.receptive_radius
+        self.net, self.level, self.channels, self.grid, self.receptive_radius = net, level, None, net.grid, net.receptive_radius
 
     def __call__(self, lr: "Tensor", scale: int) -> "Tensor":
         return self.net(lr, scale, self.level)
@@ -111,29 +113,30 @@ def _enlarge(
 def _once(
     net: Enlarger, enlarge: "Callable[[Tensor], Tensor]", picture: Picture, scale: int, tile: int, out: np.ndarray
 ) -> Iterator[tuple[int, int]]:
-    """Fill `out` with the picture enlarged; colour and alpha each go through the net.  Yields (done, total)."""
+    """Fill `out` with the picture enlarged; colour and alpha go through the net, flat areas round it.  Yields (done, total)."""
     import torch
 
-    x, parameters = to_tensor(picture.colour), getattr(net, "parameters", tuple)
-    device = next((p.device for p in parameters()), x.device)
-    enlarge_alpha = enlarge
+    colour, parameters = to_tensor(picture.colour), getattr(net, "parameters", tuple)
+    device = next((p.device for p in parameters()), colour.device)
+    parts, enlarge_alpha = [], enlarge
+    if picture.alpha is not None:
+        parts.append(to_tensor(picture.alpha))
+        colour = continued(colour, parts[0])
     if net.channels is not None:
         enlarge = _fitted(enlarge, net.channels, scale)
         enlarge_alpha = _certain(enlarge, scale)
-    if picture.alpha is not None:
-        opacity = to_tensor(picture.alpha)
-        x = torch.cat([_continued(x, opacity), opacity], dim=1)
+        parts.insert(0, liveliness(colour))
 
     def work(cut: "Tensor") -> "Tensor":
-        cut = cut.to(device)
-        if picture.alpha is None:
-            return enlarge(cut)
-        return torch.cat([enlarge(cut[:, :-1]), enlarge_alpha(cut[:, -1:])], dim=1)
+        seen, *rest = cut.to(device).split([colour.shape[1], *(1 for _ in parts)], 1)
+        y = [enlarge(seen) if net.channels is None else _flat_stays(enlarge(seen), seen, rest[0], scale)]
+        return torch.cat([*y, enlarge_alpha(rest[-1])], 1) if picture.alpha is not None else y[0]
 
     def store(rows: slice, columns: slice, y: "Tensor") -> None:
         out[rows, columns] = to_pixels(y[0], out.dtype)
 
-    yield from tiled(work, x, store, tile=tile, overlap=overlap_of(net), scale=scale)
+    x = torch.cat([colour, *parts], 1)
+    yield from tiled(work, x, store, tile=tile, overlap=overlap_of(net), scale=scale, grid=getattr(net, "grid", 1))
 
 
 def overlap_of(net: Enlarger) -> int:
@@ -157,23 +160,16 @@ def _averaged(enlarge: "Callable[[Tensor], Tensor]", views: int) -> "Callable[[T
     return averaged if views > 1 else enlarge
 
 
-def _continued(colour: "Tensor", opacity: "Tensor") -> "Tensor":
-    """Visible colours as they are; hidden ones become the mean of the visible around them, from level to level of a pyramid.
-
-    Whatever lay hidden is gone, and the net sees no edge where only alpha has one.  A faint pixel counts as hidden beside
-    an opaque one, but not among its like.  After "pull-push", Gortler et al. 1996, "The lumigraph".
-    """
+def _flat_stays(sr: "Tensor", lr: "Tensor", live: "Tensor", scale: int) -> "Tensor":
+    """What the net says where there is something to be seen, and interpolation where there is not; live: see `liveliness`."""
     import torch
-    import torch.nn.functional as F
 
-    height, width = opacity.shape[2:]
-    if height * width == 1:
-        return colour
-    share = F.avg_pool2d(opacity, 2, ceil_mode=True)
-    mean = F.avg_pool2d(colour * opacity, 2, ceil_mode=True) / share.clamp(min=1e-9)
-    around = F.interpolate(_continued(mean, share), scale_factor=2)[..., :height, :width]
-    trust = opacity / F.max_pool2d(opacity, 5, stride=1, padding=2).clamp(min=1e-9)
-    return torch.lerp(around, colour, trust)
+    from imgen.functional.resample import enlarged
+
+    if live.min() == 1:
+        return sr
+    share = live.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    return torch.lerp(enlarged(lr, "bicubic", scale), sr.float(), share)
 
 
 def _certain(enlarge: "Callable[[Tensor], Tensor]", scale: int) -> "Callable[[Tensor], Tensor]":

@@ -14,6 +14,7 @@ from imgen.controls import UserError
 from imgen.image import Picture, decode, record_of
 from imgen.pipelines.fill import look as look_into
 from imgen.pipelines.spoil import hole_known, mask_of
+from imgen.pipelines.stylize import check_shape
 from imgen.pipelines.stylize import mask as levels
 from imgen.tabs.many import Many
 from imgen.tabs.spoil import SpoilAndRepair
@@ -159,6 +160,7 @@ def uploaded(request: gr.Request, file: str | None, source: Path | None) -> dict
 
 def hole_in(mask: Picture, picture: Picture) -> Picture:
     """White where more than half is covered."""
+    check_shape(mask, picture)
     return mask_of(levels(mask, picture.height, picture.width) > 0.5)
 
 
