@@ -1,36 +1,44 @@
 """The terminal face: make (list, run, film, combine, find, steer, upscale), learn (train, judge …), tell (evaluate, bench …)."""
 
 import inspect
+import io
 import json
 import locale
 import os
 import sys
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from imgen import hub
-from imgen.batch import FileDone, batch, inputs, targets, write
-from imgen.cards import WEIGHTS, Card
+from imgen.batch import FileDone, LeftOut, batch, inputs, targets
+from imgen.cards import WEIGHTS, Card, opened, recorded
 from imgen.catalog import CARDS, find_card, find_maker
-from imgen.controls import Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words
+from imgen.controls import Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words, checked
 from imgen.exhibits.readme import Row
+from imgen.facts import read_facts
 from imgen.functional.contact_sheet import sheet
 from imgen.image import Frame, Picture, decode
-from imgen.texts import text
+from imgen.place import digest, digest_of, is_folder, ready, write
+from imgen.place import find as find_place
+from imgen.texts import spoken, text
 
 app = typer.Typer(
     help="Make, enlarge, restyle and repair pictures with convolutional networks.",
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
 )
-LANGUAGE = "zh" if (os.environ.get("LC_ALL") or os.environ.get("LANG") or locale.getlocale()[0] or "").startswith("zh") else "en"
+LANGUAGE = spoken(os.environ.get("LC_ALL"), os.environ.get("LANG"), locale.getlocale()[0])
+
+
+Out = Annotated[str, typer.Option("-o", "--out", help="a .png, or a folder")]  # as typed: a slash at the end counts
 
 
 def say(line: str) -> None:
-    """To standard error: standard output is for results."""
-    print(line, file=sys.stderr, flush=True)
+    """To standard error: standard output is for results.  What cannot be shown, as control characters in a name, is escaped."""
+    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
+    print(shown, file=sys.stderr, flush=True)
 
 
 def follow(frames: Iterable[Frame]) -> Frame | None:
@@ -71,52 +79,99 @@ def list_cards(as_json: Annotated[bool, typer.Option("--json", help="everything,
     """Every model: its task, size, licence, source and figures."""
     rows = [summary(card) for card in CARDS]
     if as_json:
-        print(json.dumps(rows, indent=1, ensure_ascii=False))
+        print(json.dumps(rows, indent=1))  # in ASCII, which every code page has: an escape of ours would be no JSON
         return
     for row in rows:
         print(f"{row['name']:20} {row['task']:9} {row['parameters']:>12,}  {row['license']:13} {row['title']}")
 
 
-def run_card(card: Card, paths: list[Path], out: Path, knobs: Mapping[str, object]) -> None:
-    """One picture or a folder of them through a card: the same path for both.  A bad file is reported, the rest goes on; in a
-    folder, what an earlier run made is kept.
-    """
+def run_card(card: Card, paths: list[Path], out: str, knobs: Mapping[str, object]) -> None:
+    """One picture or a folder of them through a card: the same path for both.  A bad file is reported, the rest goes on."""
     if not card.pictures:
-        result = result_of(card.run(**knobs))
-        if out.suffix:
-            keep(out, sheet(result.pictures))
-        else:
-            for n, picture in enumerate(result.pictures):
-                keep(out / f"{n:03}.png", picture)
+        draw(card, out, knobs)
         return
-    found = list(inputs(paths))
-    if not found:
-        raise UserError("picture_first")
-    if out.suffix and len(found) > 1:
-        raise UserError("folder_needed", name=out.name)
-    failed = 0
-    for frame in batch(card, [(found[0], out)] if out.suffix else targets(found, out), knobs, resume=not out.suffix):
-        follow([frame])
-        if not isinstance(frame, FileDone):
-            continue
-        if frame.error:
-            if len(found) == 1:
-                raise frame.error
-            failed += 1
-            say(f"{frame.file.name}: {text(frame.error.key, LANGUAGE, **frame.error.facts)}")
-            continue
-        print(frame.target)
-        if frame.fallback:
-            say(text("fallback", LANGUAGE))
-        if frame.kept:
-            say(text("file_kept", LANGUAGE, name=frame.target.name))
+    into = is_folder(out)
+    found, left = inputs(paths, Path(out) if into else Path(out).parent)
+    failed: list[tuple[str, str]] = []
+    try:
+        if not found:
+            raise UserError("folder_empty", name=paths[0].name) if paths else UserError("picture_first")
+        if not into and len(found) > 1:
+            raise UserError("folder_needed", name=Path(out).name)
+        if not into:
+            check_suffix(Path(out), ".png")
+        for frame in batch(card, targets(found, Path(out)) if into else [(found[0], Path(out))], knobs):
+            follow([frame])
+            if not isinstance(frame, FileDone):
+                continue
+            if frame.error:
+                if len(found) == 1 and not left:
+                    raise frame.error
+                failed.append((frame.file.name, text(frame.error.key, LANGUAGE, **frame.error.facts)))
+                continue
+            tell(frame.target, frame.wanted, frame.kept)
+            if frame.fallback:
+                say(text("fallback", LANGUAGE))
+    finally:  # whatever ended it
+        account(left, failed)
     if failed:
-        raise UserError("some_failed", failed=failed, total=len(found))
+        raise UserError("some_failed", failed=len(failed), total=len(found))
 
 
-def keep(path: Path, result: Picture | list[Picture]) -> None:
-    write(path, result)
-    print(path)
+def account(left: list[LeftOut], failed: list[tuple[str, str]]) -> None:
+    """All that was left out, and why: a line for each reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in [*((one.file.name, text(one.why, LANGUAGE)) for one in left), *failed]:
+        reasons.setdefault(why, []).append(name)
+    for why, names in reasons.items():
+        say(f"{', '.join(names)}: {why}")
+
+
+def draw(card: Card, out: str, knobs: Mapping[str, object]) -> None:
+    """What a card makes of nothing: in one sheet, or a file each."""
+    values = opened(card.knobs, checked(card.knobs, knobs))
+    made: dict[str, object] = {"card": card.name, "knobs": recorded(values), "source": None}
+    if is_folder(out):
+        ready(Path(out))
+        for n, picture in enumerate(result_of(card.run(**knobs)).pictures):
+            keep(Path(out) / f"{n:03}.png", picture, {**made, "number": n})
+    else:
+        make(Path(out), {**made, "number": None}, lambda: sheet(result_of(card.run(**knobs)).pictures))
+
+
+def make(target: Path, made: Mapping[str, object], work: Callable[[], Picture | list[Picture]], suffix: str = ".png") -> None:
+    """Do the work and write its result, unless it is there; what would hinder the writing is told first."""
+    check_suffix(target, suffix)
+    place, there = find_place(target, made)
+    if there:
+        tell(place, target, there)
+    else:
+        ready(target.parent)
+        keep(target, work(), made)
+
+
+def keep(target: Path, result: Picture | list[Picture], made: Mapping[str, object]) -> None:
+    place, there = write(target, result, made)
+    tell(place, target, there)
+
+
+def tell(place: Path, wanted: Path, there: bool) -> None:
+    """Where a result lies."""
+    print(place, flush=True)
+    if there:
+        say(text("file_kept", LANGUAGE, name=place.name))
+    elif place != wanted:
+        say(text("file_renamed", LANGUAGE, name=wanted.name, new=place.name))
+
+
+def target_of(out: str, name: str) -> Path:
+    """The file that one result goes to: `out`, or `name` in that folder."""
+    return Path(out) / name if is_folder(out) else Path(out)
+
+
+def check_suffix(path: Path, suffix: str) -> None:
+    if path.suffix.lower() != suffix:
+        raise UserError("suffix_needed", name=path.name, suffix=suffix)
 
 
 runs = typer.Typer(help="Run a card: run CARD [PICTURE…] -o OUT [--knob value …]", no_args_is_help=True)
@@ -126,10 +181,10 @@ app.add_typer(runs, name="run")
 def add_run(card: Card) -> None:
     """`run CARD`: a command whose options are the card's knobs, with the signature that typer would read from a written one."""
 
-    def call(out: Path, pictures: list[Path] | None = None, **knobs: object) -> None:
+    def call(out: str, pictures: list[Path] | None = None, **knobs: object) -> None:
         run_card(card, pictures or [], out, knobs)
 
-    kinds = {"out": Annotated[Path, typer.Option("-o", "--out", help="a .png, or a folder")]}
+    kinds: dict[str, object] = {"out": Out}
     if card.pictures:
         kinds["pictures"] = Annotated[list[Path], typer.Argument(help="pictures, or folders of them")]
     kinds |= {k.name: Annotated[k.kind, typer.Option(help=hint(k))] for k in card.knobs.values()}
@@ -164,7 +219,7 @@ for each in CARDS:
 def upscale(
     checkpoint: Annotated[Path, typer.Argument(help="a .safetensors or .pth of a network that spandrel knows")],
     pictures: Annotated[list[Path], typer.Argument(help="pictures, or folders of them")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="a .png, or a folder")],
+    out: Out,
     scale: Annotated[float | None, typer.Option(help="times larger, if not as the network does")] = None,
     width: int = 0, views: int = 1, tile: int = 256,
 ) -> None:
@@ -179,14 +234,16 @@ def upscale(
 @app.command()
 def film(
     pictures: Annotated[list[Path], typer.Argument(help="PNGs that one generator of imgen has made, two or more")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="a .webp")],
+    out: Annotated[str, typer.Option("-o", "--out", help="a .webp, or a folder")],
     steps: Annotated[int, typer.Option(help="pictures from one to the next")] = 20,
 ) -> None:
     """From picture to picture through the generator's latent space, and back to the first."""
     from imgen.pipelines.explore import morph
 
     stops = [decode(path) for path in pictures]
-    keep(out, result_of(find_maker(stops).do(morph, *stops, steps=steps)).pictures)
+    card, source = find_maker(stops), digest_of("film", steps, *map(digest, pictures))
+    target = target_of(out, f"{pictures[0].stem}.webp")
+    make(target, {"card": card.name, "source": source}, lambda: result_of(card.do(morph, *stops, steps=steps)).pictures, ".webp")
 
 
 @app.command()
@@ -194,35 +251,44 @@ def combine(
     first: Annotated[Path, typer.Argument(help="a PNG that a generator of imgen has made")],
     less: Annotated[Path, typer.Argument(help="another, to be taken away")],
     more: Annotated[Path, typer.Argument(help="a third, to be added")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="a .png")],
+    out: Out,
 ) -> None:
     """FIRST − LESS + MORE in the generator's latent space."""
     from imgen.pipelines.explore import combine as add_up
 
-    pictures = [decode(path) for path in (first, less, more)]
-    keep(out, result_of(find_maker(pictures).do(add_up, *pictures)).pictures[0])
+    paths = (first, less, more)
+    pictures = [decode(path) for path in paths]
+    card, source = find_maker(pictures), digest_of("combine", *map(digest, paths))
+    target = target_of(out, f"{first.stem}.png")
+    make(target, {"card": card.name, "source": source}, lambda: result_of(card.do(add_up, *pictures)).pictures[0])
 
 
 @app.command()
 def find(
     name: Annotated[str, typer.Argument(help="a generator that is a network")],
     picture: Annotated[Path, typer.Argument(help="a picture of your own")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="a .png")],
+    out: Out,
     label: Annotated[str, typer.Option(help="one of the generator's kinds, if not any")] = "all",
 ) -> None:
     """What the generator would draw that is most like PICTURE: a PNG like any that it has made."""
     from imgen.pipelines.rebuild import rebuild
 
-    last = result_of(find_card(name).do(rebuild, decode(picture), label=label))
-    keep(out, last.pictures[1])
-    say(" · ".join([text("own_near", LANGUAGE, db=f"{last.facts['db']:.1f}"),
-                    *([text("own_inverted", LANGUAGE)] if last.facts["inverted"] else [])]))
+    card, wanted = find_card(name), decode(picture)
+
+    def look() -> Picture:
+        last = result_of(card.do(rebuild, wanted, label=label))
+        say(" · ".join([text("own_near", LANGUAGE, db=f"{last.facts['db']:.1f}"),
+                        *([text("own_inverted", LANGUAGE)] if last.facts["inverted"] else [])]))
+        return last.pictures[1]
+
+    source = digest_of("find", label, digest(picture))
+    make(target_of(out, f"{picture.stem}.png"), {"card": card.name, "source": source}, look)
 
 
 @app.command()
 def steer(
     picture: Annotated[Path, typer.Argument(help="a PNG that a generator of imgen has made")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="a .png")],
+    out: Out,
     amount: Annotated[list[float] | None, typer.Option(help="how far along direction 1, 2, … (give it several times)")] = None,
 ) -> None:
     """Move a picture along the directions in which its generator's pictures change most."""
@@ -232,7 +298,9 @@ def steer(
     amounts = [*(amount or []), *[0.0] * DIRECTIONS][:DIRECTIONS]
     start = decode(picture)
     card = find_maker([start])
-    keep(out, result_of(card.do(move(card.facts.directions, amounts), start)).pictures[0])
+    pipeline, source = move(card.facts.directions, amounts), digest_of("steer", amounts, digest(picture))
+    target = target_of(out, f"{picture.stem}.png")
+    make(target, {"card": card.name, "source": source}, lambda: result_of(card.do(pipeline, start)).pictures[0])
 
 
 @app.command()
@@ -281,6 +349,7 @@ def train(
     from imgen.training.runs import finish, start
 
     check_run(name, data)
+    check_weights(name, out)
     recipe, facts, frames = start(name, data, teachers, steps, seed, checkpoints, device.best())
     try:
         follow(logged(frames))
@@ -314,6 +383,13 @@ def check_run(name: str, data: Path) -> None:
         raise UserError("data_missing", name=data.name)
 
 
+def check_weights(name: str, folder: Path) -> None:
+    """UserError if a file of the name that a training would write was not written by one: its facts do not know it."""
+    path = folder / f"{name}.safetensors"
+    if path.exists() and read_facts(folder / f"{name}.json").sha256 != hub.sha256_of(path):
+        raise UserError("weights_of_others", name=path.name)
+
+
 def logged(frames: Iterator[Frame]) -> Iterator[Frame]:
     """A line every now and then, for logs that nobody watches."""
     for n, frame in enumerate(frames):
@@ -328,7 +404,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="pictures that training never saw")],
     teachers: Annotated[Path | None, typer.Option(help="a folder with the feature networks that measure")] = None,
     peer: Annotated[Path | None, typer.Option(help="of a generator: usual_CARD.safetensors, made by the usual recipe")] = None,
-    neighbours: Annotated[Path | None, typer.Option(help="a .png: samples, and the training picture nearest to each")] = None,
+    neighbours: Annotated[str | None, typer.Option(help="a .png: samples, and the training picture nearest to each")] = None,
     inception: Annotated[bool, typer.Option(help="of a generator: Fréchet distance in the Hub's Inception v3 too")] = False,
     phone: Annotated[bool, typer.Option(help="of an upscaler: on small pictures that are blurred, noisy and JPEGs")] = False,
     exact: Annotated[bool, typer.Option(help="of an upscaler: PSNR in float32, too")] = False,
@@ -348,7 +424,8 @@ def evaluate(
     if exact and card.task == "upscale":
         scores[data.stem] = scores.get(data.stem, {}) | float32_psnr(card, data)
     if neighbours:
-        keep(neighbours, evaluation.neighbours(card, data))
+        target = target_of(neighbours, f"{card.name}.png")
+        keep(target, evaluation.neighbours(card, data), {"card": card.name, "source": digest_of("neighbours", data.resolve())})
     if store:
         evaluation.store(card, {**scores, "sample": evaluation.sample_figure(card)})
     for pictures, values in scores.items():
@@ -410,7 +487,11 @@ def readme() -> None:
 
 def main() -> None:
     """Every mistake is one sentence in the user's language, and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # under pythonw there is none
+            stream.reconfigure(errors="backslashreplace")  # a name that has no letters in this code page stops nothing
     hub.project_repository = os.environ.get("IMGEN_HUB_REPO", hub.project_repository)
+    hub.settle_proxies(os.environ)
     try:
         if sys.argv[1:2] == ["run"] and len(sys.argv) > 2 and not sys.argv[2].startswith("-"):
             find_card(sys.argv[2])  # says which cards there are

@@ -1,15 +1,23 @@
 """Many picture files through one card: a bad one is reported and the rest goes on; what was made before is not made again."""
 
-import hashlib
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from imgen.cards import Card, opened, recorded
 from imgen.controls import UserError, checked
-from imgen.image import SUFFIXES, Frame, Frames, Picture, animate, decode, encode, record_of
+from imgen.image import SUFFIXES, Frame, Frames, decode
+from imgen.place import PART, UNDER_WAY, digest, find, ready, write, written
 
-OF_ONE_PICTURE = {"result_too_large", "width_too_large", "out_of_memory"}  # and all that begin with "picture_": the next may do
+OF_ALL = ("knob_", "weights_", "painting_", "words_", "write_disk_full", "write_denied")  # what no other file would cure
+ENDINGS = SUFFIXES | {".jfif", ".jpe", ".dib", ".pnm", ".pbm", ".apng", ".mpo"}  # of files that say they are pictures
+SIGNATURES = re.compile(  # of files whose names do not say it; whether they are whole, decoding tells
+    rb"\x89PNG|\xff\xd8\xff|GIF8|RIFF....WEBP|(II|MM)[*+\0]{2}|BM.{4}\0{4}.{4}.\0\0\0|\x28\0\0\0.{8}\x01\0|P[1-7]\s"
+    rb"|....ftyp(avi|mif1|msf1|hei|hev)|\xff\x0a|\0\0\0\x0cJXL ", re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -17,85 +25,121 @@ class FileDone(Frame):
     """One file of many has come to its end."""
 
     file: Path = Path()
-    target: Path = Path()  # where its result lies, if there is no `error`
-    error: UserError | None = None
+    wanted: Path = Path()  # where its result was to lie
+    target: Path = Path()  # where it lies, if there is no `error`: beside it, if somebody's file has that name
+    error: UserError | None = None  # caused by what no sentence was foreseen for, if there is a cause
     kept: bool = False  # it was there: made by the same card and knobs from the same bytes
     fallback: str = ""  # as an Origin's
 
 
-def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, object], *, resume: bool = True) -> Frames:
+@dataclass(frozen=True)
+class LeftOut:
+    """A file in a folder that is not tried; `why`: left_folder, left_system, left_no_picture, left_result."""
+
+    file: Path
+    why: str
+
+
+def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, object]) -> Frames:
     """Run `card` on each (file, target .png): Frames whose `done` counts files, a FileDone at the end of each.
 
     A download, and the steps of a single file, tell their own progress.  Knobs are checked first, and what would fail for every
     file is raised: UserError.
     """
     todo, values = list(pairs), opened(card.knobs, checked(card.knobs, knobs))
-    for number, (path, target) in enumerate(todo):
-        error, fallback = None, ""
+    for folder in {target.parent for _, target in todo}:
+        ready(folder)
+    for number, (path, wanted) in enumerate(todo):
+        target, kept, error, fallback = wanted, False, None, ""
         try:
-            source = digest(path)
-            kept = resume and provenance(target) == {"card": card.name, "knobs": recorded(values), "source": source}
+            made = {"card": card.name, "knobs": recorded(values), "source": digest(path)}
+            target, kept = find(wanted, made)
             if not kept:
                 frame = None
                 for frame in card.run(decode(path), **values):
                     of_its_own = frame.stage == "download" or len(todo) == 1
                     yield Frame(*(frame.done, frame.total) if of_its_own else (number, len(todo)), stage=frame.stage)
                 assert frame and frame.origin, "a card yields at least its result"
-                picture, fallback = frame.pictures[0], frame.origin.fallback
-                write(target, replace(picture, record={**picture.record, "source": source}))
+                fallback = frame.origin.fallback
+                target, kept = write(wanted, frame.pictures[0], made)
         except UserError as trouble:
-            if not (trouble.key.startswith("picture_") or trouble.key in OF_ONE_PICTURE):
+            if trouble.key.startswith(OF_ALL):
                 raise
-            error, kept = trouble, False
-        yield FileDone(number + 1, len(todo), file=path, target=target, error=error, kept=kept, fallback=fallback)
+            error = trouble
+        except Exception as trouble:  # our own mistake, or a library's, over this one picture
+            error = UserError("picture_failed", kind=type(trouble).__name__)
+            error.__cause__ = trouble
+        yield FileDone(number + 1, len(todo), file=path, wanted=wanted, target=target, error=error, kept=kept, fallback=fallback)
 
 
-def inputs(paths: Iterable[Path]) -> Iterator[Path]:
-    """Files as they are; of a folder the pictures right inside, by name."""
+def inputs(paths: Iterable[Path], out: Path) -> tuple[list[Path], list[LeftOut]]:
+    """Files as they are; of a folder what may be a picture, right inside, by name; and what is left out.
+
+    out: the folder of the results.  A result that lies there beside its own source is none to begin with: a second run would
+    make results of results.  Raises UserError.
+    """
+    found: list[Path] = []
+    left: list[LeftOut] = []
     for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-        else:
-            yield path
+        for one in _inside(path) if os.path.isdir(path) else [path]:  # False of a name too long, too
+            why = reason(one) if one is not path else ""
+            if why:
+                left.append(LeftOut(one, why))
+            else:
+                found.append(one)
+    results = set(_results(found, out))
+    return [one for one in found if one not in results], left + [LeftOut(one, "left_result") for one in found if one in results]
+
+
+def _inside(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        raise UserError("folder_unreadable", name=folder.name) from None
+
+
+def reason(path: Path) -> str:
+    """Why a file that was found in a folder is no picture; "" if it may be one."""
+    if path.is_dir():
+        return "left_folder"
+    if path.name.startswith(PART) and path.suffix == UNDER_WAY:  # of a run that is under way
+        return "left_system"
+    likely = looks_like_a_picture(path)
+    if path.name.startswith("._") and not likely:  # what macOS keeps of a file on others' disks, under its ending
+        return "left_system"
+    if path.suffix.lower() in ENDINGS and path.is_file() or likely:
+        return ""
+    return "left_system" if path.name.startswith(".") or path.name.lower() in ("thumbs.db", "desktop.ini") else "left_no_picture"
+
+
+def looks_like_a_picture(path: Path) -> bool:
+    """By its first bytes."""
+    try:
+        if not path.is_file():  # a pipe would never end
+            return False
+        with path.open("rb") as file:
+            return SIGNATURES.match(file.read(32)) is not None
+    except OSError:
+        return False
+
+
+def _results(files: list[Path], folder: Path) -> Iterator[Path]:
+    here = [path for path in files if _same(path.parent, folder)]
+    sources = {path: source for path in here if isinstance(source := written(path).get("source"), str)}
+    known = set()
+    for path in files if sources else []:
+        with suppress(UserError):  # it will be told when its turn comes
+            known.add(digest(path))
+    yield from (path for path, source in sources.items() if source in known)
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def targets(paths: Iterable[Path], folder: Path) -> list[tuple[Path, Path]]:
-    """Each with folder/stem.png, or stem-2.png if an input of the same name but another ending was there before."""
-    pairs, taken = [], set()
-    for path in paths:
-        target, n = folder / f"{path.stem}.png", 1
-        while target in taken:
-            n += 1
-            target = folder / f"{path.stem}-{n}.png"
-        taken.add(target)
-        pairs.append((path, target))
-    return pairs
-
-
-def write(path: Path, result: Picture | list[Picture]) -> None:
-    """A picture as PNG, several as a film in WebP.  Raises UserError suffix_needed, cannot_write."""
-    suffix = ".png" if isinstance(result, Picture) else ".webp"
-    if path.suffix.lower() != suffix:
-        raise UserError("suffix_needed", name=path.name, suffix=suffix)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")  # an interruption must not leave half a picture under the whole one's name
-        part.write_bytes(encode(result) if isinstance(result, Picture) else animate(result))
-        part.replace(path)
-    except OSError:
-        raise UserError("cannot_write", name=path.name) from None
-
-
-def digest(path: Path) -> str:
-    """By which the same file is known again, whatever its name."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
-    except OSError:
-        raise UserError("picture_missing", name=path.name) from None
-
-
-def provenance(target: Path) -> dict[str, object]:
-    """From what the file at `target` was made, if we made it whole."""
-    record = record_of(target)
-    return {name: record[name] for name in ("card", "knobs", "source") if name in record}
+    """Each with folder/stem.png; of two of one name `find` tells the second its own."""
+    return [(path, folder / f"{path.stem}.png") for path in paths]

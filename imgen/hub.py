@@ -1,9 +1,10 @@
 """Where weights come from: bundled, else cached, else the Hub, else a mirror, else one UserError that says what to do.
 
-Every file is held to its sha256 before anyone loads it.  Nothing here reads the environment; a face changes the settings.
+Every file is held to its sha256 before anyone loads it.  Nothing here reads the environment; a face changes the settings, and
+hands it to `settle_proxies`.
 
-The keys of UserError: weights_offline, weights_not_found, weights_denied, weights_server (fact: status), weights_timeout,
-weights_cut_off, weights_altered, weights_disk_full, weights_cache_read_only; facts of all: file, repository.
+The keys of UserError: weights_offline, weights_proxy, weights_not_found, weights_denied, weights_server (fact: status),
+weights_timeout, weights_cut_off, weights_altered, weights_disk_full, weights_cache_read_only; facts of all: file, repository.
 """
 
 import atexit
@@ -15,10 +16,11 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from imgen.controls import UserError
 
@@ -29,9 +31,12 @@ cache: Path | None = None  # None: huggingface_hub's own folder
 endpoint: str | None = None  # None: huggingface_hub's own, which heeds HF_ENDPOINT
 mirror: str | None = None  # a second endpoint, for when the Hub does not answer or sends wrong bytes
 patience = 5.0  # seconds that a server may take to say what it has
+proxied: frozenset[str] = frozenset()  # kinds of addresses, of "http" and "https", that are asked through a proxy
+unreachable: frozenset[str] = frozenset()  # and those of them whose proxy cannot be used: nothing goes around it
 
 OFFICIAL = "https://huggingface.co"  # the only server that may see a token
-ANOTHER_SERVER = {"weights_offline", "weights_server", "weights_timeout", "weights_cut_off", "weights_altered"}
+OWN = ("localhost", "127.0.0.1", "::1")  # names of this machine, which it asks itself
+ANOTHER_SERVER = {"weights_offline", "weights_proxy", "weights_server", "weights_timeout", "weights_cut_off", "weights_altered"}
 ANOTHER_FOLDER = {"weights_disk_full", "weights_cache_read_only"}
 
 
@@ -91,6 +96,54 @@ def fetch(w: WeightFile, deadline: float = 600.0) -> Generator[tuple[int, int], 
         raise (damaged or download.error).with_traceback(None) from None
     assert download.path is not None, "it ended without an error"
     return download.path
+
+
+def settle_proxies(environment: MutableMapping[str, str], *own: str) -> None:
+    """Leave in it only what httpx takes, which else refuses to begin at all, and keep this machine out of every proxy.
+
+    Called before Gradio is imported, which asks its own page over httpx.  own: more names of this machine.  A proxy that cannot
+    be used is remembered in `unreachable`: what was to go through it does not go around it.
+    """
+    global proxied, unreachable
+    from urllib.request import getproxies  # which knows those of Windows and macOS, too
+
+    named = {kind: url for kind, url in getproxies().items() if kind in ("http", "https", "all", "no")}
+    known = {kind: url for kind, url in named.items() if kind != "no" and url}
+    if not known:
+        return
+    usable = {kind: _usable(url) for kind, url in known.items()}
+    proxied = frozenset(kind for kind in ("http", "https") if kind in known or "all" in known)
+    unreachable = frozenset(kind for kind in proxied if not usable[kind if kind in known else "all"])
+    usable["no"] = ",".join(filter(None, [named.get("no", "").strip(" ,"), *OWN, *own]))
+    for kind, url in usable.items():
+        for name in (f"{kind}_proxy", f"{kind}_proxy".upper()):
+            environment.pop(name, None)
+        if url:
+            environment[f"{kind}_proxy"] = url
+
+
+def _usable(url: str) -> str:
+    """A proxy's address as httpx takes it; "" if it takes none of the kind, or lacks the package for it."""
+    import importlib
+
+    kind, _, rest = url.rpartition("://")
+    url = f"{ {'': 'http', 'socks': 'socks5'}.get(kind.lower(), kind.lower()) }://{rest}"  # socks: as desktops write it
+    for library in ("httpx", "httpx2"):  # Gradio's, and the Hub's where it has gone on to the next
+        try:
+            client = importlib.import_module(library).Client
+        except ImportError:
+            continue
+        try:
+            client(proxy=url).close()
+        except Exception:  # no socksio, another kind, no address at all
+            return ""
+    return url
+
+
+def _proxy_kind(server: str) -> str:
+    """Of which kind of address a server is, if it is not this machine."""
+    address = urlsplit(server)
+    return "" if address.hostname in OWN else address.scheme
 
 
 def publish(repository: str, folder: Path, model_cards: dict[str, str], token: str | None = None) -> str:
@@ -185,6 +238,8 @@ def _into_a_folder(w: WeightFile, server: str, bar: Callable) -> Path:
 def _download(w: WeightFile, server: str, folder: Path | None, bar: Callable) -> Path:
     library, token = _library(), None if server == OFFICIAL else False
     try:
+        if _proxy_kind(server) in unreachable:
+            raise UserError("weights_proxy", file=w.file, repository=w.repository)
         # Asked first because hf_hub_download itself tries for 23 s before it says that there is no network.
         url = library.hf_hub_url(w.repository, w.file, revision=w.revision, endpoint=server)
         declared = library.get_hf_file_metadata(url, token=token, timeout=patience, endpoint=server)
@@ -200,7 +255,10 @@ def _download(w: WeightFile, server: str, folder: Path | None, bar: Callable) ->
         if _promised(w, path) is None:
             Path(f"{path}.sha256").write_text(sha256)
     except Exception as error:
-        raise _failure(error, w.file, w.repository) from None
+        failure = _failure(error, w.file, w.repository)
+        if isinstance(failure, UserError) and failure.key == "weights_offline" and _proxy_kind(server) in proxied:
+            failure = UserError("weights_proxy", **failure.facts)
+        raise failure from None
     return path
 
 

@@ -14,7 +14,7 @@ from imgen.batch import FileDone, batch, targets
 from imgen.cards import Card
 from imgen.catalog import KEYS, find_card
 from imgen.checkpoint import card_of
-from imgen.controls import Reference, UserError
+from imgen.controls import Reference, Slider, UserError
 from imgen.image import Frame, Picture, decode, record_of, to_tensor
 
 NEAREST = find_card("nearest")
@@ -47,6 +47,7 @@ def test_a_single_picture_tells_its_own_progress(tmp_path):
 
 
 def test_a_bad_file_is_reported_and_the_rest_goes_on(tmp_path):
+    """Whatever is wrong with it."""
     paths = photos(tmp_path / "in")
     paths[1].write_text("no picture")
     done = files_done(batch(NEAREST, targets(paths, tmp_path / "out"), {}))
@@ -70,23 +71,6 @@ def test_what_is_done_is_not_done_again(tmp_path):
     assert [f.kept for f in files_done(batch(find_card("bicubic"), pairs, {"scale": 3}))] == [False] * 3
 
 
-def test_a_half_written_result_is_no_result(tmp_path, monkeypatch):
-    """The record comes first in a PNG: what a crash left behind must not pass for the whole."""
-    paths = photos(tmp_path / "in", 1)
-    pairs = targets(paths, tmp_path / "out")
-
-    def crash(self, data):
-        with open(self, "wb") as file:
-            file.write(data[: len(data) - 20])
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as broken:
-        broken.setattr("pathlib.Path.write_bytes", crash)
-        with pytest.raises(KeyboardInterrupt):
-            list(batch(NEAREST, pairs, {}))
-    assert not pairs[0][1].exists() and [f.kept for f in files_done(batch(NEAREST, pairs, {}))] == [False]
-
-
 def test_wrong_knobs_stop_before_the_first_file(tmp_path):
     with pytest.raises(UserError, match="knob_out_of_range"):
         next(batch(NEAREST, targets(photos(tmp_path / "in"), tmp_path / "out"), {"scale": 99}))
@@ -97,6 +81,20 @@ def test_one_that_would_be_too_large_does_not_stop_the_others(tmp_path):
     Image.new("1", (7000, 7000)).save(paths[0])
     done = files_done(batch(NEAREST, targets(paths, tmp_path / "out"), {"scale": 4}))
     assert done[0].error.key == "result_too_large" and done[1].error is None
+
+
+def failing(net, picture, *, amount: Annotated[int, Slider(0, 9, 1)] = 0):
+    """Stands in for a pipeline with a mistake in it, which shows over one width."""
+    if picture.width == 6:
+        raise ZeroDivisionError
+    yield Frame(1, 1, [picture])
+
+
+def test_a_mistake_of_ours_over_one_picture_does_not_stop_the_others(tmp_path):
+    card = Card("test_failing", "restore", None, failing, KEYS, "MIT", lesson="")
+    done = files_done(batch(card, targets(photos(tmp_path / "in"), tmp_path / "out"), {}))
+    assert [f.error and f.error.key for f in done] == [None, "picture_failed", None]
+    assert isinstance(done[1].error.__cause__, ZeroDivisionError)  # for the log of the page
 
 
 def test_a_download_tells_its_own_progress(tmp_path):
@@ -229,8 +227,8 @@ def test_what_was_made_with_the_same_pictures_is_kept_and_with_others_made_anew(
         Image.new("RGB", (3, 3), colour).save(path)
     pairs = targets(photos(tmp_path / "in", 1), tmp_path / "out")
     done = [files_done(batch(card, pairs, {"paintings": [path]}))[0] for path in (red, again, blue)]
-    assert [one.kept for one in done] == [False, True, False]
-    result = decode(pairs[0][1])
+    assert [one.kept for one in done] == [False, True, False] and done[2].target.name == "0-2.png"
+    result = decode(done[2].target)
     assert result.pixels[0, 0].tolist() == [0, 0, 255] and result.record["knobs"]["paintings"] == [decode(blue).digest]
 
 

@@ -143,7 +143,7 @@ def test_a_picture_of_ones_own_is_found_and_can_be_filmed(imgen, photo, tmp_path
     (["run", "espcn_x2", "missing.png", "-o", "out.png"], "missing.png"),
     (["run", "espcn_x2", "PHOTO", "-o", "out.jpg"], "out.jpg"),
     (["run", "espcn_x2", "PHOTO", "PHOTO", "-o", "out.png"], "out.png"),
-    (["run", "espcn_x2", "PHOTO", "-o", "PHOTO/out.png"], "out.png"),
+    (["run", "espcn_x2", "PHOTO", "-o", "PHOTO/out.png"], "folder"),
     (["run", "dcgan_flowers64", "--count", "1000", "-o", "out"], "1000"),
     (["run", "dcgan_flowers64", "--label", "oak", "-o", "out"], "oak"),
     (["film", "PHOTO", "PHOTO", "-o", "film.webp"], "remember"),

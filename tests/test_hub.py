@@ -1,9 +1,11 @@
+import contextlib
 import errno
 import hashlib
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
@@ -339,3 +341,127 @@ def test_publishing_without_the_right_is_told(server):
     with pytest.raises(UserError) as caught:
         hub.publish("someone/models", hub.bundled, {}, token="hf_mine")
     assert caught.value.key == "weights_denied"
+
+
+# -- proxies: what a machine names, and what must not go through them ---------------------------------------------------
+
+
+class Socks(threading.Thread):
+    """A SOCKS5 server for whatever is asked of it, without a password.  RFC 1928."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.socket, self.asked = socket.create_server(("127.0.0.1", 0)), []
+        self.port = self.socket.getsockname()[1]
+
+    def run(self):
+        while True:
+            try:
+                here, _ = self.socket.accept()
+            except OSError:  # closed
+                return
+            threading.Thread(target=self.serve, args=(here,), daemon=True).start()
+
+    def serve(self, here):
+        here.recv(2 + here.recv(2, socket.MSG_PEEK)[1])
+        here.sendall(b"\5\0")
+        kind = here.recv(4)[3]
+        address = socket.inet_ntoa(here.recv(4)) if kind == 1 else here.recv(here.recv(1)[0]).decode()
+        port = int.from_bytes(here.recv(2), "big")
+        self.asked.append(address)
+        with here, socket.create_connection(("127.0.0.1", port)) as there:
+            here.sendall(b"\5\0\0\1" + bytes(6))
+            ways = [threading.Thread(target=self.pump, args=way, daemon=True) for way in ((here, there), (there, here))]
+            for way in ways:
+                way.start()
+            for way in ways:
+                way.join(10)
+
+    def pump(self, one, other):
+        with contextlib.suppress(OSError):
+            while data := one.recv(1 << 16):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.fixture
+def no_proxies(monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name in ("proxied", "unreachable"):
+        monkeypatch.setattr(hub, name, frozenset())
+
+
+def settled(monkeypatch, **named):
+    """The environment of this process, as a face settles it."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.setenv(name, "")  # so that what is settled is taken back in the end
+    for name, value in named.items():
+        monkeypatch.delenv(name.lower())
+        monkeypatch.setenv(name, value)
+    hub.settle_proxies(os.environ)
+    return {name: os.environ.get(name, "") for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")}
+
+
+@pytest.mark.parametrize("named", [
+    {"http_proxy": "http://127.0.0.1:DEAD"}, {"HTTP_PROXY": "127.0.0.1:DEAD"}, {"ALL_PROXY": "socks://127.0.0.1:DEAD"},
+    {"all_proxy": "socks5h://127.0.0.1:DEAD"}, {"ALL_PROXY": "socks4://127.0.0.1:DEAD"}, {"http_proxy": "http://[broken"},
+    {"http_proxy": "rubbish://"}, {"HTTP_PROXY": "http://127.0.0.1:DEAD", "ALL_PROXY": "socks://127.0.0.1:DEAD"},
+], ids=str)
+def test_a_proxy_that_lets_nothing_through_is_one_sentence_and_loopback_needs_none(server, no_proxies, monkeypatch, named):
+    port, own = str(free_port()), weights()
+    environment = settled(monkeypatch, **{name: value.replace("DEAD", port) for name, value in named.items()})
+    assert {"localhost", "127.0.0.1", "::1"} <= set(environment["no_proxy"].split(","))
+    _, path = drain(hub.fetch(own))  # the stand-in listens on loopback
+    assert path.read_bytes() == CONTENT
+    monkeypatch.setattr(hub, "endpoint", server.url.replace("127.0.0.1", "hub.invalid"))
+    huggingface_hub.close_session()
+    error = error_of(weights(file="other.safetensors"))
+    assert error.key == "weights_proxy" and port not in str(error)
+    assert {path for _, path, _ in server.requests} == {f"/someone/models/resolve/{COMMIT}/net.safetensors"}
+
+
+@pytest.mark.parametrize("proxy", ["socks4://127.0.0.1:9", "http://127.0.0.1:DEAD"])
+def test_nothing_goes_around_a_proxy_that_cannot_be_used(server, no_proxies, monkeypatch, proxy):
+    """The Hub could be had: it is a name of this machine that is none of the usual ones."""
+    monkeypatch.setattr(hub, "endpoint", server.url.replace("127.0.0.1", "127.1"))
+    drain(hub.fetch(weights(file="before.safetensors")))
+    asked = len(server.requests)
+    settled(monkeypatch, ALL_PROXY=proxy.replace("DEAD", str(free_port())))
+    huggingface_hub.close_session()
+    assert asked and error_of(weights()).key == "weights_proxy" and len(server.requests) == asked
+
+
+def test_without_a_proxy_it_is_the_connection_that_is_blamed(server, no_proxies, monkeypatch):
+    assert not any(settled(monkeypatch).values())
+    monkeypatch.setattr(hub, "endpoint", f"http://127.0.0.1:{free_port()}")
+    assert error_of(weights()).key == "weights_offline"
+
+
+def test_what_was_named_as_needing_no_proxy_stays_so(no_proxies, monkeypatch):
+    environment = settled(monkeypatch, NO_PROXY="intern.example, 10.0.0.1,", HTTPS_PROXY="http://127.0.0.1:9")
+    assert environment["no_proxy"].startswith("intern.example, 10.0.0.1,localhost,")
+    assert environment["https_proxy"] == "http://127.0.0.1:9" and "HTTPS_PROXY" not in os.environ
+
+
+@pytest.mark.parametrize("kind", ["socks", "socks5", "SOCKS5"])
+def test_a_download_goes_through_a_socks_proxy(server, no_proxies, monkeypatch, kind):
+    pytest.importorskip("socksio")
+    socks = Socks()
+    socks.start()
+    try:
+        settled(monkeypatch, ALL_PROXY=f"{kind}://127.0.0.1:{socks.port}")
+        monkeypatch.setattr(hub, "endpoint", server.url.replace("127.0.0.1", "192.0.2.1"))  # a name for documents: nowhere
+        huggingface_hub.close_session()
+        _, path = drain(hub.fetch(weights()))
+        assert path.read_bytes() == CONTENT and set(socks.asked) == {"192.0.2.1"}
+    finally:
+        socks.socket.close()
+        huggingface_hub.close_session()

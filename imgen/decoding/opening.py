@@ -11,7 +11,7 @@ from imgen.decoding import colour, heif, jpeg, png, tiff
 
 MANY = 2000  # parts of a file, beside one for each kilobyte
 Image.MAX_IMAGE_PIXELS = None  # our own limit names the size, which Pillow's does not; nothing here decodes without it
-FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "PPM")  # no others: Pillow would run Ghostscript for an EPS
+FORMATS = ("PNG", "JPEG", "WEBP", "AVIF", "GIF", "TIFF", "BMP", "DIB", "PPM")  # no others: Pillow runs Ghostscript for an EPS
 Told = bytes | colour.Space | None  # what a file says of its colours: a profile, a space, nothing
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 import gradio as gr
 from gradio.components import Component
 
-from imgen.batch import FileDone, batch, digest, targets
+from imgen.batch import FileDone, batch, targets
 from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError, checked
+from imgen.place import digest
 from imgen.ui import report
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
 from imgen.ui.events import stoppable
@@ -23,7 +24,7 @@ from imgen.ui.work import Trouble, gpu
 
 MOST = 200  # files at a time
 REMEMBERED = 200  # visitors whose work can be stopped
-begun: dict[str, tuple[Card, list[tuple[Path, Path]]]] = {}  # by session: what it does, or did last
+begun: dict[str, tuple[Card, list[Path]]] = {}  # by session: what it does or did last, and the results by now
 
 
 class Many:
@@ -60,7 +61,8 @@ def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, va
     trouble, failed, kept = Trouble(request), [], 0
     try:
         card, pairs, knobs = chosen(request, card_name, files, values)
-        begun[whose(request)] = card, pairs
+        made: list[Path] = []
+        begun[whose(request)] = card, made
         while len(begun) > REMEMBERED:
             begun.pop(next(iter(begun)))
         with closing(batch(card, pairs, knobs)) as frames:
@@ -68,9 +70,13 @@ def enlarge_all(request: gr.Request, files: list[str] | None, card_name: str, va
                 if isinstance(frame, FileDone):
                     kept += frame.kept
                     if frame.error:
-                        failed.append((frame.file.name, trouble.sentence(frame.error)))
+                        cause = frame.error.__cause__  # the log hears of our own faults
+                        words = trouble.sentence(cause if isinstance(cause, Exception) else frame.error)
+                        failed.append((frame.file.name, words))
+                    else:
+                        made.append(frame.target)
                 yield report.progress(frame), gr.skip(), gr.skip()
-        yield said(len(pairs), failed, kept), offered(card, pairs), gr.update(interactive=False)
+        yield said(len(pairs), failed, kept), offered(card, made), gr.update(interactive=False)
     except Exception as error:
         yield report.status(trouble.sentence(error), kind="failed"), gr.skip(), gr.update(interactive=False)
         raise trouble.error(error) from None
@@ -103,9 +109,9 @@ def said(total: int, failed: list[tuple[str, str]], kept: int) -> str:
     return report.status(" · ".join(filter(None, words)) + lines, kind="failed" if failed else "done")
 
 
-def offered(card: Card, pairs: list[tuple[Path, Path]]) -> dict:
+def offered(card: Card, made: list[Path]) -> dict:
     """The zip of the results that are there."""
-    there = [str(target) for _, target in pairs if target.exists()]
+    there = [str(path) for path in dict.fromkeys(made) if path.exists()]
     return gr.update(value=bundle(there, card.name) if there else None, visible=bool(there))
 
 

@@ -17,6 +17,11 @@ def text(key: str, language: str, **facts: object) -> str:
     return WORDS[key][LANGUAGES.index(language)].format_map(_Facts(facts)) if key in WORDS else key
 
 
+def spoken(*locales: str | None) -> str:
+    """The language of a machine: that of the first locale which is set."""
+    return "zh" if next(filter(None, locales), "").startswith("zh") else "en"
+
+
 @cache
 def lesson(name: str, language: str) -> str | None:
     """The Markdown of a lesson, read when first asked for; None if there is none."""

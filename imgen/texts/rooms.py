@@ -108,7 +108,8 @@ ROOMS: dict[str, tuple[str, str]] = {
     "many_run": ("Run them all", "全部处理"),
     "many_download": ("Download the results (zip)", "下载结果（zip）"),
     "many_done": ("{done} of {total} done", "已完成 {done} / {total}"),
-    "file_kept": ("{name}: was there already, made by the same model from the same file", "{name}：之前已经由同一模型从同一文件生成"),
+    "file_kept": ("{name}: was there already, made by the same command", "{name}：之前已经由同样的命令生成"),
+    "file_renamed": ("{name} is a file of its own and stays as it is: the result is {new}", "{name} 是另一个文件，保持不变：结果写入 {new}"),
     "many_kept": ("{kept} of them were there already", "其中 {kept} 张之前已经完成"),
     "many_stopped": ("Stopped: what is done can be downloaded, and the same files go on from here.", "已停止：完成的部分可以下载，再次运行同样的文件会从这里继续。"),
 }
