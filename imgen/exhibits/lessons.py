@@ -149,7 +149,7 @@ def arbitrary() -> Exhibit:
 
 
 def optimised_one() -> Exhibit:
-    """A photograph, a painting, and the first of the two after some steps."""
+    """A photograph, and what it has become after some steps."""
     card, photo, glass = trained("gatys"), first_example("stylize"), drawn_style("draw_voronoi")
     frames = list(card.run(photo, paintings=[glass], side=384, steps=80))
     after = [frames[n].pictures[0] for n in (4, 19, len(frames) - 1)]

@@ -1,7 +1,7 @@
 """The first GAN: two networks of dense layers.  Goodfellow et al. 2014, arXiv:1406.2661.
 
-Unlike the paper: ReLU and batch norm instead of maxout, Gaussian noise instead of uniform, and both networks are told
-the class (Mirza and Osindero 2014, arXiv:1411.1784).
+Unlike the paper: batch norm in the generator, leaky ReLU instead of maxout in the discriminator, Gaussian noise instead of
+uniform, and both are told the class (Mirza and Osindero 2014, arXiv:1411.1784).
 """
 
 from itertools import pairwise

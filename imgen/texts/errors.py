@@ -27,7 +27,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "knob_too_many": ("{knob} takes at most {most} pictures, and {came} came. Please remove some.", "{knob} 最多可放 {most} 张图片，现在有 {came} 张，请去掉几张。"),
     "words_unknown": ("“{value}” holds no word that this model has learned. Please try others, such as: {words}.", "“{value}”里没有这个模型学过的词。请换一个试试，例如：{words}。"),
     # pictures, masks, paintings, models
-    "mask_first": ("Please paint over what is to be filled first, or upload a mask.", "请先涂住要填补的地方，或上传一张蒙版。"),
+    "mask_first": ("Please paint over what is to be filled first, or give a mask (on the command line --mask).", "请先涂住要填补的地方，或给出一张蒙版（命令行用 --mask）。"),
     "mask_shape": ("The mask ({mask}) and the picture ({picture}) have different shapes. Please make the mask from the picture itself.", "蒙版（{mask}）和图片（{picture}）的形状不同。请用这张图片本身来做蒙版。"),
     "mask_empty": ("There is nothing white in the mask, so nothing is to be filled. Please make white what shall be made anew.", "蒙版里没有白色，也就没有要填补的地方。请把要重画的地方涂成白色。"),
     "mask_all": ("The mask covers the whole picture, so nothing is left to continue from. Please leave some of it free.", "蒙版盖住了整张图片，没有可以参照的部分。请留出一些。"),
