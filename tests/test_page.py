@@ -250,6 +250,21 @@ def test_a_lesson_sets_the_knobs_and_runs(visit):
     assert float(bench.locator(".knob-scale input[type=number]").input_value()) == 3.5
 
 
+def test_a_lesson_begins_with_the_defaults_and_not_where_the_last_link_ended(visit):
+    page = visit()
+    bench = tab(page, "upscale")
+    bench.locator(".lesson > button").click()
+    for link, value in (("card=light_x4&scale=3.5", 3.5), ("tile=", None)):
+        before, found = shown(bench), bench.locator(f'.lesson a[href*="{link}"]')
+        if value is None:
+            page.evaluate("() => { const a = document.querySelector('.bench-upscale .lesson a.preset');"
+                          " a.setAttribute('href', '#try?card=light_x4&tile=128'); }")
+            found = bench.locator('.lesson a[href="#try?card=light_x4&tile=128"]')
+        found.first.click()
+        new_result(page, bench, before)
+        assert float(bench.locator(".knob-scale input[type=number]").input_value()) == (value or 4)
+
+
 def test_a_result_goes_to_another_tab_without_loss(visit):
     page = visit()
     bench = tab(page, "upscale")

@@ -176,13 +176,13 @@ def chosen(
 
 def preset_applier(bench: Workbench):
     def apply_preset(request: gr.Request, event: gr.EventData, card_name: str, *values) -> list:
-        """Set what a link or an example asks for."""
+        """Set what a link or an example asks for; a lesson's link begins with the defaults, so that it shows what it says."""
         with Trouble(request):
             query = event._data.get("preset", "") if isinstance(event._data, dict) else ""
             preset = lesson.preset_of(str(query)[:LONGEST])
             card = find_card(preset.pop("card", card_name))
             example = preset.pop("example", None)
-            kept = dict(zip(bench.widgets, values, strict=True))
+            kept = {} if lesson.LINK in str(query) else dict(zip(bench.widgets, values, strict=True))
             card, preset, extra = bench.understood(card, preset)
             knobs = {name: card.knobs[name].check(value) for name, value in preset.items() if name in card.knobs}
             source = [str(the_example(bench, example)) if example else gr.skip()] if bench.source else []

@@ -12,6 +12,7 @@ from imgen.ui.stock import staged
 
 FORMULAS = [{"left": "$$", "right": "$$", "display": True}, {"left": "$", "right": "$", "display": False}]
 PICTURE = re.compile(r"!\[([^\]]*)\]\(lesson:([\w.-]+)\)")
+LINK = "#try?"
 PRESET = re.compile(r"\[([^\]]*)\]\(try:([^)\s]*)\)")
 
 
@@ -41,7 +42,7 @@ def _picture(match: re.Match, language: str) -> str:
 
 def _link(match: re.Match) -> str:
     """A link that the tab's own listener takes up: it sets the knobs and runs."""
-    return f'<a class="preset" href="#try?{escape(match[2])}">{match[1]}</a>'
+    return f'<a class="preset" href="{LINK}{escape(match[2])}">{match[1]}</a>'
 
 
 def address(path) -> str:

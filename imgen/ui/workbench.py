@@ -27,7 +27,7 @@ bench.addEventListener('click', event => {
   const link = event.target.closest('[data-preset], a[href*="#try?"]');
   if (!link) return;
   event.preventDefault();
-  trigger('click', {preset: link.dataset.preset ?? link.getAttribute('href').split('#try?')[1]});
+  trigger('click', {preset: link.dataset.preset ?? link.getAttribute('href')});
   bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
 """
