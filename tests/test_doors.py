@@ -267,7 +267,7 @@ def test_work_has_a_deadline(server):
 
 def test_a_visitor_has_a_share_and_another_is_served_meanwhile(server):
     """One runs, two wait, the others are refused; another address's quick work is done at once."""
-    picture = server.upload(png(64))
+    picture = server.upload(png(256))  # too much for the deadline, on any machine
     painting = [{"image": picture, "caption": None}]
     arguments = {"card": "gatys", "picture": picture, "paintings": painting, "steps": 500, "size": 256}
     greedy = httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.9"), timeout=60)
