@@ -29,6 +29,7 @@ from imgen import hub
 from imgen.controls import UserError
 from imgen.texts import spoken, text
 
+OWN = "imgen-pictures"
 HOST = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
 
 
@@ -88,10 +89,12 @@ def number(name: str) -> float | None:
 def own_folder() -> None:
     """Pictures lie in a folder that no other program and no other user of this machine reads; it goes with the program.
 
-    So do they if the folder that was named for them is somebody else's.  Raises UserError.
+    In one that was named for them they have a folder of their own, for old files are swept; if it is somebody else's, the private
+    one is taken all the same.  Raises UserError.
     """
     named = os.environ.get("GRADIO_TEMP_DIR")
-    if named and writable(Path(named)):
+    if named and writable(Path(named) / OWN):
+        os.environ["GRADIO_TEMP_DIR"] = str(Path(named) / OWN)
         return
     if named:
         say("temp_folder_refused")
@@ -104,7 +107,8 @@ def own_folder() -> None:
 
 def writable(folder: Path) -> bool:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return True
     except OSError:

@@ -36,9 +36,16 @@ Out = Annotated[str, typer.Option("-o", "--out", help="a .png, or a folder")]  #
 
 
 def say(line: str) -> None:
-    """To standard error: standard output is for results.  What cannot be shown, as control characters in a name, is escaped."""
-    shown = "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in line)
-    print(shown, file=sys.stderr, flush=True)
+    """To standard error: standard output is for results."""
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def printable(line: str) -> str:
+    """What a terminal would obey, as control characters in a stranger's file name, is escaped; what joins emoji is not."""
+    return "".join(
+        one if one.isprintable() or one in "\u200c\u200d\ufe0f" else one.encode("unicode_escape", "surrogatepass").decode()
+        for one in line
+    )
 
 
 def follow(frames: Iterable[Frame]) -> Frame | None:
@@ -157,7 +164,7 @@ def keep(target: Path, result: Picture | list[Picture], made: Mapping[str, objec
 
 def tell(place: Path, wanted: Path, there: bool) -> None:
     """Where a result lies."""
-    print(place, flush=True)
+    print(printable(str(place)), flush=True)
     if there:
         say(text("file_kept", LANGUAGE, name=place.name))
     elif place != wanted:
@@ -385,8 +392,14 @@ def check_run(name: str, data: Path) -> None:
 
 def check_weights(name: str, folder: Path) -> None:
     """UserError if a file of the name that a training would write was not written by one: its facts do not know it."""
-    path = folder / f"{name}.safetensors"
-    if path.exists() and read_facts(folder / f"{name}.json").sha256 != hub.sha256_of(path):
+    path, known = folder / f"{name}.safetensors", folder / f"{name}.json"
+    try:
+        facts = read_facts(known)
+    except (ValueError, TypeError, OSError):
+        raise UserError("weights_of_others", name=known.name) from None
+    if known.exists() and not facts.sha256:
+        raise UserError("weights_of_others", name=known.name)
+    if path.exists() and facts.sha256 != hub.sha256_of(path):
         raise UserError("weights_of_others", name=path.name)
 
 

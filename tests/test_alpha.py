@@ -146,8 +146,11 @@ STRIP[:6] = 0
     Picture(HOLE[..., None]), Picture(WHITE_ON_BLACK), Picture(WHITE_ON_BLACK.astype(np.uint16) * 257),
     Picture(np.dstack([WHITE_ON_BLACK, np.full((48, 64), 255, np.uint8)])), Picture(np.dstack([WHITE_ON_BLACK, ONE_CLEAR])),
     Picture(np.dstack([WHITE_ON_BLACK, np.full((48, 64), 254, np.uint8)])), Picture(np.dstack([WHITE_ON_BLACK, STRIP])),
-    layer((255, 51, 85), HOLE), layer((0, 0, 0), HOLE), layer((255, 255, 255), HOLE), Picture(np.dstack([HOLE * 0, HOLE])),
-], ids=["grey", "rgb", "16 bit", "opaque", "one clear", "254", "a clear strip", "brush", "black", "white", "grey and alpha"])
+    layer((255, 51, 85), HOLE), layer((255, 51, 85), HOLE // 2), layer((0, 0, 0), HOLE), layer((255, 255, 255), HOLE),
+    Picture(np.dstack([HOLE * 0, HOLE])),
+], ids=[
+    "grey", "rgb", "16 bit", "opaque", "one clear", "254", "a strip", "brush", "thin brush", "black", "white", "grey and alpha",
+])
 def test_the_same_hole_however_it_was_drawn(given):
     assert np.array_equal(mask(given, 48, 64) > 0.5, HOLE > 0)
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from imgen.__main__ import main
 from imgen.catalog import CARDS, CATALOG
+from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.image import Picture, decode, encode
 
@@ -204,3 +205,20 @@ def test_words_are_chinese_for_a_chinese_machine():
     environment = {**os.environ, "LC_ALL": "zh_CN.UTF-8", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 2 and "没有" in done.stderr and one_sentence(done.stderr.replace("。", "."))
+
+
+def test_a_name_that_would_steer_the_terminal_is_escaped_and_emoji_are_not():
+    from imgen.__main__ import printable
+
+    assert printable("a\x1b[31mred\n\u202e.png") == "a\\x1b[31mred\\n\\u202e.png"
+    assert printable("🧑\u200d🚀 花.png") == "🧑\u200d🚀 花.png" and printable("\udce9") == "\\udce9"
+
+
+@pytest.mark.parametrize("notes", ['{"my": "own notes"}', "no json", "{}"])
+def test_a_training_replaces_no_json_of_somebody_else(tmp_path, notes):
+    from imgen.__main__ import check_weights
+
+    (tmp_path / "espcn_x2.json").write_text(notes)
+    with pytest.raises(UserError) as caught:
+        check_weights("espcn_x2", tmp_path)
+    assert caught.value.key == "weights_of_others" and (tmp_path / "espcn_x2.json").read_text() == notes

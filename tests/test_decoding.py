@@ -15,6 +15,7 @@ from files import chunk, drawn, fault, files, png, profile, srgb
 from PIL import Image, ImageCms
 
 from imgen.controls import UserError
+from imgen.decoding import png as png_chunks
 from imgen.image import decode, decode_film, pixels_of
 
 
@@ -456,3 +457,15 @@ def test_a_format_whose_package_is_there_opens(module, kind):
     if kind == "JXL":
         with pytest.raises(UserError, match="picture_too_large"):
             decode(file.getvalue(), max_pixels=1000)
+
+
+def test_texts_that_unfold_are_tried_a_few_times_only_and_the_picture_opens():
+    """Thousands of texts of our name that each unfold to a megabyte took a minute and were all thrown away."""
+    picture = np.random.default_rng(0).integers(0, 256, (10, 10, 3), np.uint8)
+    text = chunk(b"zTXt", b"imgen\0\0" + zlib.compress(bytes(2**20 + 10), 9))
+    tried = []
+    real = png_chunks._inflate
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(png_chunks, "_inflate", lambda *parts: tried.append(1) or real(*parts))
+        opened = decode(png(picture, *[text] * 500))
+    assert np.array_equal(opened.pixels, picture) and len(tried) <= 20

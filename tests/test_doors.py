@@ -532,6 +532,13 @@ def test_who_sends_slowly_is_sent_away(monkeypatch):
     assert said[0]["status"] == 413
 
 
+def test_an_upload_by_a_name_that_is_none_leaves_nothing_behind_that_counts_for_nobody(server):
+    before = {path for path in server.files.rglob("*") if path.is_file()}
+    answer = httpx.post(server.url + API + "upload", files={"files": ("..", b"x" * 100_000)}, timeout=60)
+    new = {path for path in server.files.rglob("*") if path.is_file()} - before
+    assert answer.status_code == 200 and {str(path) for path in new} == set(answer.json())
+
+
 def parted(kind: str) -> bytes:
     """A small picture that carries a megabyte of parts without content, by the specifications of PNG and JPEG."""
     if kind == "png":

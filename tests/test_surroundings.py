@@ -56,6 +56,23 @@ def test_no_proxy_stops_the_page_on_loopback(port, tmp_path, named):
             assert ended(process) == 0
 
 
+def test_what_lies_in_the_folder_that_was_named_for_pictures_is_not_swept(tmp_path, port):
+    """Old files of visitors go after some hours; old files of the user beside them are his."""
+    (tmp_path / "2019").mkdir()
+    own = [tmp_path / "diary.txt", tmp_path / "2019" / "photo.png"]
+    for path in own:
+        path.write_bytes(b"precious")
+        os.utime(path, (1, 1))
+    process, lines = started(tmp_path, port, GRADIO_TEMP_DIR=str(tmp_path))
+    try:
+        theirs = tmp_path / "imgen-pictures"
+        assert theirs.stat().st_mode & 0o077 == 0, lines
+        time.sleep(3)  # the first sweep comes at once
+        assert all(path.read_bytes() == b"precious" for path in own)
+    finally:
+        ended(process)
+
+
 @pytest.mark.parametrize("language", ["C.UTF-8", "zh_CN.UTF-8"])
 def test_a_taken_port_is_one_sentence(tmp_path, port, language):
     """On a code page that lacks the letters, too; and whoever has the port keeps it."""

@@ -54,7 +54,7 @@ def _is_wanted(kind: bytes, body: bytes) -> bool:
     if kind == b"iTXt" and rest[:1] == b"\1":
         rest = b"\0" + rest[2:].split(b"\0", 2)[-1]
     elif kind != b"zTXt":
-        return len(body) <= 16 * UNFOLDED
+        return len(body) <= UNFOLDED
     return _inflate(rest[1:], UNFOLDED) is not None
 
 
@@ -70,9 +70,10 @@ def read(data: bytes) -> "tuple[bytes, bytes | colour.Space | None]":
         if kind in (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"):
             if before:
                 told.setdefault(kind, body)
-        elif texts < 16 and _is_wanted(kind, body):
-            texts += kind.endswith(b"Xt")
-            kept.append(chunk(kind, body))
+        else:
+            texts += kind.endswith(b"Xt") and body.partition(b"\0")[0] in TEXTS  # each is unfolded to see whether it is wanted
+            if (texts <= 16 or not kind.endswith(b"Xt")) and _is_wanted(kind, body):
+                kept.append(chunk(kind, body))
     return b"".join([*kept, chunk(b"IEND", b"")]), _colours(told)
 
 

@@ -40,7 +40,12 @@ class Parser(route_utils.GradioMultiPartParser):
 
     async def parse(self):
         try:
-            return await super().parse()
+            form = await super().parse()
+            for _, file in form.multi_items():
+                name = getattr(file, "filename", None)
+                if name and Path(name).name in ("", ".", ".."):  # it would be refused later, and its bytes stay
+                    setattr(file, "filename", "file")  # noqa: B010  of Starlette's, which does not say that it may be
+            return form
         except BaseException:
             for file in self._files_to_close_on_error:
                 file.close()
