@@ -107,8 +107,8 @@ def visit(browser, address):
     """Open the page; in the end nothing may have left the machine and the page may have stumbled over nothing."""
     contexts, left, faults = [], [], []
 
-    def open_page(locale="en-US", width=1440):
-        context = browser.new_context(locale=locale, viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    def open_page(locale="en-US", width=1440, height=900):
+        context = browser.new_context(locale=locale, viewport={"width": width, "height": height}, reduced_motion="reduce")
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
@@ -491,6 +491,48 @@ def test_nothing_is_wider_than_the_window(visit, locale, width):
     for task in TASKS:
         tab(page, task)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def box(bench, part: str) -> dict:
+    """Where it lies in the window, as long as nobody has scrolled; its pictures are there."""
+    found = bench.locator(part).first
+    found.evaluate("""async element => {
+        await Promise.all([...element.querySelectorAll('img')].map(image => image.decode().catch(() => 0)));
+        await new Promise(requestAnimationFrame);
+    }""")
+    return found.bounding_box()
+
+
+@pytest.mark.parametrize(("locale", "width", "height"), [
+    ("en-US", 1440, 900), ("zh-CN", 1366, 768), ("en-US", 1366, 768), ("en-US", 390, 844), ("zh-CN", 390, 844),
+])
+def test_input_run_and_result_are_there_at_the_first_glance(visit, locale, width, height):
+    page = visit(locale, width, height)
+    for task in TASKS:
+        bench = tab(page, task)
+        for part in (".source", "button.run", "button.halt", ".status-line", ".result"):
+            if part != ".source" or task != "generate":
+                place = box(bench, part)
+                assert place["y"] >= 0 and place["y"] + place["height"] <= height, (task, part, place)
+        assert page.evaluate("scrollY") == 0
+        run, result = box(bench, "button.run"), box(bench, ".result")
+        if width < 500:  # and nothing but the status between the two
+            assert run["y"] + run["height"] <= result["y"] <= run["y"] + run["height"] + 100, task
+            assert result["y"] < box(bench, ".picker")["y"]
+        else:
+            assert run["x"] + run["width"] < result["x"], task
+
+
+def test_a_phone_has_run_at_hand_beside_the_knobs_and_shows_what_it_makes(visit):
+    page = visit(width=390, height=844)
+    bench = tab(page, "upscale")
+    bench.locator(".more > button").scroll_into_view_if_needed()
+    assert box(bench, ".result")["y"] < 0 <= box(bench, "button.run")["y"] < 60
+    before = shown(bench)
+    bench.locator("button.run").click()
+    new_result(page, bench, before)
+    result, run = box(bench, ".result"), box(bench, "button.run")
+    assert run["y"] + run["height"] <= result["y"] and result["y"] + result["height"] <= 844
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,9 @@ bench.addEventListener('click', event => {
   if (!link) return;
   event.preventDefault();
   trigger('click', {preset: link.dataset.preset ?? link.getAttribute('href').split('#try?')[1]});
-  bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
+});
+bench.addEventListener('click', event => {  // whatever starts a run presses this button
+  if (event.target.closest('button.run')) bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
 """
 
@@ -57,15 +59,16 @@ class Workbench:
         self.read_opening()
         with gr.Tab(t(f"task_{task}"), id=task), gr.Column(elem_classes=["bench", f"bench-{task}"]):
             gr.HTML(f"<p>{both(f'hint_{task}')}</p>", elem_classes="hint")
-            with gr.Row(elem_classes="pictures"):
-                with gr.Column(scale=5, min_width=320, elem_classes="left"):
+            with gr.Row(elem_classes="pictures"):  # read and walked through in this order; page.css says where each stands
+                with gr.Column(elem_classes="given"):
                     self.source = self.make_source() if any(card.pictures for card in self.cards) else None
-                    self.make_controls()
-                    if not self.source:
-                        self.make_examples()
-                with gr.Column(scale=8, min_width=320, elem_classes="right"):
+                    self.make_go()
+                with gr.Column(elem_classes="made"):
                     self.result = make_result(self.opening_value())
                     self.make_outcome()
+                with gr.Column(elem_classes="choice"):
+                    self.make_examples()
+                    self.make_controls()
             self.make_rooms()
             self.growth = Growth()
             with gr.Accordion(t("lesson"), open=False, elem_classes="lesson") as self.fold:
@@ -104,12 +107,16 @@ class Workbench:
         return self.show(Result(self.card, shown=paths, before=str(self.given) if self.given else None)) if paths else None
 
     def make_source(self) -> PictureInput:
-        source = PictureInput(
+        return PictureInput(
             str(self.given) if self.given else None, label=t("input_picture"), placeholder=t("input_placeholder"),
-            type="filepath", sources=["upload", "webcam", "clipboard"], buttons=["fullscreen"], height=280, elem_classes="source",
+            type="filepath", sources=["upload", "webcam", "clipboard"], buttons=["fullscreen"], elem_classes="source",
         )
-        self.make_examples()
-        return source
+
+    def make_go(self) -> None:
+        with gr.Row(elem_classes="go"):
+            self.run = gr.Button(t("run"), variant="primary", elem_classes="run", scale=3)
+            self.stop = gr.Button(t("stop"), elem_classes="halt", scale=1, min_width=80, interactive=False)
+        self.status = gr.HTML(self.opening_status(), elem_classes="status-line")
 
     def make_examples(self) -> None:
         gr.HTML(strip(self.card, self.examples, self.opened), elem_classes="examples")
@@ -131,9 +138,6 @@ class Workbench:
                 rest = [name for name in kinds if name not in first]
                 for name in large_last(rest, kinds):
                     self.make_knob(name, kinds[name])
-        with gr.Row(elem_classes="go"):
-            self.run = gr.Button(t("run"), variant="primary", elem_classes="run", scale=3)
-            self.stop = gr.Button(t("stop"), elem_classes="halt", scale=1, min_width=80, interactive=False)
 
     def make_knob(self, name: str, kinds: list) -> None:
         self.widgets[name] = widget(kinds, self.card.knobs.get(name), self.values.get(name))
@@ -142,7 +146,6 @@ class Workbench:
 
     def make_outcome(self) -> None:
         paths = [str(path) for path in self.opened]
-        self.status = gr.HTML(self.opening_status(), elem_classes="status-line")
         with gr.Row(elem_classes="actions"):
             label, value = t(f"download_picture{'s' if len(paths) > 1 else ''}"), bundle(paths, self.card.name) if paths else None
             self.download = Download(label, value=value, size="sm")
