@@ -133,6 +133,7 @@ def tab(page, task: str):
 
 
 def pick(bench, card: str) -> None:
+    bench.locator(".picker .all").evaluate("fold => fold.open = true")
     bench.locator(f".picker input[value={card}]").check(force=True)
 
 
@@ -320,7 +321,7 @@ def test_many_files_come_back_as_one_zip(visit, photo, tmp_path):
 def test_an_optimisation_is_seen_stopped_kept_and_gone_on_with(visit):
     page = visit()
     bench = tab(page, "stylize")
-    bench.locator(".picker input[value='gatys']").click(force=True)
+    pick(bench, "gatys")
     bench.get_by_text("Weight of the style").wait_for()
 
     def stopped_midway(button) -> Picture:
@@ -533,6 +534,44 @@ def test_a_phone_has_run_at_hand_beside_the_knobs_and_shows_what_it_makes(visit)
     new_result(page, bench, before)
     result, run = box(bench, ".result"), box(bench, "button.run")
     assert run["y"] + run["height"] <= result["y"] and result["y"] + result["height"] <= 844
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_three_models_with_what_they_are_for_are_seen_and_the_others_after_one_click(visit, locale):
+    page = visit(locale)
+    for task in TASKS:
+        bench = tab(page, task)
+        labels = [one for one in bench.locator(".picker .wrap > label").all() if one.is_visible()]
+        assert [len(one.inner_text().split("\n")) for one in labels] == [2, 2, 2], task
+        headings = bench.locator(".picker h4")
+        assert not headings.first.is_visible()
+        bench.locator(".picker summary").click()
+        assert all(one.is_visible() for one in bench.locator(".picker .wrap > label, .picker h4").all())
+        for words in headings.all_inner_texts():  # of one language
+            assert words.isascii() == (locale == "en-US") or "GAN" in words or "Hub" in words
+    bench = tab(page, "upscale")
+    bench.locator(".picker input[type=search]").fill("espcn")
+    seen = [one.get_attribute("value") for one in bench.locator(".picker .wrap > label:visible input").all()]
+    assert seen[3:] == ["espcn_x4", "espcn_x3", "espcn_x2", "espcn_gan_x4"]
+    bench.locator(".picker input[type=search]").press("Enter")
+    bench.locator(".picker label.selected input[value=espcn_x4]").wait_for(state="attached")
+
+
+def test_a_link_to_a_folded_model_opens_the_fold_and_the_keyboard_does(visit):
+    page = visit()
+    bench = tab(page, "upscale")
+    before = shown(bench)
+    bench.locator(".lesson > button").click()
+    bench.locator(".lesson a.preset").first.wait_for()
+    bench.locator(".lesson a.preset").first.evaluate("link => link.href = '#try?card=nearest&scale=3'")
+    bench.locator(".lesson a.preset").first.click()
+    new_result(page, bench, before)
+    assert bench.locator(".picker label.selected").inner_text() == "Nearest"
+    assert bench.locator(".picker .all").evaluate("fold => fold.open")
+    other = tab(page, "restore")
+    other.locator(".picker summary").focus()
+    page.keyboard.press("Enter")
+    assert other.locator(".picker h4").first.is_visible()
 
 
 @pytest.fixture(scope="session")

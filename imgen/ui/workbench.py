@@ -15,8 +15,9 @@ from imgen.image import Origin
 from imgen.ui import lesson, report
 from imgen.ui.examples import strip
 from imgen.ui.growth import Growth
-from imgen.ui.knobs import Picker, all_knobs, widget
+from imgen.ui.knobs import all_knobs, widget
 from imgen.ui.language import both, t
+from imgen.ui.picker import make_picker
 from imgen.ui.picture import Download, PictureInput, bundle, peek
 from imgen.ui.stock import staged
 from imgen.ui.work import Result
@@ -122,9 +123,7 @@ class Workbench:
         gr.HTML(strip(self.card, self.examples, self.opened), elem_classes="examples")
 
     def make_controls(self) -> None:
-        self.picker = Picker(
-            report.choices(self.cards), value=self.card.name, label=t("model"), elem_classes="picker", interactive=True
-        )
+        self.picker = make_picker(self.cards, self.card)
         self.about = gr.HTML(report.about(self.card), elem_classes="about")
         self.widgets: dict[str, Component] = {}
         kinds = all_knobs(self.cards)
