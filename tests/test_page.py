@@ -557,6 +557,15 @@ def test_three_models_with_what_they_are_for_are_seen_and_the_others_after_one_c
     bench.locator(".picker label.selected input[value=espcn_x4]").wait_for(state="attached")
 
 
+def test_figures_are_folded_and_say_what_they_mean(visit):
+    bench = tab(visit(), "upscale")
+    assert "PSNR" not in bench.locator(".block.about").inner_text()
+    bench.locator(".block.about .measured summary").click()
+    assert bench.locator(".block.about .measured").inner_text().count("LPIPS: how different it looks") == 1
+    pick(bench, "slow")
+    bench.locator(".block.about .measured").wait_for(state="detached")  # nothing was measured
+
+
 def test_a_link_to_a_folded_model_opens_the_fold_and_the_keyboard_does(visit):
     page = visit()
     bench = tab(page, "upscale")
