@@ -60,16 +60,16 @@ class Workbench:
         self.read_opening()
         with gr.Tab(t(f"task_{task}"), id=task), gr.Column(elem_classes=["bench", f"bench-{task}"]):
             gr.HTML(f"<p>{both(f'hint_{task}')}</p>", elem_classes="hint")
-            with gr.Row(elem_classes="pictures"):  # read and walked through in this order; page.css says where each stands
-                with gr.Column(elem_classes="given"):
+            with gr.Row(elem_classes="pictures"):  # page.css shows a phone the right column between Run and the choice
+                with gr.Column(elem_classes="left"):
                     self.source = self.make_source() if any(card.pictures for card in self.cards) else None
                     self.make_go()
-                with gr.Column(elem_classes="made"):
+                    with gr.Column(elem_classes="choice"):
+                        self.make_examples()
+                        self.make_controls()
+                with gr.Column(elem_classes="right"):
                     self.result = make_result(self.opening_value())
                     self.make_outcome()
-                with gr.Column(elem_classes="choice"):
-                    self.make_examples()
-                    self.make_controls()
             self.make_rooms()
             self.growth = Growth()
             with gr.Accordion(t("lesson"), open=False, elem_classes="lesson") as self.fold:
