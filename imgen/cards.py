@@ -50,6 +50,8 @@ class Card:
     paper: Paper
     license: str  # SPDX of the weights
     lesson: str  # cards of one family share a lesson
+    kind: str = "convolution"  # of a network: the idea that it stands for, one of the catalog's IDEAS
+    young: bool = False  # it is still learning, and says so
     source: hub.WeightFile | None = None  # of a third party's weights
     convert: str = ""  # function of the model file that renames a third party's tensors
     float32_only: bool = False  # even where bfloat16 is faster
@@ -58,6 +60,15 @@ class Card:
     auxiliary: "Mapping[str, Card]" = field(default_factory=dict)  # role -> a card whose net the pipeline is given too
     alternative: "Card | None" = None  # whose net is taken if the knob `network` names it and it can be had
     own_facts: Facts | None = None  # None: those in `weights/<stem>.json`
+
+    @property
+    def idea(self) -> str:
+        """Under which it stands among all models."""
+        if self.source:
+            return "hub"
+        if self.net is None:
+            return "rule"
+        return "interpolation" if isinstance(self.net, Complete) else self.kind
 
     @property
     def stem(self) -> str:

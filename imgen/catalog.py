@@ -104,7 +104,9 @@ CLOTHES = Net("dcgan:Generator", classes=10, latent=64, side=28, channels=1)
 SRRESNET = Card("srresnet_x4", "upscale", Net("srresnet:SRResNet"), upscale, SRGAN, "MIT", lesson="srgan")
 ENHANCENET_E = Card("enhancenet_x4", "upscale", Net("enhancenet:EnhanceNet"), upscale, ENHANCENET, "MIT", lesson="enhancenet")
 
-ARBITRARY = Card("arbitrary_style", "stylize", Net("arbitrary:ArbitraryNet"), stylize_any, GHIASI, "MIT", lesson="arbitrary")
+ARBITRARY = Card(
+    "arbitrary_style", "stylize", Net("arbitrary:ArbitraryNet"), stylize_any, GHIASI, "MIT", lesson="arbitrary", kind="one_pass",
+)
 VGG19 = Card(  # for its features: no card of its own
     "vgg19", "stylize", Net("features:VGG", widths=(64, 128, 256, 512, 512)), reconstruct, VGG, "BSD-3-Clause", lesson="gatys",
     source=WeightFile("timm/vgg19.tv_in1k", "model.safetensors", "main", None, 574_700_000), convert="convert",
@@ -113,23 +115,43 @@ VGG19 = Card(  # for its features: no card of its own
 CARDS = [
     Card(
         "resgan_flowers64", "generate", Net("resgan:Generator", classes=5), generate, R3GAN, "MIT", lesson="resgan",
+        kind="adversarial",
         judge=Net("resgan:Discriminator", classes=5),
     ),
-    Card("dcgan_flowers64", "generate", Net("dcgan:Generator", classes=5), generate, DCGAN, "MIT", lesson="dcgan"),
-    Card("dcgan_emoji64", "generate", Net("dcgan:Generator", classes=1), generate, DCGAN, "MIT", lesson="dcgan"),
-    Card("word_gan_emoji64", "generate", Net("resgan:Generator", classes=520), imagine, REED, "MIT", lesson="words"),
-    Card("conv_vae_flowers64", "generate", Net("conv_vae:ConvVAE", classes=5), generate, VAE, "MIT", lesson="conv_vae"),
     Card(
-        "dcgan_fashion28", "generate", CLOTHES, generate, DCGAN, "MIT", lesson="dcgan",
+        "dcgan_flowers64", "generate", Net("dcgan:Generator", classes=5), generate, DCGAN, "MIT", lesson="dcgan",
+        kind="adversarial",
+    ),
+    Card(
+        "dcgan_emoji64", "generate", Net("dcgan:Generator", classes=1), generate, DCGAN, "MIT", lesson="dcgan",
+        kind="adversarial", young=True,
+    ),
+    Card(
+        "word_gan_emoji64", "generate", Net("resgan:Generator", classes=520), imagine, REED, "MIT", lesson="words",
+        kind="adversarial", young=True,
+    ),
+    Card(
+        "conv_vae_flowers64", "generate", Net("conv_vae:ConvVAE", classes=5), generate, VAE, "MIT", lesson="conv_vae",
+        kind="autoencoder",
+    ),
+    Card(
+        "dcgan_fashion28", "generate", CLOTHES, generate, DCGAN, "MIT", lesson="dcgan", kind="adversarial",
         judge=Net("dcgan:Discriminator", classes=10, side=28, channels=1),
     ),
-    Card("mlp_vae_fashion28", "generate", Net("vae:VAE", classes=10), generate, VAE, "MIT", lesson="vae"),
-    Card("mlp_vae2d_fashion28", "generate", Net("vae:VAE", classes=10, latent=2), generate, VAE, "MIT", lesson="vae"),
+    Card("mlp_vae_fashion28", "generate", Net("vae:VAE", classes=10), generate, VAE, "MIT", lesson="vae", kind="autoencoder"),
+    Card(
+        "mlp_vae2d_fashion28", "generate", Net("vae:VAE", classes=10, latent=2), generate, VAE, "MIT", lesson="vae",
+        kind="autoencoder",
+    ),
     Card(
         "mlp_gan_fashion28", "generate", Net("mlp_gan:Generator", classes=10), generate, GAN, "MIT", lesson="gan",
+        kind="adversarial",
         judge=Net("mlp_gan:Discriminator", classes=10),
     ),
-    Card("conv_ae_fashion28", "generate", Net("conv_vae:ConvAE", classes=10), generate, CONV_AE, "MIT", lesson="autoencoder"),
+    Card(
+        "conv_ae_fashion28", "generate", Net("conv_vae:ConvAE", classes=10), generate, CONV_AE, "MIT", lesson="autoencoder",
+        kind="autoencoder",
+    ),
     Card(  # float32: nobody here has seen its pictures in bfloat16
         "fastgan_butterflies512", "generate", Net("fastgan:Generator"), generate_large, FASTGAN, "MIT", lesson="fastgan",
         source=WeightFile(
@@ -142,21 +164,22 @@ CARDS = [
         Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn")
         for rule, paper in RULES.items()
     ),
-    Card("light_real_x4", "upscale", Net("light:Light", scale=4), upscale, SPAN, "MIT", lesson="light"),
+    Card("light_real_x4", "upscale", Net("light:Light", scale=4), upscale, SPAN, "MIT", lesson="light", kind="modern"),
     *(  # at twice the size bfloat16 would cost 0.023 dB
         Card(
-            f"light_x{scale}", "upscale", Net("light:Light", scale=scale), upscale, SPAN, "MIT", lesson="light",
+            f"light_x{scale}", "upscale", Net("light:Light", scale=scale), upscale, SPAN, "MIT", lesson="light", kind="modern",
             float32_only=scale == 2,
         )
         for scale in (4, 3, 2)
     ),
     Card(
-        "srgan_x4", "upscale", Net("srresnet:SRResNet"), upscale_between, SRGAN, "MIT", lesson="srgan",
+        "srgan_x4", "upscale", Net("srresnet:SRResNet"), upscale_between, SRGAN, "MIT", lesson="srgan", kind="adversarial",
         auxiliary={"faithful": SRRESNET},
     ),
     SRRESNET,
     Card(
         "enhancenet_pat_x4", "upscale", Net("enhancenet:EnhanceNet"), upscale_between, ENHANCENET, "MIT", lesson="enhancenet",
+        kind="adversarial",
         auxiliary={"faithful": ENHANCENET_E},
     ),
     ENHANCENET_E,
@@ -164,7 +187,7 @@ CARDS = [
         Card(f"espcn_x{scale}", "upscale", Net("espcn:ESPCN", scale=scale), upscale, ESPCN, "MIT", lesson="espcn")
         for scale in (4, 3, 2)
     ),
-    Card("espcn_gan_x4", "upscale", Net("espcn:ESPCN", scale=4), upscale, SRGAN, "MIT", lesson="srgan"),
+    Card("espcn_gan_x4", "upscale", Net("espcn:ESPCN", scale=4), upscale, SRGAN, "MIT", lesson="srgan", kind="adversarial"),
     Card(
         "srdensenet_x4", "upscale", Net("srdensenet:SRDenseNet", scale=4), upscale, SRDENSENET, "MIT", lesson="srdensenet",
     ),
@@ -173,7 +196,7 @@ CARDS = [
         Card(f"srcnn_x{scale}", "upscale", Net("srcnn:SRCNN", scale=scale), upscale, SRCNN, "MIT", lesson="srcnn")
         for scale in (4, 3, 2)
     ),
-    Card("tiny_gan_x7", "upscale", Net("tiny_gan:Generator"), guess, SRGAN, "MIT", lesson="tiny_gan"),
+    Card("tiny_gan_x7", "upscale", Net("tiny_gan:Generator"), guess, SRGAN, "MIT", lesson="tiny_gan", kind="adversarial"),
     *(
         Card(
             name, "upscale", Complete("interpolation:Interpolation", kernel=name), interpolate, paper, "MIT",
@@ -190,26 +213,37 @@ CARDS = [
         source=WeightFile("wkrettek/real-esrgan-models", "realesrgan_x4plus.safetensors", "main", None, 67_000_000),
         convert="convert",
     ),
-    Card("transfer_paintings", "stylize", Net("transfer:TransferNet", styles=17), stylize, TRANSFER, "MIT", lesson="transfer"),
-    ARBITRARY,
-    Card("transfer_gan", "stylize", Net("transfer:TransferNet", styles=5), stylize, MARKOV, "MIT", lesson="transfer_gan"),
     Card(
-        "gatys", "stylize", Net("features:SmallVGG"), repaint, GATYS, "MIT", lesson="gatys", file="vgg_small",
+        "transfer_paintings", "stylize", Net("transfer:TransferNet", styles=17), stylize, TRANSFER, "MIT", lesson="transfer",
+        kind="one_pass",
+    ),
+    ARBITRARY,
+    Card(
+        "transfer_gan", "stylize", Net("transfer:TransferNet", styles=5), stylize, MARKOV, "MIT", lesson="transfer_gan",
+        kind="adversarial",
+    ),
+    Card(
+        "gatys", "stylize", Net("features:SmallVGG"), repaint, GATYS, "MIT", lesson="gatys",
+        kind="optimisation", file="vgg_small",
         auxiliary={"fast": ARBITRARY}, alternative=VGG19,
     ),
     Card(
-        "texture", "stylize", Net("features:SmallVGG"), synthesize, TEXTURE, "MIT", lesson="texture", file="vgg_small",
+        "texture", "stylize", Net("features:SmallVGG"), synthesize, TEXTURE, "MIT", lesson="texture",
+        kind="optimisation", file="vgg_small",
         alternative=VGG19,
     ),
     Card(
-        "reconstruct", "stylize", Net("features:SmallVGG"), reconstruct, INVERTING, "MIT", lesson="reconstruct", file="vgg_small",
+        "reconstruct", "stylize", Net("features:SmallVGG"), reconstruct, INVERTING, "MIT", lesson="reconstruct",
+        kind="optimisation", file="vgg_small",
         alternative=VGG19,
     ),
-    Card("light_restore", "restore", Net("nafnet:NAFNet"), restore, NAFNET, "MIT", lesson="nafnet"),
+    Card("light_restore", "restore", Net("nafnet:NAFNet"), restore, NAFNET, "MIT", lesson="nafnet", kind="modern"),
     Card("dncnn_color", "restore", Net("dncnn:DnCNN"), restore, DNCNN, "MIT", lesson="dncnn"),
     Card("recurrent_restore", "restore", Net("recurrent:RecurrentNet"), restore_steps, RCNN, "MIT", lesson="recurrent"),
-    Card("conv_ae_restore", "restore", Net("rednet:REDNet"), repair, REDNET, "MIT", lesson="rednet"),
-    Card("attention_inpaint", "restore", Net("attention:AttentionNet"), fill, CONTEXTUAL, "MIT", lesson="attention"),
+    Card("conv_ae_restore", "restore", Net("rednet:REDNet"), repair, REDNET, "MIT", lesson="rednet", kind="autoencoder"),
+    Card(
+        "attention_inpaint", "restore", Net("attention:AttentionNet"), fill, CONTEXTUAL, "MIT", lesson="attention", kind="modern",
+    ),
     *(
         Card(name, "restore", None, pipeline, paper, "MIT", lesson="filters")
         for name, pipeline, paper in (
@@ -219,10 +253,17 @@ CARDS = [
     ),
 ]
 FAILURES = [  # the network of dcgan_fashion28, badly trained on purpose: to be shown, not to be chosen
-    Card(f"{how}_dcgan_fashion28", "generate", CLOTHES, generate, DCGAN, "MIT", lesson="gan")
+    Card(f"{how}_dcgan_fashion28", "generate", CLOTHES, generate, DCGAN, "MIT", lesson="gan", kind="adversarial")
     for how in ("undertrained", "collapsed", "overfitted")
 ]
 CATALOG = {card.name: card for card in [*CARDS, *FAILURES]}
+IDEAS = (  # in this order all models are shown
+    "modern", "convolution", "one_pass", "adversarial", "autoencoder", "optimisation", "interpolation", "rule", "hub",
+)
+RECOMMENDED = (  # three to a task: for those who only want to begin
+    "resgan_flowers64", "dcgan_fashion28", "draw_voronoi", "light_real_x4", "light_x4", "srgan_x4",
+    "transfer_paintings", "arbitrary_style", "gatys", "light_restore", "attention_inpaint", "diffusion_fill",
+)
 TASKS = tuple(dict.fromkeys(card.task for card in CARDS))
 
 

@@ -12,10 +12,11 @@ from torch import nn
 
 from imgen import cards, device
 from imgen.catalog import CARDS as CHOSEN
-from imgen.catalog import CATALOG, FAILURES, find_card
+from imgen.catalog import CATALOG, FAILURES, IDEAS, RECOMMENDED, TASKS, find_card
 from imgen.controls import Abilities, Choice, Choices, Reference, Seed, Slider, Words, abilities_of
 from imgen.drawing import scenes
 from imgen.evaluation import scores
+from imgen.exhibits.readme import BRIEF
 from imgen.image import Frame
 from imgen.loader import Complete, loader, read_weights
 from imgen.pipelines.guess import guess
@@ -24,6 +25,7 @@ from imgen.pipelines.stylize import stylize, stylize_any
 from imgen.pipelines.upscale import interpolate, interpolate_between
 from imgen.texts import LANGUAGES, lesson, text
 from imgen.texts.words import WORDS
+from imgen.ui.report import MEANINGS
 
 CARDS = [*CHOSEN, *FAILURES]
 WITH_NETS = [card for card in CARDS if card.net and not isinstance(card.net, Complete)]
@@ -242,6 +244,17 @@ def test_words_and_lesson_are_there_in_both_languages(card):
         for key in (f"title_{card.name}", f"card_{card.name}", *(f"knob_{k}" for k in card.knobs)):
             assert key in WORDS and text(key, language).strip()
         assert len(lesson(card.lesson, language)) > 500
+
+
+def test_words_for_what_is_recommended_and_under_which_idea_a_model_stands():
+    assert [find_card(name).task for name in RECOMMENDED] == [task for task in TASKS for _ in range(3)]
+    assert not any(find_card(name).young for name in RECOMMENDED) and all(f"for_{name}" in WORDS for name in RECOMMENDED)
+    assert {card.idea for card in CHOSEN} == set(IDEAS) and all(f"idea_{idea}" in WORDS for idea in IDEAS)
+
+
+def test_words_say_what_each_main_figure_means():
+    explained = {f"score_{measure}" for measures in MEANINGS.values() for measure in measures}
+    assert {key for key in BRIEF if not key.startswith("score_floor")} == explained and set(WORDS) >= set(MEANINGS)
 
 
 def test_names_follow_the_pattern():

@@ -107,8 +107,8 @@ def visit(browser, address):
     """Open the page; in the end nothing may have left the machine and the page may have stumbled over nothing."""
     contexts, left, faults = [], [], []
 
-    def open_page(locale="en-US", width=1440):
-        context = browser.new_context(locale=locale, viewport={"width": width, "height": 900}, reduced_motion="reduce")
+    def open_page(locale="en-US", width=1440, height=900):
+        context = browser.new_context(locale=locale, viewport={"width": width, "height": height}, reduced_motion="reduce")
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
@@ -133,6 +133,7 @@ def tab(page, task: str):
 
 
 def pick(bench, card: str) -> None:
+    bench.locator(".picker .all").evaluate("fold => fold.open = true")
     bench.locator(f".picker input[value={card}]").check(force=True)
 
 
@@ -335,7 +336,7 @@ def test_many_files_come_back_as_one_zip(visit, photo, tmp_path):
 def test_an_optimisation_is_seen_stopped_kept_and_gone_on_with(visit):
     page = visit()
     bench = tab(page, "stylize")
-    bench.locator(".picker input[value='gatys']").click(force=True)
+    pick(bench, "gatys")
     bench.get_by_text("Weight of the style").wait_for()
 
     def stopped_midway(button) -> Picture:
@@ -506,6 +507,96 @@ def test_nothing_is_wider_than_the_window(visit, locale, width):
     for task in TASKS:
         tab(page, task)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def box(bench, part: str) -> dict:
+    """Where it lies in the window, as long as nobody has scrolled; its pictures are there."""
+    found = bench.locator(part).first
+    found.evaluate("""async element => {
+        await Promise.all([...element.querySelectorAll('img')].map(image => image.decode().catch(() => 0)));
+        await new Promise(requestAnimationFrame);
+    }""")
+    return found.bounding_box()
+
+
+@pytest.mark.parametrize(("locale", "width", "height"), [
+    ("en-US", 1440, 900), ("zh-CN", 1366, 768), ("en-US", 1366, 768), ("en-US", 390, 844), ("zh-CN", 390, 844),
+])
+def test_input_run_and_result_are_there_at_the_first_glance(visit, locale, width, height):
+    page = visit(locale, width, height)
+    for task in TASKS:
+        bench = tab(page, task)
+        for part in (".source", "button.run", "button.halt", ".status-line", ".result"):
+            if part != ".source" or task != "generate":
+                place = box(bench, part)
+                assert place["y"] >= 0 and place["y"] + place["height"] <= height, (task, part, place)
+        assert page.evaluate("scrollY") == 0
+        run, result = box(bench, "button.run"), box(bench, ".result")
+        if width < 500:  # and nothing but the status between the two
+            assert run["y"] + run["height"] <= result["y"] <= run["y"] + run["height"] + 100, task
+            assert result["y"] < box(bench, ".picker")["y"]
+        else:
+            assert run["x"] + run["width"] < result["x"], task
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 768), (390, 844)])
+def test_run_is_at_hand_beside_the_knobs_and_what_it_makes_comes_into_sight(visit, width, height):
+    page = visit(width=width, height=height)
+    bench = tab(page, "upscale")
+    bench.locator(".more > button").evaluate("button => button.scrollIntoView({block: 'center'})")
+    assert box(bench, ".result")["y"] < 0 <= box(bench, "button.run")["y"] < 60
+    before = shown(bench)
+    bench.locator("button.run").click()
+    new_result(page, bench, before)
+    result, run = box(bench, ".result"), box(bench, "button.run")
+    assert result["y"] >= (run["y"] + run["height"] if width < 500 else 0) and result["y"] + result["height"] <= height
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_three_models_with_what_they_are_for_are_seen_and_the_others_after_one_click(visit, locale):
+    page = visit(locale)
+    for task in TASKS:
+        bench = tab(page, task)
+        labels = [one for one in bench.locator(".picker .wrap > label").all() if one.is_visible()]
+        assert [len(one.inner_text().split("\n")) for one in labels] == [2, 2, 2], task
+        headings = bench.locator(".picker h4")
+        assert not headings.first.is_visible()
+        bench.locator(".picker summary").click()
+        assert all(one.is_visible() for one in bench.locator(".picker .wrap > label, .picker h4").all())
+        for words in headings.all_inner_texts():  # of one language
+            assert words.isascii() == (locale == "en-US") or "GAN" in words or "Hub" in words
+    bench = tab(page, "upscale")
+    bench.locator(".picker input[type=search]").fill("espcn")
+    seen = [one.get_attribute("value") for one in bench.locator(".picker .wrap > label:visible input").all()]
+    assert seen[3:] == ["espcn_x4", "espcn_x3", "espcn_x2", "espcn_gan_x4"]
+    bench.locator(".picker input[type=search]").press("Enter")
+    bench.locator(".picker label.selected input[value=espcn_x4]").wait_for(state="attached")
+
+
+def test_figures_are_folded_and_say_what_they_mean(visit):
+    bench = tab(visit(), "upscale")
+    assert "PSNR" not in bench.locator(".block.about").inner_text()
+    bench.locator(".block.about .measured summary").click()
+    assert bench.locator(".block.about .measured").inner_text().count("LPIPS: how different it looks") == 1
+    pick(bench, "slow")
+    bench.locator(".block.about .measured").wait_for(state="detached")  # nothing was measured
+
+
+def test_a_link_to_a_folded_model_opens_the_fold_and_the_keyboard_does(visit):
+    page = visit()
+    bench = tab(page, "upscale")
+    before = shown(bench)
+    bench.locator(".lesson > button").click()
+    bench.locator(".lesson a.preset").first.wait_for()
+    bench.locator(".lesson a.preset").first.evaluate("link => link.href = '#try?card=nearest&scale=3'")
+    bench.locator(".lesson a.preset").first.click()
+    new_result(page, bench, before)
+    assert bench.locator(".picker label.selected").inner_text() == "Nearest"
+    assert bench.locator(".picker .all").evaluate("fold => fold.open")
+    other = tab(page, "restore")
+    other.locator(".picker summary").focus()
+    page.keyboard.press("Enter")
+    assert other.locator(".picker h4").first.is_visible()
 
 
 @pytest.fixture(scope="session")

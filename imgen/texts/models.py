@@ -2,6 +2,20 @@
 """Title and one sentence of each card."""
 
 MODELS: dict[str, tuple[str, str]] = {
+    # what the recommended ones are for, in a few words
+    "for_resgan_flowers64": ("Small flowers, made up from noise", "凭一团噪声画出的小幅花卉"),
+    "for_dcgan_fashion28": ("Clothes, kind by kind", "按种类画各式服饰"),
+    "for_draw_voronoi": ("A plain rule, nothing learned: large pictures at once", "一条规则，不需要学习：立刻画出大图"),
+    "for_light_real_x4": ("Photographs from phones and the web", "手机和网上的照片"),
+    "for_light_x4": ("Drawings, screenshots and other clean pictures", "绘画、截图和其他干净的图片"),
+    "for_srgan_x4": ("Sharp detail, some of it invented", "清晰的细节，其中有些是编出来的"),
+    "for_transfer_paintings": ("The manners of paintings that it has learned, at once", "学过的名画风格，一次画好"),
+    "for_arbitrary_style": ("The manner of any painting that you give it", "你给哪幅画，就学哪幅画的风格"),
+    "for_gatys": ("Watch the pixels move, step by step", "看着像素一步一步地移动"),
+    "for_light_restore": ("Noise and the traces of JPEG", "噪点和 JPEG 的痕迹"),
+    "for_attention_inpaint": ("Holes, words, and things to take out", "空洞、文字和想去掉的东西"),
+    "for_diffusion_fill": ("Thin scratches, at once", "细细的划痕，立刻填好"),
+    # titles and sentences
     "title_light_restore": ("Clean up (light network)", "清理（轻量网络）"),
     "card_light_restore": ("Takes noise of any strength and the traces of JPEG away; blocks with a gate decide at each place what passes. Fast, and the one to begin with.", "去掉任意强度的噪点和 JPEG 的痕迹；带“门”的模块在每个位置决定什么可以通过。速度快，建议先用它。"),
     "title_dncnn_color": ("Noise (DnCNN)", "去噪（DnCNN）"),

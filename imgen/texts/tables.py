@@ -22,6 +22,16 @@ TABLES: dict[str, tuple[str, str]] = {
     "data_Kodak24_phone": ("Kodak24 as from a phone", "Kodak24（模拟手机拍摄）"),
     "data_flowers": ("flowers", "花卉"),
     "data_emoji": ("emoji", "表情符号"),
+    # what the measures mean
+    "measured": ("Measured", "测量结果"),
+    "means_psnr": ("PSNR: how near it comes to the true pixels, in dB. Higher is better: 3 dB more is half the squared error.", "PSNR：与真实像素有多接近，单位 dB。越高越好：高 3 dB，平方误差就减半。"),
+    "means_ssim": ("SSIM: whether edges and contrast are where they belong. 1 is the true picture.", "SSIM：边缘和明暗对比是否都在该在的地方。1 表示与原图相同。"),
+    "means_lpips": ("LPIPS: how different it looks, judged by a network that was fitted to people's answers. 0 is the same.", "LPIPS：看起来差多少，由一个按人的判断拟合的网络来评。0 表示相同。"),
+    "means_frechet": ("Fréchet distance: how far its pictures, all together, lie from true ones. Lower is better; the floor is what true pictures reach.", "Fréchet 距离：它的图片整体上与真实图片相差多远。越低越好；下限是真实图片自己的得数。"),
+    "means_precision": ("Precision: the share of its pictures that look like true ones. Recall: the share of true ones that it could draw. 1 is all.", "精确率：它的图片中有多少像真的。召回率：真实图片中有多少是它画得出来的。1 表示全部。"),
+    "means_nats": ("−ELBO: at most so much do true pictures surprise it. Lower is better.", "−ELBO：真实图片让它感到“意外”的程度的上界。越低越好。"),
+    "means_style_distance": ("Distance to the style: 1 is the untouched photograph, 0 the painting's own style.", "与风格的距离：1 是原来的照片，0 是画作本身的风格。"),
+    "means_features": ("Features missed: how much of what VGG-19 sees this small network does not. 0 is nothing.", "漏掉的特征：VGG-19 看得到、这个小网络看不到的有多少。0 表示没有遗漏。"),
     # figures
     "score_psnr": ("PSNR dB", "PSNR dB"),
     "score_ssim": ("SSIM", "SSIM"),

@@ -25,10 +25,16 @@ i18n = gr.I18n(**{
 })
 
 
-def t(key: str) -> str:
-    """A label that the browser translates: Gradio takes it wherever it takes words, though not all of its annotations say so."""
-    assert key in WORDS, f"no words for {key}"
-    return cast(str, i18n(PREFIX + key))
+def t(*keys: str, by: str = "\n") -> str:
+    """A label that the browser translates: Gradio takes it wherever it takes words, though not all of its annotations say so.
+    Of several keys it translates only the first in a label: together they become a key of their own.
+    """
+    assert set(keys) <= set(WORDS), f"no words for {keys}"
+    key = PREFIX + "_and_".join(keys)
+    if len(keys) > 1:
+        for language in LANGUAGES:
+            i18n.translations[BROWSER[language]][key] = by.join(text(one, language) for one in keys)
+    return cast(str, i18n(key))
 
 
 def both(key: str, **facts: object) -> str:

@@ -11,6 +11,16 @@ from imgen.texts import LANGUAGES
 from imgen.ui.language import both, spans, t
 
 MEGA = 1_000_000
+MEANINGS = {  # words -> the measures that they explain
+    "means_psnr": {"psnr", "reconstruction_psnr", "noise_25", "jpeg_10_gain", "fill_psnr"},
+    "means_ssim": {"ssim"},
+    "means_lpips": {"lpips", "photo_lpips", "fill_lpips", "repeated_lpips"},
+    "means_frechet": {"frechet"},
+    "means_precision": {"precision", "recall"},
+    "means_nats": {"nats_per_picture"},
+    "means_style_distance": {"style_distance"},
+    "means_features": {"features"},
+}
 
 
 def choices(cards: Iterable[Card]) -> list[tuple[str, str]]:
@@ -27,13 +37,20 @@ def about(card: Card) -> str:
     link = f'href="{escape(card.paper.url)}" target="_blank" rel="noopener"'
     facts.append(f'<a {link} title="{escape(card.paper.title)}">{paper}</a>' if card.paper.url
                  else f'<span title="{escape(card.paper.title)}">{paper}</span>')
-    if card.facts.scores:
-        measured = {language: escape(figures(card.facts.scores, language, brief=True)) for language in LANGUAGES}
-        facts.append(f'<span class="measured">{spans(**measured)}</span>' if measured["en"] != NONE else "")
     if card.weights and not card.ready:
         facts.append(f'<b>{both("downloads", size=round(card.weights.size / MEGA))}</b>')
     line = '<i aria-hidden="true"> · </i>'.join(fact for fact in facts if fact)
-    return f'<p class="sentence">{both(f"card_{card.name}")}</p><p class="facts">{line}</p>'
+    return f'<p class="sentence">{both(f"card_{card.name}")}</p><p class="facts">{line}</p>{measured(card.facts.scores)}'
+
+
+def measured(scores: Mapping[str, object]) -> str:
+    """The main figures, folded, and what each measure means."""
+    words = {language: escape(figures(scores, language, brief=True)) for language in LANGUAGES}
+    if words["en"] == NONE:
+        return ""
+    found = {measure for one in scores.values() if isinstance(one, dict) for measure in one}
+    meanings = "".join(f"<p>{both(key)}</p>" for key, measures in MEANINGS.items() if found & measures)
+    return f'<details class="measured"><summary>{both("measured")}</summary><p>{spans(**words)}</p>{meanings}</details>'
 
 
 def status(words: str, share: float | None = None, kind: str = "") -> str:

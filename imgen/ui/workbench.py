@@ -15,8 +15,9 @@ from imgen.image import Origin
 from imgen.ui import lesson, report
 from imgen.ui.examples import strip
 from imgen.ui.growth import Growth
-from imgen.ui.knobs import Picker, all_knobs, widget
+from imgen.ui.knobs import all_knobs, widget
 from imgen.ui.language import both, t
+from imgen.ui.picker import make_picker
 from imgen.ui.picture import Download, PictureInput, bundle, peek
 from imgen.ui.stock import staged
 from imgen.ui.work import Result
@@ -28,7 +29,9 @@ bench.addEventListener('click', event => {
   if (!link) return;
   event.preventDefault();
   trigger('click', {preset: link.dataset.preset ?? link.getAttribute('href')});
-  bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
+});
+bench.addEventListener('click', event => {  // whatever starts a run presses this button
+  if (event.target.closest('button.run')) bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
 """
 
@@ -57,13 +60,14 @@ class Workbench:
         self.read_opening()
         with gr.Tab(t(f"task_{task}"), id=task), gr.Column(elem_classes=["bench", f"bench-{task}"]):
             gr.HTML(f"<p>{both(f'hint_{task}')}</p>", elem_classes="hint")
-            with gr.Row(elem_classes="pictures"):
-                with gr.Column(scale=5, min_width=320, elem_classes="left"):
+            with gr.Row(elem_classes="pictures"):  # page.css shows a phone the right column between Run and the choice
+                with gr.Column(elem_classes="left"):
                     self.source = self.make_source() if any(card.pictures for card in self.cards) else None
-                    self.make_controls()
-                    if not self.source:
+                    self.make_go()
+                    with gr.Column(elem_classes="choice"):
                         self.make_examples()
-                with gr.Column(scale=8, min_width=320, elem_classes="right"):
+                        self.make_controls()
+                with gr.Column(elem_classes="right"):
                     self.result = make_result(self.opening_value())
                     self.make_outcome()
             self.make_rooms()
@@ -104,20 +108,22 @@ class Workbench:
         return self.show(Result(self.card, shown=paths, before=str(self.given) if self.given else None)) if paths else None
 
     def make_source(self) -> PictureInput:
-        source = PictureInput(
+        return PictureInput(
             str(self.given) if self.given else None, label=t("input_picture"), placeholder=t("input_placeholder"),
-            type="filepath", sources=["upload", "webcam", "clipboard"], buttons=["fullscreen"], height=280, elem_classes="source",
+            type="filepath", sources=["upload", "webcam", "clipboard"], buttons=["fullscreen"], elem_classes="source",
         )
-        self.make_examples()
-        return source
+
+    def make_go(self) -> None:
+        with gr.Row(elem_classes="go"):
+            self.run = gr.Button(t("run"), variant="primary", elem_classes="run", scale=3)
+            self.stop = gr.Button(t("stop"), elem_classes="halt", scale=1, min_width=80, interactive=False)
+        self.status = gr.HTML(self.opening_status(), elem_classes="status-line")
 
     def make_examples(self) -> None:
         gr.HTML(strip(self.card, self.examples, self.opened), elem_classes="examples")
 
     def make_controls(self) -> None:
-        self.picker = Picker(
-            report.choices(self.cards), value=self.card.name, label=t("model"), elem_classes="picker", interactive=True
-        )
+        self.picker = make_picker(self.cards, self.card)
         self.about = gr.HTML(report.about(self.card), elem_classes="about")
         self.widgets: dict[str, Component] = {}
         kinds = all_knobs(self.cards)
@@ -131,9 +137,6 @@ class Workbench:
                 rest = [name for name in kinds if name not in first]
                 for name in large_last(rest, kinds):
                     self.make_knob(name, kinds[name])
-        with gr.Row(elem_classes="go"):
-            self.run = gr.Button(t("run"), variant="primary", elem_classes="run", scale=3)
-            self.stop = gr.Button(t("stop"), elem_classes="halt", scale=1, min_width=80, interactive=False)
 
     def make_knob(self, name: str, kinds: list) -> None:
         self.widgets[name] = widget(kinds, self.card.knobs.get(name), self.values.get(name))
@@ -142,7 +145,6 @@ class Workbench:
 
     def make_outcome(self) -> None:
         paths = [str(path) for path in self.opened]
-        self.status = gr.HTML(self.opening_status(), elem_classes="status-line")
         with gr.Row(elem_classes="actions"):
             label, value = t(f"download_picture{'s' if len(paths) > 1 else ''}"), bundle(paths, self.card.name) if paths else None
             self.download = Download(label, value=value, size="sm")

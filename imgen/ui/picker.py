@@ -1,0 +1,80 @@
+"""The choice of a model: a few recommended ones with what each is for; the others behind one click, by idea, with a search.
+
+It is one gr.Radio, whose value is the card's name.  Its labels stand in the order of `arranged`, and page.css hides those after
+the first few while the fold is closed; the script only moves the fold and the headings in between.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import gradio as gr
+
+from imgen.cards import Card
+from imgen.catalog import IDEAS, RECOMMENDED
+from imgen.ui.knobs import Picker
+from imgen.ui.language import both, t
+
+FOLD = """
+const fold = element.querySelector('details'), search = fold.querySelector('input'), headings = [...fold.querySelectorAll('h4')];
+const bench = element.closest('.bench');
+const label = card => bench.querySelector(`.picker input[value="${card}"]`)?.closest('label');
+const group = heading => {
+  const labels = [];
+  for (let next = heading.nextElementSibling; next?.matches('label'); next = next.nextElementSibling) labels.push(next);
+  return labels;
+};
+const missed = (one, is) => one.toggleAttribute('data-missed', is);
+const arrange = tries => {  // the picker may be drawn a little later
+  if (!label(fold.dataset.first)) return tries && setTimeout(arrange, 50, tries - 1);
+  label(fold.dataset.first).before(fold);
+  for (const heading of headings) label(heading.dataset.first).before(heading);
+  let last = null;
+  new MutationObserver(() => {  // a link or an example may choose one of those that are folded away
+    const chosen = bench.querySelector('.picker label.selected');
+    if (chosen !== last && headings.some(heading => group(heading).includes(chosen))) fold.open = true;
+    last = chosen;
+  }).observe(bench.querySelector('.picker'), {attributes: true, attributeFilter: ['class'], subtree: true});
+};
+arrange(100);
+search.addEventListener('input', () => {
+  const asked = search.value.trim().toLowerCase();
+  for (const heading of headings) {
+    for (const one of group(heading))
+      missed(one, !(heading.textContent + one.textContent + one.querySelector('input').value).toLowerCase().includes(asked));
+    missed(heading, group(heading).every(one => 'missed' in one.dataset));
+  }
+});
+search.addEventListener('keydown', event => {
+  if (event.key === 'Enter')
+    headings.flatMap(group).find(one => !('missed' in one.dataset))?.querySelector('input').click();
+});
+"""
+
+
+def arranged(cards: Sequence[Card]) -> tuple[list[Card], list[Card]]:
+    """The recommended ones, and the others by their ideas."""
+    first = [card for name in RECOMMENDED for card in cards if card.name == name]
+    rest = [card for card in cards if card not in first]
+    return first, sorted(rest, key=lambda card: IDEAS.index(card.idea))
+
+
+def make_picker(cards: Sequence[Card], chosen: Card) -> Picker:
+    first, rest = arranged(cards)
+    choices = [(t(f"title_{card.name}", f"for_{card.name}"), card.name) for card in first]
+    choices += [(titled(card), card.name) for card in rest]
+    picker = Picker(choices, value=chosen.name, label=t("model"), elem_classes="picker", interactive=True)
+    gr.HTML(fold(rest, len(cards)), js_on_load=FOLD, elem_classes="all-models")
+    return picker
+
+
+def titled(card: Card) -> str:
+    return t(f"title_{card.name}", "young", by=" · ") if card.young else t(f"title_{card.name}")
+
+
+def fold(rest: Sequence[Card], count: int) -> str:
+    """Each heading knows the card before which it stands.  count: of all models."""
+    groups = [(idea, next(cards).name) for idea, cards in groupby(rest, lambda card: card.idea)]
+    headings = "".join(f'<h4 data-first="{name}">{both(f"idea_{idea}")}</h4>' for idea, name in groups)
+    find = f'<label>{both("find_model")} <input type="search" autocomplete="off"></label>'
+    summary = f'<summary>{both("all_models", count=count)}</summary>'
+    return f'<details class="all" data-first="{rest[0].name}">{summary}{find}{headings}</details>'
