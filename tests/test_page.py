@@ -535,7 +535,8 @@ def test_run_is_at_hand_beside_the_knobs_and_what_it_makes_comes_into_sight(visi
     bench.locator("button.run").click()
     new_result(page, bench, before)
     result, run = box(bench, ".result"), box(bench, "button.run")
-    assert result["y"] >= (run["y"] + run["height"] if width < 500 else 0) and result["y"] + result["height"] <= height
+    assert result["y"] >= (run["y"] + run["height"] if width < 500 else 0), (run, result)
+    assert result["y"] + result["height"] <= height
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
