@@ -25,6 +25,9 @@ class Training:
     precision: Sequence[str] = ()  # in which it multiplied, each once; none of those from before that was written down
     starts_from: str = ""  # a card
     earlier_steps: int = 0  # that those weights had behind them
+    teacher: str = ""  # a card whose pictures it learned from
+    teacher_license: str = ""  # SPDX, of the teacher's weights
+    teacher_source: str = ""  # where they come from
 
     def known(self) -> dict[str, object]:
         return {name: value for name, value in vars(self).items() if value not in ("", 0, ()) or name == "seed"}

@@ -123,6 +123,22 @@ def test_bundled_weights_fit_strictly_and_are_all_there(card):
     assert counted == card.facts.parameters
 
 
+ASLEEP = (  # blocks of each are idle until they are trained again, those of Light as `training.idle` tells
+    "light_x2", "light_x3", "light_x4", "light_real_x4", "enhancenet_x4", "enhancenet_pat_x4",
+)
+
+
+@each(BUNDLED)
+def test_no_part_of_the_bundled_weights_is_idle(card):
+    """A slope reaches each kernel: one that has none did not learn, and is work for nothing."""
+    net = card.net.build().train()
+    net.load_state_dict(read_weights(cards.WEIGHTS / f"{card.stem}.safetensors"))
+    forward(card, net).square().mean().backward()
+    slopes = {name: p.grad.abs().max().item() for name, p in net.named_parameters() if p.dim() > 1 and p.grad is not None}
+    idle = [name for name, slope in slopes.items() if slope < 1e-9 * max(slopes.values())]
+    assert bool(idle) == (card.name in ASLEEP), idle
+
+
 @cache
 def lively(card):
     """Its net with weights of which each counts: one at its start hardly does anything, a trained one may leave a part idle."""

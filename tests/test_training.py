@@ -28,18 +28,20 @@ from imgen.models.light import Light
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.transfer import TransferNet, tinted
 from imgen.models.vae import VAE
-from imgen.training import data, sights, weights
+from imgen.training import data, sights, taught, weights
 from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
-from imgen.training.degrade import Wounds, burst, phones, shrink
+from imgen.training.degrade import Wounds, burst, phones, plain, shrink
 from imgen.training.distilling import Distil, Resemble, strangeness
 from imgen.training.ema import recalibrated_batch_norm
+from imgen.training.expand import contracted, expand
 from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
+from imgen.training.idle import wake
 from imgen.training.judge import can_judge
 from imgen.training.loop import History, history_of, train
 from imgen.training.regression import Fill, Recur, Upscale
 from imgen.training.runs import RUNS, finish
-from imgen.training.sharpening import Sharpen
-from imgen.training.steps import Batches
+from imgen.training.sharpening import Imitate, Sharpen
+from imgen.training.steps import Batches, update
 from imgen.training.stylizing import Stylize, StylizeAdversarially, StylizeAny, recoloured
 from imgen.training.thin import thinned
 
@@ -141,6 +143,14 @@ def sharp(discriminator=None):
     return recipe
 
 
+def imitated():
+    torch.manual_seed(0)
+    hr = torch.randint(0, 255, (8, 3, 40, 40), dtype=torch.uint8)
+    lr, features = torch.nn.functional.avg_pool2d(hr.float(), 2).byte(), VGG((4, 4, 4), "zeros").requires_grad_(False)
+    settings = {"weights": {"pixels": 1.0, "features": 1.0}, "side": 16, "muon": True, "longest": 1.0}
+    return Imitate(Light(2, blocks=1, width=8), features, lr, hr, device="cpu", batch=4, **settings)
+
+
 def thin():
     torch.manual_seed(0)
     wide = VGG((8, 16), "zeros").requires_grad_(False)
@@ -201,7 +211,7 @@ def guess():
 
 RECIPES = [
     espcn, light, sharp, guess, thin, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, any_style,
-    patch_judged, distilled, recur, inpaint,
+    patch_judged, distilled, recur, inpaint, imitated,
 ]
 ALL = pytest.mark.parametrize("make", RECIPES)
 
@@ -546,6 +556,103 @@ def test_the_teacher_is_asked_once():
     for _ in range(3):
         recipe.step(0.5)
     assert asked == [12, 12]
+
+
+class Twice(nn.Module):
+    """Stands in for a strong upscaler: each pixel four times, all of them twice as bright."""
+
+    scale = 2
+
+    def __init__(self):
+        super().__init__()
+        self.times, self.asked = nn.Parameter(torch.tensor(2.0)), 0
+
+    def forward(self, x):
+        self.asked += 1
+        return x.repeat_interleave(2, 2).repeat_interleave(2, 3) * self.times
+
+
+def test_a_strong_network_is_asked_once_even_after_an_interruption(tmp_path, monkeypatch):
+    """It is stopped in its third part of four; what was there stays as it is, and all comes out as if nothing had happened."""
+    monkeypatch.setattr(taught, "PART", 5)
+    hr, net = torch.randint(0, 255, (12, 3, 32, 32), dtype=torch.uint8), Twice()
+    whole = taught.taught(lambda: net, hr, phones, 4, tmp_path / "whole")
+    assert net.asked == 20 and [x.shape for x in whole] == [(20, 3, 16, 16), (20, 3, 32, 32)]
+    broken, forward = Twice(), Twice.forward
+
+    def tired(self, x):
+        if self.asked == 12:
+            raise KeyboardInterrupt
+        return forward(self, x)
+
+    monkeypatch.setattr(Twice, "forward", tired)
+    with pytest.raises(KeyboardInterrupt):
+        taught.taught(lambda: broken, hr, phones, 4, tmp_path / "broken")
+    monkeypatch.setattr(Twice, "forward", forward)
+    torch.manual_seed(9)
+    again = taught.taught(lambda: broken, hr, phones, 4, tmp_path / "broken")
+    assert broken.asked == 12 + 10
+    assert all(torch.equal(one, other) for one, other in zip(whole, again, strict=True))
+
+    def nobody():
+        raise AssertionError("all is there")
+
+    taught.taught(nobody, hr, phones, 4, tmp_path / "broken")
+
+
+def test_what_a_strong_network_makes_has_its_detail_and_the_true_colours():
+    truth = torch.full((1, 3, 64, 64), 100, dtype=torch.uint8)
+    stripes = 20 * (torch.arange(64) % 2 * 2 - 1)
+    made = taught.coloured((130 + stripes).byte().expand(1, 3, 64, 64), truth)
+    assert torch.equal(made, (100 + stripes).byte().expand(1, 3, 64, 64))
+
+
+def test_plain_pictures_are_even_but_for_a_box_and_their_small_ones_are_theirs():
+    torch.manual_seed(0)
+    lr, hr = plain(16, 12, 4)
+    assert lr.shape == (16, 3, 12, 12) and hr.shape == (16, 3, 48, 48)
+    assert all(len(one.flatten(1).unique(dim=1).T) <= 2 for one in hr)
+    even = hr.flatten(2).float().std(2).amax(1) == 0
+    assert 8 <= even.sum() < 16
+    clean = even & (torch.arange(16) % 4 % 3 == 0)
+    assert clean.any() and torch.equal(lr[clean], hr[clean][..., :12, :12])
+
+
+@pytest.mark.parametrize("around", [lambda net: net, expand], ids=["plain", "expanded"])
+def test_an_idle_block_begins_anew_as_what_it_was(around):
+    """Its second convolution gives nothing but large negative numbers, so that no slope reaches what comes before its last."""
+    torch.manual_seed(0)
+    net, x = Light(2, blocks=2, width=8), torch.rand(2, 3, 12, 12)
+    one, two, three = net.blocks[1].convs
+    nn.init.constant_(two.bias, -300)
+    before, other = net(x).detach(), net.blocks[0].convs[0].weight.clone()
+    around(net)
+    wake(net, x)
+    torch.testing.assert_close(net(x), before, atol=1e-5, rtol=0)
+    torch.testing.assert_close(contracted(net)["blocks.0.convs.0.weight"], other)
+    for _ in range(2):
+        net.zero_grad()
+        (net(x) - 0.3).square().mean().backward()
+        with torch.no_grad():
+            for p in net.parameters():
+                p -= 0.01 * p.grad.sign()
+    assert min(p.grad.abs().max() for p in net.blocks[1].parameters()) > 1e-9
+
+
+def test_weights_name_the_teacher_its_licence_and_where_it_comes_from(tmp_path):
+    recipe = imitated()
+    list(train(recipe, 1, tmp_path / "light_real_x4.pt"))
+    finish("light_real_x4", recipe, {"scale": 4}, tmp_path / "photos", 0, tmp_path, tmp_path)
+    training = json.loads((tmp_path / "light_real_x4.json").read_text())["training"]
+    assert training["teacher"] == "realesrgan_x4" and training["teacher_license"] == "BSD-3-Clause"
+    assert training["teacher_source"] == "wkrettek/real-esrgan-models"
+
+
+def test_a_slope_that_is_too_long_is_shortened():
+    weight = nn.Parameter(torch.tensor([3.0, 4.0]))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    update(optimizer, weight.square().sum() / 2, longest=1.0)  # the slope is the weight itself, five long
+    torch.testing.assert_close(weight.data, torch.tensor([2.4, 3.2]), rtol=1e-5, atol=0)
 
 
 def test_half_of_the_sights_are_spoiled_and_all_stay_pictures():

@@ -68,9 +68,12 @@ def patches(folder: Path, scale: int, side: int = 48, shrinks: tuple[float, ...]
     return lr, hr
 
 
-def details(folder: Path, side: int, shrinks: tuple[float, ...] = (1, 0.6, 0.4)) -> Tensor:
-    """Photographs -> what is lively of them, (N, 3, side, side) uint8; see `patches`."""
-    cuts = (hr for path in files(folder) for f in shrinks for _, hr in lively(smaller(rgb(path), f), 1, side))
+def details(
+    folder: Path, side: int, shrinks: tuple[float, ...] = (1, 0.6, 0.4), held_out: bool | None = None
+) -> Tensor:
+    """Photographs -> what is lively of them, (N, 3, side, side) uint8; see `patches`.  held_out: see `part`; None: all."""
+    paths = files(folder) if held_out is None else part(folder, held_out)
+    cuts = (hr for path in paths for f in shrinks for _, hr in lively(smaller(rgb(path), f), 1, side))
     return channels_first(np.stack(list(cuts)))
 
 

@@ -52,6 +52,23 @@ def phones(hr: Tensor, scale: int) -> Tensor:
     return torch.from_numpy(np.stack(spoiled)).permute(0, 3, 1, 2)
 
 
+def plain(count: int, side: int, scale: int) -> tuple[Tensor, Tensor]:
+    """What photographs lack: even areas of one colour, half with a box of another; every other one as strong as can be.
+
+    -> LR (count, 3, side, side), half of them as from a phone, and HR (count, 3, scale·side, scale·side), uint8.
+    """
+    colours = torch.randint(256, (count, 2, 3, 1, 1), dtype=torch.uint8)
+    colours[::2] = (torch.rand(colours[::2].shape) < 0.5).byte() * 255
+    hr = colours[:, 0].expand(-1, -1, side * scale, side * scale).clone()
+    for one, colour in zip(hr[: count // 2], colours[:, 1], strict=False):
+        (top, bottom), (left, right) = torch.randint(side * scale, (2, 2)).sort(1).values.tolist()
+        one[:, top:bottom, left:right] = colour
+    clean = [torch.from_numpy(shrink(x, scale)[1].copy()) for x in hr.permute(0, 2, 3, 1).contiguous().numpy()]
+    lr = torch.stack(clean).permute(0, 3, 1, 2).contiguous()
+    lr[1::4], lr[2::4] = phones(hr[1::4], scale), phones(hr[2::4], scale)
+    return lr, hr
+
+
 MOST_NOISE = 55.0  # σ in grey levels of 255
 NOISY, BOTH = 0.5, 0.1  # shares of pictures with noise alone, with a little of it before JPEG; the others are JPEG alone
 

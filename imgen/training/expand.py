@@ -44,6 +44,14 @@ def expand(net: nn.Module) -> nn.Module:
     return net
 
 
+def put(module: nn.Module, name: str, value: Tensor) -> None:
+    """Set a parameter's numbers; if it is made of parts, they are chosen so that they make this."""
+    if parametrize.is_parametrized(module, name):
+        setattr(module, name, value)
+    else:
+        getattr(module, name).data.copy_(value)
+
+
 def contracted(net: nn.Module) -> dict[str, Tensor]:
     """The state of the same net with plain convolutions."""
     state = {}

@@ -24,6 +24,7 @@ from imgen.models.distilled import DistilledSqueezeNet
 from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
 from imgen.models.features import SmallVGG, Widened
+from imgen.models.light import Light
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.rednet import REDNet
 from imgen.models.srresnet import SRResNet
@@ -32,16 +33,27 @@ from imgen.models.vae import VAE
 from imgen.pipelines.stylize import LOOK
 from imgen.training import data, emoji, palette
 from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
-from imgen.training.degrade import Wounds, burst
+from imgen.training.degrade import Wounds, burst, phones, plain
 from imgen.training.distilling import Distil, Resemble
 from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
 from imgen.training.loop import Recipe
 from imgen.training.regression import Fill, Recur, Upscale
-from imgen.training.sharpening import Sharpen
+from imgen.training.sharpening import Imitate, Sharpen
 from imgen.training.sights import half_spoiled, sights
 from imgen.training.steps import Batches
 from imgen.training.stylizing import Stylize, StylizeAdversarially, StylizeAny, recoloured
-from imgen.training.teachers import PRUNED_VGG, TRUE_VGG, pooled, pruned_vgg, squeezenet, teacher_file, true_vgg, wide_features
+from imgen.training.taught import taught
+from imgen.training.teachers import (
+    PRUNED_VGG,
+    TRUE_VGG,
+    pooled,
+    pruned_vgg,
+    real_esrgan,
+    squeezenet,
+    teacher_file,
+    true_vgg,
+    wide_features,
+)
 from imgen.training.thin import thinned
 
 STYLE_WEIGHT = 5.0
@@ -250,6 +262,26 @@ def sharper(
     return make
 
 
+ANSWERS = Path(".runs") / "real_esrgan_x4"  # beside the checkpoints; 11 MB of each fifty pictures
+PLAIN = 20  # photographs to a plain picture
+
+
+def imitating(parts: int, *, pixels: float, features: float, **settings: object) -> Make:
+    """data: photographs, every tenth of which is held out; teachers: may hold real_esrgan_x4plus.safetensors, or it comes from
+    the Hub.
+
+    It is asked once about `parts` times fifty details, each spoiled as by a phone: 0.2 s each on a core that multiplies bfloat16.
+    """
+    def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+        hr = data.details(folder, 256, (1, 0.7, 0.5, 0.35), held_out=False)
+        lr, sr = taught(lambda: real_esrgan(teachers, device), hr, phones, parts, ANSWERS)
+        pairs = (torch.cat(both) for both in zip((lr, sr), plain(len(lr) // PLAIN, lr.shape[3], 4), strict=True))
+        shares = {"pixels": pixels, "features": features}
+        return Imitate(Light(4), bundled_vgg(), *pairs, weights=shares, device=device, **settings), {"scale": 4}
+
+    return make
+
+
 def tiny_gan(npz: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: fashion_mnist.npz."""
     pictures, labels = data.digits(npz)
@@ -270,9 +302,13 @@ def paintings(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe,
 
 def stroked(device: str) -> StyleObjective:
     """What is asked of a painting in one pass."""
-    features = SmallVGG().requires_grad_(False).to(device)
-    features.load_state_dict(read_weights(WEIGHTS / "vgg_small.safetensors"))
-    return StyleObjective(features, STROKES_WEIGHT, fast_dtype(device), eased=True)
+    return StyleObjective(bundled_vgg().to(device), STROKES_WEIGHT, fast_dtype(device), eased=True)
+
+
+def bundled_vgg() -> SmallVGG:
+    net = SmallVGG().requires_grad_(False)
+    net.load_state_dict(read_weights(WEIGHTS / "vgg_small.safetensors"))
+    return net
 
 
 PATCHED = ("scream", "starry_night", "contrast_of_forms", "great_wave")  # those of `transfer_gan`

@@ -8,6 +8,7 @@ from imgen.functional.losses import gram, gram_distance
 from imgen.functional.metrics import luma
 from imgen.training.ema import EMA
 from imgen.training.expand import contracted, expand
+from imgen.training.idle import wake
 from imgen.training.muon import Muon
 from imgen.training.steps import adam, cosine, cut_out, randint, update
 
@@ -19,15 +20,16 @@ class Upscale:
 
     def __init__(
         self, net, lr, hr, *, device: str, batch=16, rate=1e-3, decay=0.999, side=48, spoil=None, expanded=False, muon=False,
-        decibels=False,
+        decibels=False, longest=None,
     ):
         """lr (N, C, h, w), hr (N, C, sh, sw) uint8; a net with one channel is trained on luminance.
 
         side: LR pixels that a step sees of each; spoil: HR (N, C, sh, sw) uint8 -> another LR than `lr`, made anew each time;
         expanded: see `expand`; muon: see `Muon`, else Adam; decibels: minimise each picture's squared error in dB instead, as
-        NAFNet (arXiv:2204.04676) does, so that what is hardly spoiled counts as much as what is spoiled badly.
+        NAFNet (arXiv:2204.04676) does, so that what is hardly spoiled counts as much as what is spoiled badly;
+        longest: see `update`.
         """
-        self.decibels = decibels
+        self.decibels, self.longest = decibels, longest
         if expanded:
             expand(net)
         self.net = net.to(device, memory_format=torch.channels_last)
@@ -41,14 +43,21 @@ class Upscale:
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.01)
         lr, hr = self.pair()
+        if not self.ema.steps:
+            wake(self.net, lr)
+        loss, told = self.missed(lr, hr, progress)
+        update(self.optimizer, loss, self.longest)
+        self.ema.update(self.net)
+        return told
+
+    def missed(self, lr: Tensor, hr: Tensor, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss, and what is told of it."""
         error = self.error(lr, hr)
         if self.decibels:
             loss = torch.log10(error.square().mean((1, 2, 3)) + GOOD).mean()
         else:
             loss = error.abs().mean() if progress < self.squared_from else error.square().mean() * 10
-        update(self.optimizer, loss)
-        self.ema.update(self.net)
-        return {"mse_db": -10 * torch.log10(error.detach().square().mean())}
+        return loss, {"mse_db": -10 * torch.log10(error.detach().square().mean())}
 
     def error(self, lr: Tensor, hr: Tensor) -> Tensor:
         with mixed_precision(self.device):

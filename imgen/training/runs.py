@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
 from imgen.cards import WEIGHTS
 from imgen.catalog import find_card
@@ -25,7 +24,8 @@ from imgen.models.srdensenet import SRDenseNet
 from imgen.models.srresnet import SRResNet
 from imgen.models.vdsr import VDSR
 from imgen.training import weights
-from imgen.training.degrade import noisy, noisy_or_jpeg, phones
+from imgen.training.degrade import noisy, noisy_or_jpeg
+from imgen.training.expand import put
 from imgen.training.judge import can_judge, write_judge
 from imgen.training.loop import Recipe, history_of, train
 from imgen.training.makers import (
@@ -42,6 +42,7 @@ from imgen.training.makers import (
     fashion_vae,
     few_pictures,
     flowers_vae,
+    imitating,
     inpainting,
     mended,
     paintings,
@@ -71,6 +72,7 @@ class Run:
     steps: int
     batch: int
     starts_from: str = ""  # another card whose matching tensors are a better start than noise
+    teacher: str = ""  # a card whose pictures it learned from
 
 
 RUNS = {
@@ -97,7 +99,10 @@ RUNS = {
     "light_x4": Run(photos(Light, 4, side=36, expanded=True), 34000, 16),
     "light_x3": Run(photos(Light, 3, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "light_x2": Run(photos(Light, 2, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
-    "light_real_x4": Run(photos(Light, 4, side=36, spoil=phones, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
+    "light_real_x4": Run(
+        imitating(60, pixels=1.0, features=1.0, rate=1e-3, batch=8, muon=True, longest=1.0), 16000, 8,
+        starts_from="light_real_x4", teacher="realesrgan_x4",
+    ),
     "srcnn_x3": Run(photos(SRCNN, 3, side=24), 30000, 16),
     "srcnn_x4": Run(photos(SRCNN, 4, side=24), 15000, 16, starts_from="srcnn_x3"),
     "srcnn_x2": Run(photos(SRCNN, 2, side=32), 15000, 16, starts_from="srcnn_x3"),
@@ -155,12 +160,8 @@ def borrow(net: nn.Module, weights: dict[str, Tensor]) -> None:
         wanted = getattr(module, name).shape
         if name == "table" and wanted[1:] == value.shape[1:] and wanted[0] > len(value):
             value = torch.cat([value, value[-1:].expand(wanted[0] - len(value), *value.shape[1:])])
-        if wanted != value.shape:
-            continue
-        if parametrize.is_parametrized(module, name):
-            setattr(module, name, value)  # its parts are chosen so that they make this
-        else:
-            getattr(module, name).data.copy_(value)
+        if wanted == value.shape:
+            put(module, name, value)
 
 
 def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, seed: int, checkpoints: Path, out: Path) -> Path:
@@ -173,6 +174,10 @@ def finish(name: str, recipe: Recipe, facts: dict[str, object], folder: Path, se
         "run": name, "steps": history.done, "planned_steps": history.plans, "pictures_seen": history.done * RUNS[name].batch,
         "seed": seed, "data": folder.stem, "precision": history.precisions,
     }
+    if RUNS[name].teacher:
+        card = find_card(RUNS[name].teacher)
+        source = card.weights.repository if card.weights else ""
+        training |= {"teacher": card.name, "teacher_license": card.license, "teacher_source": source}
     if history.earlier:
         training |= {"starts_from": RUNS[name].starts_from, "earlier_steps": history.earlier}
     out.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,10 @@
 """Super-resolution that invents: features, textures and a discriminator beside the pixels."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from imgen.device import mixed_precision
+from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
 from imgen.training.muon import Muon
 from imgen.training.regression import Upscale
@@ -77,6 +78,34 @@ class Sharpen(Upscale):
             alike = [texture_loss(features[name], true, TEXTURE_SIDE >> n) for n, (name, true) in enumerate(fine)]
             found["textures"] = torch.stack(alike).mean()
         return found
+
+
+class Imitate(Upscale):
+    """Super-resolution as a strong network does it, whose pictures are the truth here: near them in pixels and in features.
+
+    It costs no game against a judge: the teacher has played it.
+    """
+
+    first = "relu1_1"  # as many numbers as all other layers together, and they say what pixels say
+
+    def __init__(self, net, features, lr, hr, *, weights, device, **settings):
+        """features: see `Sharpen`; weights: of "pixels" and "features"."""
+        super().__init__(net, lr, hr, device=device, **settings)
+        self.features, self.shares = features.to(device, fast_dtype(device), memory_format=torch.channels_last), weights
+
+    def missed(self, lr: Tensor, hr: Tensor, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
+        with mixed_precision(self.device):
+            sr = self.net(lr)
+        with torch.no_grad():
+            wanted = self.see(hr)
+        seen = self.see(sr)
+        far = [F.mse_loss(seen[name], true).float() / true.float().square().mean() for name, true in wanted.items()]
+        losses = {"pixels": (sr - hr).abs().mean(), "features": torch.stack(far).mean()}
+        return total(self.shares[name] * loss for name, loss in losses.items()), losses
+
+    def see(self, x: Tensor) -> dict[str, Tensor]:
+        seen = self.features(x.to(fast_dtype(self.device)).contiguous(memory_format=torch.channels_last))
+        return {name: features for name, features in seen.items() if name != self.first}
 
 
 TEXTURE_SIDE = 16  # pixels: a texture is compared within a patch of this size, as in EnhanceNet

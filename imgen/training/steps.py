@@ -37,9 +37,12 @@ def adam(net: nn.Module, betas: tuple[float, float]) -> torch.optim.Adam:
     return torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=0.0, betas=betas, fused=True)
 
 
-def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def update(optimizer: torch.optim.Optimizer, loss: Tensor, longest: float | None = None) -> None:
+    """longest: of the slope over all parameters together; a longer one is shortened (Pascanu et al. 2013, arXiv:1211.5063)."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    if longest:
+        nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], longest)
     optimizer.step()
 
 

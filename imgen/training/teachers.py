@@ -11,10 +11,14 @@ from torch import Tensor, nn
 from torchvision.models import inception_v3, squeezenet1_1
 
 from imgen import device
+from imgen.catalog import find_card
 from imgen.controls import UserError
+from imgen.device import fast_dtype, place
 from imgen.functional.metrics import perceptual_distance
 from imgen.hub import WeightFile, fetch
+from imgen.loader import read_weights
 from imgen.models.features import VGG, Padding
+from imgen.models.rrdbnet import RRDBNet, convert
 
 IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # mean and deviation of its RGB
 LPIPS_LAYERS = (1, 4, 7, 9, 10, 11, 12)  # of SqueezeNet: before each pooling, and from the sixth fire on each
@@ -119,6 +123,19 @@ def lpips(teachers: Path) -> Callable[[Tensor, Tensor], float]:
         return perceptual_distance(features(x), features(truth), worth).item()
 
     return distance
+
+
+def real_esrgan(teachers: Path | None, device: str) -> RRDBNet:
+    """Real-ESRGAN x4plus, ready to run: Wang et al. 2021, arXiv:2107.10833; https://github.com/xinntao/Real-ESRGAN, BSD-3-Clause.
+
+    From `real_esrgan_x4plus.safetensors` in `teachers`, else from the Hub.  Raises UserError.
+    """
+    file = (teachers or Path()) / "real_esrgan_x4plus.safetensors"
+    source, net = find_card("realesrgan_x4").weights, RRDBNet()
+    assert source, "it is a card of the Hub"
+    net.load_state_dict(convert(read_weights(file if file.exists() else whole(fetch(source)))))
+    place(net, device, fast_dtype(device))
+    return net
 
 
 @cache
