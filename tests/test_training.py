@@ -147,7 +147,7 @@ def imitated():
     torch.manual_seed(0)
     hr = torch.randint(0, 255, (8, 3, 40, 40), dtype=torch.uint8)
     lr, features = torch.nn.functional.avg_pool2d(hr.float(), 2).byte(), VGG((4, 4, 4), "zeros").requires_grad_(False)
-    settings = {"weights": {"pixels": 1.0, "features": 1.0}, "side": 16, "muon": True, "longest": 1.0}
+    settings = {"share": 0.1, "side": 16, "muon": True, "longest": 0.5}
     return Imitate(Light(2, blocks=1, width=8), features, lr, hr, device="cpu", batch=4, **settings)
 
 

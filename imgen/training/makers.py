@@ -266,7 +266,7 @@ ANSWERS = Path(".runs") / "real_esrgan_x4"  # beside the checkpoints; 11 MB of e
 PLAIN = 20  # photographs to a plain picture
 
 
-def imitating(parts: int, *, pixels: float, features: float, **settings: object) -> Make:
+def imitating(parts: int, **settings: object) -> Make:
     """data: photographs, every tenth of which is held out; teachers: may hold real_esrgan_x4plus.safetensors, or it comes from
     the Hub.
 
@@ -276,8 +276,7 @@ def imitating(parts: int, *, pixels: float, features: float, **settings: object)
         hr = data.details(folder, 256, (1, 0.7, 0.5, 0.35), held_out=False)
         lr, sr = taught(lambda: real_esrgan(teachers, device), hr, phones, parts, ANSWERS)
         pairs = (torch.cat(both) for both in zip((lr, sr), plain(len(lr) // PLAIN, lr.shape[3], 4), strict=True))
-        shares = {"pixels": pixels, "features": features}
-        return Imitate(Light(4), bundled_vgg(), *pairs, weights=shares, device=device, **settings), {"scale": 4}
+        return Imitate(Light(4), bundled_vgg(), *pairs, device=device, **settings), {"scale": 4}
 
     return make
 

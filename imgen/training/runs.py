@@ -100,7 +100,7 @@ RUNS = {
     "light_x3": Run(photos(Light, 3, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "light_x2": Run(photos(Light, 2, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "light_real_x4": Run(
-        imitating(60, pixels=1.0, features=1.0, rate=1e-3, batch=8, muon=True, longest=1.0), 16000, 8,
+        imitating(60, share=0.1, rate=1e-3, batch=8, muon=True, longest=0.5), 24000, 8,
         starts_from="light_real_x4", teacher="realesrgan_x4",
     ),
     "srcnn_x3": Run(photos(SRCNN, 3, side=24), 30000, 16),
