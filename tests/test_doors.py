@@ -605,6 +605,17 @@ def test_whose_address_is_whose_name_is_not(server):
     assert answer.status_code == 404
 
 
+def test_who_is_called_while_he_looks_whether_he_is_still_wanted_has_no_place_and_no_fault():
+    """It ended in an error of ours, and what an editor had sent was lost: seen once in six, on a busy machine."""
+    from imgen.ui.turns import Turns
+
+    turns = Turns()
+    first, second = turns.ask("quick", "a", "x"), turns.ask("quick", "a", "x")
+    assert first.called.is_set() and turns.place(first) == 0 and turns.place(second) == 1
+    turns.end(first)
+    assert second.called.is_set() and turns.place(second) == 0
+
+
 def test_a_full_queue_makes_room_for_another_address():
     from imgen.ui.turns import OF_ADDRESS, OF_ALL, Turns
 

@@ -126,8 +126,8 @@ class Turns:
             self.served.pop(next(iter(self.served)))
 
     def place(self, ticket: Ticket) -> int:
-        """1: is called next."""
-        return self.order(ticket.lane).index(ticket) + 1
+        """1: is called next; 0: waits no more, for it has been called."""
+        return self.order(ticket.lane).index(ticket) + 1 if ticket in self.waiting else 0
 
     def end(self, ticket: Ticket) -> None:
         """Of a ticket that waits or whose work has come to its end; a second time does nothing."""
@@ -206,7 +206,7 @@ class Job:
         while not self.ticket.called.is_set():
             await self.go_on()
             place = self.turns.place(self.ticket)
-            if place != known:
+            if place and place != known:  # while `go_on` waited, it may have been called
                 known = place
                 yield place
             with suppress(TimeoutError):
