@@ -51,6 +51,7 @@ class Card:
     license: str  # SPDX of the weights
     lesson: str  # cards of one family share a lesson
     kind: str = "convolution"  # of a network: the idea that it stands for, one of the catalog's IDEAS
+    family: str = ""  # of nets that differ by the size they are made for: the page shows one of them, and sizes to choose from
     young: bool = False  # it is still learning, and says so
     source: hub.WeightFile | None = None  # of a third party's weights
     convert: str = ""  # function of the model file that renames a third party's tensors

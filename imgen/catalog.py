@@ -168,7 +168,7 @@ CARDS = [
     *(  # at twice the size bfloat16 would cost 0.023 dB
         Card(
             f"light_x{scale}", "upscale", Net("light:Light", scale=scale), upscale, SPAN, "MIT", lesson="light", kind="modern",
-            float32_only=scale == 2,
+            family="light", float32_only=scale == 2,
         )
         for scale in (4, 3, 2)
     ),
@@ -184,7 +184,9 @@ CARDS = [
     ),
     ENHANCENET_E,
     *(
-        Card(f"espcn_x{scale}", "upscale", Net("espcn:ESPCN", scale=scale), upscale, ESPCN, "MIT", lesson="espcn")
+        Card(
+            f"espcn_x{scale}", "upscale", Net("espcn:ESPCN", scale=scale), upscale, ESPCN, "MIT", lesson="espcn", family="espcn",
+        )
         for scale in (4, 3, 2)
     ),
     Card("espcn_gan_x4", "upscale", Net("espcn:ESPCN", scale=4), upscale, SRGAN, "MIT", lesson="srgan", kind="adversarial"),
@@ -193,7 +195,9 @@ CARDS = [
     ),
     Card("vdsr_x4", "upscale", Net("vdsr:VDSR", scale=4), upscale, VDSR, "MIT", lesson="vdsr"),
     *(
-        Card(f"srcnn_x{scale}", "upscale", Net("srcnn:SRCNN", scale=scale), upscale, SRCNN, "MIT", lesson="srcnn")
+        Card(
+            f"srcnn_x{scale}", "upscale", Net("srcnn:SRCNN", scale=scale), upscale, SRCNN, "MIT", lesson="srcnn", family="srcnn",
+        )
         for scale in (4, 3, 2)
     ),
     Card("tiny_gan_x7", "upscale", Net("tiny_gan:Generator"), guess, SRGAN, "MIT", lesson="tiny_gan", kind="adversarial"),
@@ -265,6 +269,11 @@ RECOMMENDED = (  # three to a task: for those who only want to begin
     "transfer_paintings", "arbitrary_style", "gatys", "light_restore", "attention_inpaint", "diffusion_fill",
 )
 TASKS = tuple(dict.fromkeys(card.task for card in CARDS))
+
+
+def family_of(card: Card) -> list[Card]:
+    """It and its siblings of other sizes, the one that stands for all of them first; empty if it has none."""
+    return [one for one in CARDS if one.family == card.family] if card.family else []
 
 
 def find_card(name: str) -> Card:

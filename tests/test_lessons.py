@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from imgen.cards import Card
-from imgen.catalog import CARDS, TASKS, find_card
+from imgen.catalog import CARDS, RECOMMENDED, TASKS, find_card
 from imgen.controls import Choice, Knob, checked
 from imgen.exhibits import examples, files
 from imgen.exhibits import lessons as makers
@@ -19,6 +19,7 @@ from imgen.image import Picture, decode
 from imgen.texts import LANGUAGES
 from imgen.texts.words import WORDS
 from imgen.ui.lesson import markdown
+from imgen.ui.picture import peek
 
 PACKAGE = Path(files.__file__).parent.parent
 LESSONS = sorted({card.lesson for card in CARDS})
@@ -204,19 +205,33 @@ def test_files_are_looked_up_in_their_order(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "ASSETS", tmp_path)
     dot = io.BytesIO()
     Image.new("RGB", (2, 2)).save(dot, "PNG")
-    for name in ("input", *range(11)):
+    for name in range(11):
         save(tmp_path / "openings" / f"stylize_{name}.png", dot.getvalue())
     save(tmp_path / "openings" / "generate_0.png", dot.getvalue())
-    save(tmp_path / "examples" / "stylize_landscape.png", dot.getvalue())
+    for name in ("astronaut", "landscape"):
+        save(tmp_path / "examples" / f"stylize_{name}.png", dot.getvalue())
     given, results = files.opening_files("stylize")
-    assert given.name == "stylize_input.png"
+    assert given.name == "stylize_astronaut.png"
     assert [path.stem for path in results] == [f"stylize_{n}" for n in range(11)]
     assert files.opening_files("generate")[0] is None
-    assert files.example_files("stylize")[0].name == "stylize_landscape.png"
+    assert [path.name for path in files.example_files("stylize")][:2] == ["stylize_astronaut.png", "stylize_landscape.png"]
 
 
 def test_each_task_that_takes_a_picture_has_examples():
     for task in TASKS:
         takes = any(card.pictures for card in CARDS if card.task == task)
         assert takes == (task in files.EXAMPLES)
+        assert not takes or files.example_files(task)[0].stem == files.OPENS_WITH[task]
     assert list(examples.DRAWINGS) == [f"{task}_{name}" for task, names in files.EXAMPLES.items() for name in names]
+
+
+def test_no_model_that_still_learns_opens_a_tab():
+    opened = [find_card(peek(files.opening_files(task)[1][0])[1]["card"]) for task in TASKS]
+    assert [card.task for card in opened] == list(TASKS) and not any(card.young for card in opened)
+    assert {card.name for card in opened} <= set(RECOMMENDED)
+
+
+def test_every_recommended_model_has_a_picture():
+    for name in RECOMMENDED:
+        with Image.open(files.thumbnail(name)) as image:
+            assert image.size == (112, 112)

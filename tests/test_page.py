@@ -564,15 +564,34 @@ def test_three_models_with_what_they_are_for_are_seen_and_the_others_after_one_c
         headings = bench.locator(".picker h4")
         assert not headings.first.is_visible()
         bench.locator(".picker summary").click()
-        assert all(one.is_visible() for one in bench.locator(".picker .wrap > label, .picker h4").all())
+        labels = bench.locator(".picker .wrap > label").all()
+        hidden = [one.locator("input").get_attribute("value") for one in labels if not one.is_visible()]
+        of_other_sizes = ["light_x3", "light_x2", "espcn_x3", "espcn_x2", "srcnn_x3", "srcnn_x2"]
+        assert hidden == (of_other_sizes if task == "upscale" else [])
+        assert all(one.is_visible() for one in headings.all())
         for words in headings.all_inner_texts():  # of one language
             assert words.isascii() == (locale == "en-US") or "GAN" in words or "Hub" in words
     bench = tab(page, "upscale")
     bench.locator(".picker input[type=search]").fill("espcn")
     seen = [one.get_attribute("value") for one in bench.locator(".picker .wrap > label:visible input").all()]
-    assert seen[3:] == ["espcn_x4", "espcn_x3", "espcn_x2", "espcn_gan_x4"]
+    assert seen[3:] == ["espcn_x4", "espcn_gan_x4"]
     bench.locator(".picker input[type=search]").press("Enter")
     bench.locator(".picker label.selected input[value=espcn_x4]").wait_for(state="attached")
+
+
+def test_the_sizes_of_a_family_are_one_choice(visit):
+    page = visit()
+    bench = tab(page, "upscale")
+    assert bench.locator(".about .sizes").count() == 0  # of one size
+    pick(bench, "light_x4")
+    bench.locator(".about .sizes button").first.wait_for()
+    assert bench.locator(".about .sizes button").all_inner_texts() == ["×4", "×3", "×2"]
+    before = shown(bench)
+    bench.locator(".about .sizes button", has_text="×2").click()
+    new_result(page, bench, before)
+    assert all(words in bench.locator(".status-line p").inner_text() for words in ("×2", "192×192 → 384×384"))
+    assert bench.locator(".picker label.selected:visible input").get_attribute("value") == "light_x2"
+    assert bench.locator(".about .sizes button[aria-pressed=true]").all_inner_texts() == ["×2"]
 
 
 def test_figures_are_folded_and_say_what_they_mean(visit):

@@ -6,20 +6,35 @@ from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
-from imgen.exhibits.files import DRAWN_STYLES, EXAMPLES
-from imgen.image import Picture
+from imgen.exhibits.files import DRAWN_STYLES, EXAMPLES, OPENS_WITH, bundled
+from imgen.image import Picture, decode, resized
 
 DRAWINGS: dict[str, Callable[[], Picture]] = {  # a file of `assets/examples` -> what is drawn there
+    "upscale_cat": lambda: resized(part(photograph("chelsea"), (60, 0, 420, 300)), 150, 180),
     "upscale_city": lambda: scenes.city(192, 3),
     "upscale_chart": lambda: scenes.chart(256),
-    "upscale_still_life": lambda: scenes.still_life(192),
+    "stylize_astronaut": lambda: part(photograph("astronaut"), (25, 0, 425, 400)),
     "stylize_landscape": lambda: scenes.landscape((640, 448)),
     "stylize_still_life": lambda: scenes.still_life((640, 512), 1),
     "stylize_portrait": lambda: scenes.portrait(512, 1),
+    "restore_coffee": lambda: spoiled(part(photograph("coffee"), (60, 20, 540, 380)), damage="noise", amount=35),
     "restore_noisy": lambda: spoiled(scenes.still_life((512, 400), 2), damage="noise", amount=30),
     "restore_squeezed": lambda: spoiled(scenes.city((512, 400), 3), damage="jpeg", amount=8),
     "restore_scribbled": lambda: spoiled(scenes.landscape((512, 400), 3), damage="words", amount=25),
 }
+
+
+def photograph(name: str) -> Picture:
+    """One of those that come with scikit-image: "astronaut" (NASA, public domain), "chelsea" the cat, "coffee" (both CC0)."""
+    path = bundled(f"skimage:{name}.png")
+    assert path, f"scikit-image has no {name}"
+    return decode(path)
+
+
+def part(picture: Picture, box: tuple[int, int, int, int]) -> Picture:
+    """box: left, top, right, bottom in pixels."""
+    left, top, right, bottom = box
+    return Picture(picture.pixels[top:bottom, left:right])
 
 
 def spoiled(photo: Picture, **knobs: object) -> Picture:
@@ -44,8 +59,9 @@ def examples() -> dict[str, dict[str, Picture]]:
     return {task: {name: DRAWINGS[f"{task}_{name}"]() for name in names} for task, names in EXAMPLES.items()}
 
 
-def first_example(task: str) -> Picture:
-    return DRAWINGS[f"{task}_{EXAMPLES[task][0]}"]()
+def opening_example(task: str) -> Picture:
+    """With which the tab opens."""
+    return DRAWINGS[OPENS_WITH[task]]()
 
 
 def has_weights(card: Card) -> bool:

@@ -28,25 +28,36 @@ class Word(NamedTuple):
     width: int
 
 
-EXAMPLES = {  # of each task, drawn by `examples.DRAWINGS`; a tab opens with its first
-    "upscale": ("city", "chart", "still_life"),
-    "stylize": ("landscape", "still_life", "portrait"),
-    "restore": ("noisy", "squeezed", "scribbled"),
+EXAMPLES = {  # of each task, made by `examples.DRAWINGS`
+    "upscale": ("cat", "city", "chart"),
+    "stylize": ("astronaut", "landscape", "still_life", "portrait"),
+    "restore": ("coffee", "noisy", "squeezed", "scribbled"),
 }
 DRAWN_STYLES = tuple(f"draw_{rule}" for rule in ("lines", "splines", "triangles", "voronoi", "noise", "mesh"))
-BUNDLED = {  # pictures that come with Gradio: read where it is installed, never copied
-    "upscale": ("lion.jpg", "cheetah1.jpg", "tower.jpg"),
-    "stylize": ("tower.jpg", "cheetah.jpg", "lion.jpg"),
-    "restore": ("lion.jpg", "tower.jpg"),
+PHOTOGRAPHS = {"gradio": "media_assets/images", "skimage": "data"}  # come with these packages: read where they lie, never copied
+BUNDLED = {
+    "upscale": ("gradio:lion.jpg", "gradio:cheetah1.jpg", "gradio:tower.jpg"),
+    "stylize": ("gradio:lion.jpg", "gradio:tower.jpg"),
+    "restore": ("gradio:lion.jpg", "gradio:tower.jpg"),
 }
+OPENS_WITH = {  # of the examples; see `openings.OPENED`
+    "upscale": "upscale_cat", "stylize": "stylize_astronaut", "restore": "restore_coffee",
+}
+
+
+def bundled(name: str) -> Path | None:
+    """A photograph "package:file" of another package, if it is there."""
+    package, _, file = name.partition(":")
+    spec = importlib.util.find_spec(package)  # found, not imported
+    path = Path(spec.origin).parent / PHOTOGRAPHS[package] / file if spec and spec.origin else None
+    return path if path and path.exists() else None
 
 
 def example_files(task: str) -> list[Path]:
-    """The examples under a tab, those that the program drew first."""
-    drawn = [ASSETS / "examples" / f"{task}_{name}.png" for name in EXAMPLES.get(task, ())]
-    gradio = importlib.util.find_spec("gradio")  # found, not imported
-    folder = Path(gradio.origin).parent / "media_assets" / "images" if gradio and gradio.origin else ASSETS / "examples"
-    return [path for path in (*drawn, *(folder / name for name in BUNDLED.get(task, ()))) if path.exists()]
+    """The examples under a tab, that with which it opens first."""
+    made = [ASSETS / "examples" / f"{task}_{name}.png" for name in EXAMPLES.get(task, ())]
+    paths = [path for path in (*made, *map(bundled, BUNDLED.get(task, ()))) if path and path.exists()]
+    return sorted(paths, key=lambda path: path.stem != OPENS_WITH.get(task))
 
 
 def style_files() -> list[Path]:
@@ -58,10 +69,15 @@ def style_files() -> list[Path]:
 
 def opening_files(task: str) -> tuple[Path | None, list[Path]]:
     """What a tab shows at first: its input, if the task has one, and the results in their order."""
-    folder = ASSETS / "openings"
-    given = folder / f"{task}_input.png"
-    results = [path for path in folder.glob(f"{task}_*.png") if path != given]
-    return given if given.exists() else None, sorted(results, key=lambda path: int(path.stem.rpartition("_")[2]))
+    given = next((path for path in example_files(task) if path.stem == OPENS_WITH.get(task)), None)
+    results = (ASSETS / "openings").glob(f"{task}_*.png")
+    return given, sorted(results, key=lambda path: int(path.stem.rpartition("_")[2]))
+
+
+def thumbnail(card: str) -> Path | None:
+    """What a recommended model does, as a small picture; None if there is none."""
+    path = ASSETS / "models" / f"{card}.webp"
+    return path if path.exists() else None
 
 
 @cache

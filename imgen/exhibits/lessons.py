@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from imgen.catalog import CARDS, find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
-from imgen.exhibits.examples import drawn_style, first_example, trained
+from imgen.exhibits.examples import DRAWINGS, drawn_style, trained
 from imgen.exhibits.files import DRAWN_STYLES
 from imgen.exhibits.layout import GAP, PAPER, Exhibit, cropped, enlarged, plot, sheet, stacked, to_width
 from imgen.functional import degradations
@@ -123,7 +123,7 @@ def fastgan() -> Exhibit:
 
 def transfer() -> Exhibit:
     """One landscape, and how some of the painters might have seen it."""
-    card, photo = trained("transfer_paintings"), first_example("stylize")
+    card, photo = trained("transfer_paintings"), DRAWINGS["stylize_landscape"]()
     styles = card.knobs["style"].options[:7]
     pictures = [photo, *(card(photo, style=name).pictures[0] for name in styles)]
     cells = [to_width(picture, 230, Image.Resampling.LANCZOS) for picture in pictures]
@@ -133,7 +133,7 @@ def transfer() -> Exhibit:
 
 def patched() -> Exhibit:
     """One landscape in the manner of all that a judge of patches taught."""
-    card, photo = trained("transfer_gan"), first_example("stylize")
+    card, photo = trained("transfer_gan"), DRAWINGS["stylize_landscape"]()
     styles = card.knobs["style"].options[:-1]
     cells = [to_width(card(photo, style=style).pictures[0], 230, Image.Resampling.LANCZOS) for style in styles]
     return sheet([cells], above=[f"option_{style}" for style in styles])
@@ -141,7 +141,7 @@ def patched() -> Exhibit:
 
 def arbitrary() -> Exhibit:
     """Drawn pictures, and under each the landscape in its manner."""
-    card, photo = trained("arbitrary_style"), first_example("stylize")
+    card, photo = trained("arbitrary_style"), DRAWINGS["stylize_landscape"]()
     paintings = [drawn_style(name) for name in DRAWN_STYLES[:5]]
     stylized = [card(photo, paintings=[one]).pictures[0] for one in paintings]
     rows = [[to_width(one, 180, Image.Resampling.LANCZOS) for one in row] for row in (paintings, stylized)]
@@ -150,7 +150,7 @@ def arbitrary() -> Exhibit:
 
 def optimised_one() -> Exhibit:
     """A photograph, and what it has become after some steps."""
-    card, photo, glass = trained("gatys"), first_example("stylize"), drawn_style("draw_voronoi")
+    card, photo, glass = trained("gatys"), DRAWINGS["stylize_landscape"](), drawn_style("draw_voronoi")
     frames = list(card.run(photo, paintings=[glass], side=384, steps=80))
     after = [frames[n].pictures[0] for n in (4, 19, len(frames) - 1)]
     cells = [to_width(one, 230, Image.Resampling.LANCZOS) for one in (photo, *after)]
@@ -169,7 +169,7 @@ def textures() -> Exhibit:
 
 
 def kept_by_layers() -> Exhibit:
-    card, photo = trained("reconstruct"), first_example("stylize")
+    card, photo = trained("reconstruct"), DRAWINGS["stylize_landscape"]()
     kept = [card(photo, layer=layer, side=256).pictures[0] for layer in LAYERS]
     return sheet([[to_width(one, 230, Image.Resampling.LANCZOS) for one in kept]], above=list(LAYERS))
 

@@ -10,9 +10,12 @@ from itertools import groupby
 import gradio as gr
 
 from imgen.cards import Card
-from imgen.catalog import IDEAS, RECOMMENDED
+from imgen.catalog import IDEAS, RECOMMENDED, family_of
+from imgen.exhibits.files import thumbnail
 from imgen.ui.knobs import Picker
 from imgen.ui.language import both, t
+from imgen.ui.lesson import address
+from imgen.ui.stock import staged
 
 FOLD = """
 const fold = element.querySelector('details'), search = fold.querySelector('input'), headings = [...fold.querySelectorAll('h4')];
@@ -52,10 +55,15 @@ search.addEventListener('keydown', event => {
 
 
 def arranged(cards: Sequence[Card]) -> tuple[list[Card], list[Card]]:
-    """The recommended ones, and the others by their ideas."""
+    """The recommended ones, and the others by their ideas, before them those that are seen only when they are chosen."""
     first = [card for name in RECOMMENDED for card in cards if card.name == name]
     rest = [card for card in cards if card not in first]
-    return first, sorted(rest, key=lambda card: IDEAS.index(card.idea))
+    return first, sorted(rest, key=lambda card: -1 if stood_for(card) else IDEAS.index(card.idea))
+
+
+def stood_for(card: Card) -> bool:
+    """Of a family the first is shown; the line about it has a button for each size."""
+    return bool(card.family) and card is not family_of(card)[0]
 
 
 def make_picker(cards: Sequence[Card], chosen: Card) -> Picker:
@@ -63,7 +71,7 @@ def make_picker(cards: Sequence[Card], chosen: Card) -> Picker:
     choices = [(t(f"title_{card.name}", f"for_{card.name}"), card.name) for card in first]
     choices += [(titled(card), card.name) for card in rest]
     picker = Picker(choices, value=chosen.name, label=t("model"), elem_classes="picker", interactive=True)
-    gr.HTML(fold(rest, len(cards)), js_on_load=FOLD, elem_classes="all-models")
+    gr.HTML(fold(rest, len(cards)) + pictures(first), js_on_load=FOLD, elem_classes="all-models")
     return picker
 
 
@@ -73,8 +81,18 @@ def titled(card: Card) -> str:
 
 def fold(rest: Sequence[Card], count: int) -> str:
     """Each heading knows the card before which it stands.  count: of all models."""
-    groups = [(idea, next(cards).name) for idea, cards in groupby(rest, lambda card: card.idea)]
+    seen, unseen = [card for card in rest if not stood_for(card)], [card for card in rest if stood_for(card)]
+    groups = [(idea, next(cards).name) for idea, cards in groupby(seen, lambda card: card.idea)]
     headings = "".join(f'<h4 data-first="{name}">{both(f"idea_{idea}")}</h4>' for idea, name in groups)
     find = f'<label>{both("find_model")} <input type="search" autocomplete="off"></label>'
+    values = ", ".join(f'input[value="{card.name}"]' for card in unseen)
+    hide = f"<style>.picker label:not(.selected):has({values}) {{ display: none }}</style>" if unseen else ""
     summary = f'<summary>{both("all_models", count=count)}</summary>'
-    return f'<details class="all" data-first="{rest[0].name}">{summary}{find}{headings}</details>'
+    return f'<details class="all" data-first="{rest[0].name}">{summary}{find}{headings}</details>{hide}'
+
+
+def pictures(first: Sequence[Card]) -> str:
+    """A style sheet that gives each recommended label its picture."""
+    found = [(card.name, address(staged(path))) for card in first if (path := thumbnail(card.name))]
+    rules = (f'.picker label:has(input[value="{name}"])::before {{ background-image: url("{url}") }}' for name, url in found)
+    return f"<style>{' '.join(rules)}</style>"

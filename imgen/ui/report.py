@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 
 from imgen.cards import Card
+from imgen.catalog import family_of
 from imgen.exhibits.readme import NONE, figures
 from imgen.image import Frame, Origin
 from imgen.texts import LANGUAGES
@@ -40,7 +41,18 @@ def about(card: Card) -> str:
     if card.weights and not card.ready:
         facts.append(f'<b>{both("downloads", size=round(card.weights.size / MEGA))}</b>')
     line = '<i aria-hidden="true"> · </i>'.join(fact for fact in facts if fact)
-    return f'<p class="sentence">{both(f"card_{card.name}")}</p><p class="facts">{line}</p>{measured(card.facts.scores)}'
+    sentence = f'<p class="sentence">{both(f"card_{card.name}")}</p>'
+    return f'{sentence}{sizes(card)}<p class="facts">{line}</p>{measured(card.facts.scores)}'
+
+
+def sizes(card: Card) -> str:
+    """Of a family that has a net for each size: a button for each."""
+    buttons = "".join(
+        f'<button type="button" data-preset="card={one.name}" aria-pressed="{"true" if one is card else "false"}">'
+        f'×{one.settings["scale"]}</button>'
+        for one in family_of(card)
+    )
+    return f'<p class="sizes" role="group"><span>{both("sizes")}</span>{buttons}</p>' if buttons else ""
 
 
 def measured(scores: Mapping[str, object]) -> str:
