@@ -21,6 +21,7 @@ from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
 from imgen.ui.endpoint import publish
 from imgen.ui.events import connect, connect_send
 from imgen.ui.language import LanguageMiddleware, both, i18n
+from imgen.ui.scripts import head
 from imgen.ui.sessions import Messages, Sessions, forget_finished
 from imgen.ui.stock import MAX_FILE
 from imgen.ui.turns import OF_ALL, SLOTS
@@ -32,8 +33,9 @@ CSS = Path(__file__).parent / "ui" / "page.css"
 LATIN = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial"]
 CHINESE = ["PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC"]
 HEADER = """
-<header class="top"><p><b>imgen</b> {sentence}</p>
-<nav aria-label="Language 语言">
+<button type="button" class="skip">{skip}</button>
+<header class="top"><div class="name"><h1>imgen</h1> <p>{sentence}</p></div>
+<nav aria-labelledby="languages"><span class="unseen" id="languages">{languages}</span>
 <a href="?language=en" lang="en">English</a><a href="?language=zh" lang="zh">中文</a>
 </nav></header>"""
 
@@ -110,7 +112,8 @@ class Page(gr.Blocks):
 def build() -> gr.Blocks:
     """The page, not yet served; torch is not imported."""
     with Page(title="imgen", analytics_enabled=False, fill_width=True) as page:
-        gr.HTML(HEADER.format(sentence=both("app_sentence")), js_on_load=SWITCH, elem_classes="header")
+        words = {"sentence": both("app_sentence"), "skip": both("skip_to_run"), "languages": both("language_switch")}
+        gr.HTML(HEADER.format(**words), js_on_load=SWITCH, elem_classes="header")
         with gr.Tabs(selected="generate", overflow_behavior="wrap", elem_classes="tabs") as tabs:
             benches = {bench.task: bench for bench in (generate_tab(), upscale_tab(), stylize_tab(), restore_tab())}
         for bench in benches.values():
@@ -139,8 +142,13 @@ def theme() -> themes.Base:
         for part in ("body_text_color_subdued", "block_label_text_color", "block_info_text_color", "block_title_text_color")
         for mode, shade in (("", 600), ("_dark", 400))
     }
+    links = {  # its blue is too dark for dark pages
+        f"link_text_color{state}{mode}": f"*primary_{shade}"
+        for state in ("", "_hover", "_active", "_visited") for mode, shade in (("", 700), ("_dark", 300))
+    }
     return look.set(
-        **deep, **quiet, button_primary_text_color="white", button_primary_text_color_dark="white", color_accent="*primary_600"
+        **deep, **quiet, button_primary_text_color="white", button_primary_text_color_dark="white", color_accent="*primary_700",
+        **links,
     )
 
 
@@ -154,7 +162,7 @@ def settings(names: Collection[str] = ()) -> dict:
     """Everything `launch` must be told.  names: hosts, beside this machine's own, under which the page may be asked for."""
     outside_in = [Middleware(Doors, names=own_names(names)), Middleware(LanguageMiddleware)]
     return {
-        "theme": theme(), "css_paths": [CSS], "i18n": i18n, "app_kwargs": {"middleware": outside_in},
+        "theme": theme(), "css_paths": [CSS], "head": head(), "i18n": i18n, "app_kwargs": {"middleware": outside_in},
         "max_file_size": MAX_FILE, "run_history": False, "footer_links": ["api"], "show_error": False, "ssr_mode": False,
         "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS,
     }

@@ -46,7 +46,7 @@ class Restorers(Workbench):
             kind = path.stem.partition("_")[2]
             preset = f"example={n}&card={BEST_FOR.get(kind, self.cards[0].name)}"
             thumbs.append(thumb(preset, path, name(path, n + 1)))
-        gr.HTML(f'<h3>{both("examples")}</h3><div class="thumbs">{"".join(thumbs)}</div>', elem_classes="examples")
+        gr.HTML(f'<h2>{both("examples")}</h2><div class="thumbs">{"".join(thumbs)}</div>', elem_classes="examples")
 
     def make_source(self) -> PictureInput:
         """With the brush under it, so that who paints has Run at hand."""

@@ -34,7 +34,7 @@ class Stylizers(Workbench):
     def make_examples(self) -> None:
         super().make_examples()
         thumbs = "".join(thumb(f"painting={path.stem}", path, both(f"option_{path.stem}")) for path in self.paintings)
-        gr.HTML(f'<h3>{both("styles")}</h3><div class="thumbs manners">{thumbs}</div>', elem_classes="examples")
+        gr.HTML(f'<h2>{both("styles")}</h2><div class="thumbs manners">{thumbs}</div>', elem_classes="examples")
 
     def make_outcome(self) -> None:
         super().make_outcome()

@@ -18,6 +18,10 @@ PAGE: dict[str, tuple[str, str]] = {
     "output_comparison": ("Before and after", "前后对比"),
     "output_picture": ("Result", "结果"),
     "language_switch": ("Language", "语言"),
+    "skip_to_run": ("Skip to Run", "跳到“运行”按钮"),
+    "say_picture": ("Picture", "图片"),
+    "say_close": ("Close", "关闭"),
+    "say_copy": ("Copy", "复制"),
     # the workbench
     "model": ("Model", "模型"),
     "all_models": ("All models · {count}", "全部模型 · {count} 个"),

@@ -20,7 +20,7 @@ def strip(card: Card, files: list[Path], opened: list[Path]) -> str:
         thumbs = [(ask + one, path, both(f"option_{one}")) for one, path in zip(classes, opened, strict=False)]
     if not thumbs:
         return ""
-    return f'<h3>{both("examples")}</h3><div class="thumbs">' + "".join(thumb(*parts) for parts in thumbs) + "</div>"
+    return f'<h2>{both("examples")}</h2><div class="thumbs">' + "".join(thumb(*parts) for parts in thumbs) + "</div>"
 
 
 def thumb(preset: str, path: Path, words: str) -> str:

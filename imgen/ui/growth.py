@@ -66,7 +66,7 @@ def curves(
     mark = "" if step is None else f'<line x1="{(x := WIDTH * step / last):.1f}" x2="{x:.1f}" y1="0" y2="{HEIGHT}" class="mark"/>'
     keys = "".join(_key(name, losses[name], COLOURS[n % len(COLOURS)]) for n, name in enumerate(names))
     at = both("at_step", step=f"{step if step is not None else last:,}", steps=f"{last:,}")
-    drawing = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" role="img">{lines}{mark}</svg>'
+    drawing = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{lines}{mark}</svg>'
     return f'<div class="curves"><p>{at}</p>{drawing}<p class="keys">{keys}</p></div>'
 
 

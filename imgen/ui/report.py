@@ -68,7 +68,7 @@ def measured(scores: Mapping[str, object]) -> str:
 def status(words: str, share: float | None = None, kind: str = "") -> str:
     """The status line; `share` in [0, 1] draws the bar."""
     bar = f'<i style="width:{100 * share:.1f}%"></i>' if share is not None else ""
-    return f'<div class="status {kind}" role="status"><div class="bar">{bar}</div><p>{words}</p></div>'
+    return f'<div class="status {kind}"><div class="bar">{bar}</div><p>{words}</p></div>'
 
 
 def progress(frame: Frame) -> str:
@@ -115,7 +115,7 @@ def code(card: Card, knobs: Mapping[str, object]) -> str:
         each = _files(name, value) if isinstance(value, list) else [str(value)]
         command += [f"--{name.replace('_', '-')} {shlex.quote(one)}" for one in each]
     parts = [(both("code_python"), python), (both("code_command"), " \\\n    ".join(command))]
-    body = "".join(f"<h4>{title}</h4><pre><code>{escape(text)}</code></pre>" for title, text in parts)
+    body = "".join(f'<h4>{title}</h4><pre tabindex="0"><code>{escape(text)}</code></pre>' for title, text in parts)
     return f'<details class="code"><summary>{both("show_code")}</summary><p>{both("code_hint")}</p>{body}</details>'
 
 

@@ -1,0 +1,28 @@
+"""What the page's own scripts do once for all tabs: names and states for keyboards and screen readers, Gradio's words in Chinese."""
+
+import json
+from pathlib import Path
+
+from imgen.texts.gradio import API_PAGE, GRADIO
+from imgen.texts.words import WORDS
+
+HERE = Path(__file__).parent
+SAID = ("picture", "close", "copy")  # names that access.js gives
+
+
+def head() -> str:
+    """For the head of the page.  The language is on <html> before it runs: see `language.LanguageMiddleware`."""
+    hints = [WORDS[f"hint_{task}"] for task in ("generate", "upscale", "stylize", "restore")]  # descriptions of the endpoints
+    phrases = {"everywhere": GRADIO, "api": [*API_PAGE, *hints]}
+    words = {language: {key: WORDS[f"say_{key}"][n] for key in SAID} for n, language in enumerate(("en", "zh"))}
+    return script("gradio_words.js", safe(phrases)) + script("access.js", safe(words) + "[document.documentElement.dataset.language]")
+
+
+def script(name: str, argument: str) -> str:
+    """The file is a function in brackets; it is called."""
+    return f"<script>{(HERE / name).read_text(encoding='utf-8').rstrip()}({argument})</script>"
+
+
+def safe(value: object) -> str:
+    """JSON that cannot end the script."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")
