@@ -34,6 +34,6 @@ COURSES: dict[str, tuple[str, str]] = {
     "sheet_try": ("Experiment {number}", "实验 {number}"),
     "sheet_print": ("Print", "打印"),
     "sheet_print_hint": ("On A4; a course takes one page for each lesson.", "用 A4 纸；课程每一课占一页。"),
-    "sheet_right": ("{letter}: {choice}.", "{letter}：{choice}。"),
+    "sheet_right": ("Right: {letter}, {choice}.", "正确答案 {letter}：{choice}。"),
     "worksheet_unknown": ("There is no worksheet of that name. All of them stand under “Lessons”.", "没有叫这个名字的练习单，全部练习单都在“课程”一栏里。"),
 }
