@@ -14,9 +14,11 @@ from starlette.middleware import Middleware
 
 from imgen.controls import UserError
 from imgen.tabs.generate import generate_tab
+from imgen.tabs.lessons import Lessons
 from imgen.tabs.restore import restore_tab
 from imgen.tabs.stylize import stylize_tab
 from imgen.tabs.upscale import upscale_tab
+from imgen.ui import worksheet
 from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
 from imgen.ui.endpoint import publish
 from imgen.ui.events import connect, connect_send
@@ -116,6 +118,8 @@ def build() -> gr.Blocks:
         gr.HTML(HEADER.format(**words), js_on_load=SWITCH, elem_classes="header")
         with gr.Tabs(selected="generate", overflow_behavior="wrap", elem_classes="tabs") as tabs:
             benches = {bench.task: bench for bench in (generate_tab(), upscale_tab(), stylize_tab(), restore_tab())}
+            lessons = Lessons()
+        lessons.connect()
         for bench in benches.values():
             connect(bench)
             bench.connect_rooms()
@@ -162,7 +166,8 @@ def settings(names: Collection[str] = ()) -> dict:
     """Everything `launch` must be told.  names: hosts, beside this machine's own, under which the page may be asked for."""
     outside_in = [Middleware(Doors, names=own_names(names)), Middleware(LanguageMiddleware)]
     return {
-        "theme": theme(), "css_paths": [CSS], "head": head(), "i18n": i18n, "app_kwargs": {"middleware": outside_in},
+        "theme": theme(), "css_paths": [CSS], "head": head(), "i18n": i18n,
+        "app_kwargs": {"middleware": outside_in, "routes": [worksheet.ROUTE]},
         "max_file_size": MAX_FILE, "run_history": False, "footer_links": ["api"], "show_error": False, "ssr_mode": False,
         "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS,
     }

@@ -243,6 +243,7 @@ def test_more_knobs_are_offered_only_where_there_are_any(visit):
 def test_a_lesson_sets_the_knobs_and_runs(visit):
     page = visit()
     bench = tab(page, "upscale")
+    pick(bench, "light_x4")
     before = shown(bench)
     bench.locator(".lesson > button").click()
     bench.locator('.lesson a[href*="card=light_x4&scale=3.5"]').click()
@@ -254,6 +255,7 @@ def test_a_lesson_sets_the_knobs_and_runs(visit):
 def test_a_lesson_begins_with_the_defaults_and_not_where_the_last_link_ended(visit):
     page = visit()
     bench = tab(page, "upscale")
+    pick(bench, "light_x4")
     bench.locator(".lesson > button").click()
     for link, value in (("card=light_x4&scale=3.5", 3.5), ("tile=", None)):
         before, found = shown(bench), bench.locator(f'.lesson a[href*="{link}"]')
@@ -503,7 +505,7 @@ def test_the_language_can_be_switched(visit):
 @pytest.mark.parametrize(("locale", "width"), [("en-US", 390), ("zh-CN", 390), ("zh-CN", 1440)])
 def test_nothing_is_wider_than_the_window(visit, locale, width):
     page = visit(locale, width)
-    assert len([one for one in page.get_by_role("tab").all() if one.is_visible()]) == len(TASKS)
+    assert len([one for one in page.get_by_role("tab").all() if one.is_visible()]) == len(TASKS) + 1  # and the lessons
     for task in TASKS:
         tab(page, task)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -727,3 +729,29 @@ def test_old_files_are_swept(tmp_path, monkeypatch):
         os.utime(path, (time.time() - 60 + age,) * 2)
     stock.sweep(most=201)  # all together: the oldest goes first
     assert [path.exists() for path in big] == [False, True, True] and new.exists()
+
+
+@pytest.mark.parametrize(("locale", "width", "words"), [
+    ("en-US", 1366, ("Lessons", "Print worksheet", "Print answers", "Predict")),
+    ("zh-CN", 390, ("课程", "打印练习单", "打印答案", "预测")),
+])
+def test_all_lessons_are_listed_and_their_worksheets_fit_on_paper(visit, locale, width, words):
+    page = visit(locale, width)
+    name, sheet, answers, predict = words
+    assert page.locator(".course-list article").count() == 0  # it comes when somebody asks for it
+    page.get_by_role("tab", name=name).click()
+    page.locator(".course-list article[data-lesson=attention]").wait_for()
+    assert len({one.get_attribute("data-lesson") for one in page.locator("[data-lesson]").all()}) == 31
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for label, told in ((sheet, False), (answers, True)):
+        with page.context.expect_page() as opened:
+            page.locator(".course-list [data-lesson=attention]").get_by_role("link", name=label).click()
+        paper = opened.value
+        paper.get_by_role("heading", level=1).wait_for()
+        links = [one.inner_text() for one in paper.locator("a.try").all()]
+        assert (predict in paper.inner_text("body")) == (not told) and len(links) == (0 if told else 3)
+        assert all(link.startswith(page.url.split("/")[2] + "/?tab=restore&card=") for link in links), links
+        assert paper.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
+        paper.emulate_media(media="print")
+        assert not paper.get_by_role("button").is_visible()
+        paper.close()

@@ -6,7 +6,7 @@ from pathlib import Path
 from imgen.texts.words import WORDS
 
 LANGUAGES = ("en", "zh")
-LESSONS = Path(__file__).parent / "lessons"
+FOLDER = Path(__file__).parent
 
 
 def text(key: str, language: str, **facts: object) -> str:
@@ -25,7 +25,17 @@ def spoken(*locales: str | None) -> str:
 @cache
 def lesson(name: str, language: str) -> str | None:
     """The Markdown of a lesson, read when first asked for; None if there is none."""
-    path = LESSONS / language / f"{name}.md"
+    return _read("lessons", language, name)
+
+
+@cache
+def worksheet(name: str, language: str) -> str | None:
+    """The questions and answers that belong to a lesson; None if there are none."""
+    return _read("worksheets", language, name)
+
+
+def _read(kind: str, language: str, name: str) -> str | None:
+    path = FOLDER / kind / language / f"{name}.md"
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 

@@ -1,0 +1,85 @@
+"""The tab "Lessons": courses and all lessons, each with a way into its tab and a worksheet; read when somebody opens it."""
+
+from html import escape
+
+import gradio as gr
+
+from imgen.exhibits.courses import LESSONS, LONG, LONG_MINUTES, SHORT, outline, task_of, to_lesson
+from imgen.exhibits.files import ASSETS
+from imgen.texts import text
+from imgen.ui.event_settings import AT_ONCE
+from imgen.ui.language import both, language_of, t
+from imgen.ui.lesson import address
+from imgen.ui.stock import staged
+from imgen.ui.turns import look
+from imgen.ui.work import Trouble
+from imgen.ui.worksheet import inline, link
+
+
+class Lessons:
+    """The components of the tab."""
+
+    def __init__(self):
+        with gr.Tab(t("lessons_tab"), id="lessons") as self.tab, gr.Column(elem_classes="courses"):
+            gr.HTML(f"<p>{both('lessons_hint')}</p>", elem_classes="hint")
+            self.list = gr.HTML(f"<p>{both('lessons_reading')}</p>", elem_classes="course-list")
+
+    def connect(self) -> None:
+        self.tab.select(look(shown), None, self.list, **AT_ONCE)
+
+
+def shown(request: gr.Request) -> str:
+    with Trouble(request):
+        return listing(language_of(request))
+
+
+def listing(language: str) -> str:
+    """All of it in one language."""
+    def section(title: str, rows: str, kind: str) -> str:
+        return f'<section><h2>{title}</h2><div class="{kind}">{rows}</div></section>'
+
+    long = "".join(course(name, lessons, language) for name, lessons in LONG.items())
+    short = "".join(entry(name, 10, language) for name in SHORT)
+    title = {kind: escape(text(f"courses_{kind}", language, minutes=n)) for kind, n in (("long", LONG_MINUTES), ("short", 10))}
+    groups = "".join(
+        f'<h3>{escape(text(f"task_{task}", language))}</h3><div class="cards">'
+        + "".join(entry(name, minutes, language) for name, minutes in lessons.items()) + "</div>"
+        for task, lessons in LESSONS.items()
+    )
+    every = escape(text("lessons_all", language, count=sum(map(len, LESSONS.values()))))
+    return (
+        section(title["short"], short, "cards") + section(title["long"], long, "cards wide")
+        + section(every, groups, "groups")
+    )
+
+
+def course(name: str, lessons: tuple[str, ...], language: str) -> str:
+    steps = "".join(
+        f'<li><a href="{escape(to_lesson(one))}">{inline(outline(one, language).title)}</a></li>' for one in lessons
+    )
+    about = escape(text(f"course_{name}_about", language))
+    return (
+        f'<article class="course"><h4>{escape(text(f"course_{name}", language))}</h4><p>{about}</p>'
+        f"<ol>{steps}</ol>{sheets(name, language)}</article>"
+    )
+
+
+def entry(name: str, minutes: int, language: str) -> str:
+    lesson, where = outline(name, language), escape(to_lesson(name))
+    path = ASSETS / "lessons" / f"{name}.png"
+    picture = f'<img src="{escape(address(staged(path)))}" alt="" loading="lazy">' if path.is_file() else ""
+    duration = escape(text("minutes", language, count=minutes))
+    return (
+        f'<article data-lesson="{name}"><a href="{where}" tabindex="-1" aria-hidden="true">{picture}</a>'
+        f'<h4><a href="{where}">{inline(lesson.title)}</a></h4><p class="facts">{duration} · '
+        f'{escape(text(f"task_{task_of(name)}", language))}</p><p>{inline(lesson.solves)}</p>{sheets(name, language)}</article>'
+    )
+
+
+def sheets(name: str, language: str) -> str:
+    """The buttons of a worksheet: each opens a page of its own, which has a button to print it."""
+    return '<p class="sheets">' + "".join(
+        f'<a href="{escape(link(name, language, answers))}" target="_blank" rel="noopener">'
+        f'{escape(text("print_answers" if answers else "print_worksheet", language))}</a>'
+        for answers in (False, True)
+    ) + "</p>"
