@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from imgen.cards import Card
@@ -28,6 +29,7 @@ SAYS, ASKS = 20.0, 120.0  # seconds beyond which it is said what a run will take
 LESS = 0.5  # of the time: what is suggested takes at most that
 SHORTEST = 0.02  # seconds of a run that tells how fast the machine is
 NEW = 0.5  # weight of the newest run among those before
+SPACE = '<span class="en"> </span>'  # between two sentences; Chinese has none
 SESSIONS = 1000  # that have been asked and have not answered
 
 
@@ -41,11 +43,14 @@ class Cost:
 
 
 class Pace:
-    """How many times as long as it was measured to take a run takes here, as logarithms."""
+    """How many times as long as it was measured to take a run takes here, as logarithms.
+
+    Cards that optimise have a pace of their own: they were measured in turns with a slower peer, so their figures are longer.
+    """
 
     def __init__(self):
         self.of_card: dict[tuple[str, object], float] = {}
-        self.of_all = 0.0
+        self.of_kind: dict[bool, float] = {}
         self.lock = threading.Lock()
 
     def learn(self, card: Card, knobs: Mapping[str, Any], reckoned: float, seconds: float) -> None:
@@ -53,12 +58,11 @@ class Pace:
             return
         found = math.log(seconds / reckoned)
         with self.lock:
-            key = _key(card, knobs)
-            self.of_all = found if not self.of_card else (1 - NEW) * self.of_all + NEW * found
-            self.of_card[key] = (1 - NEW) * self.of_card[key] + NEW * found if key in self.of_card else found
+            for known, key in ((self.of_card, _key(card, knobs)), (self.of_kind, card.abilities.optimises)):
+                known[key] = known.get(key, found) + NEW * (found - known.get(key, found))
 
     def factor(self, card: Card, knobs: Mapping[str, Any]) -> float:
-        return math.exp(self.of_card.get(_key(card, knobs), self.of_all))
+        return math.exp(self.of_card.get(_key(card, knobs), self.of_kind.get(card.abilities.optimises, 0.0)))
 
 
 pace = Pace()  # of this process
@@ -106,9 +110,14 @@ def passes(card: Card, times: float) -> float:
     return work
 
 
+def known(card: Card, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the card's own knobs, checked, the others by default.  Raises UserError."""
+    return checked(card.knobs, {name: value for name, value in values.items() if name in card.knobs and value is not None})
+
+
 def cost(card: Card, pixels: int, values: Mapping[str, Any]) -> Cost:
     """Of a run on a picture of so many pixels.  values: of knobs; other cards' do not matter.  Raises UserError."""
-    knobs = checked(card.knobs, {name: value for name, value in values.items() if name in card.knobs and value is not None})
+    knobs = known(card, values)
     seconds = reckoned(card, pixels, knobs) * pace.factor(card, knobs)
     if card.task == "generate":
         out = knobs.get("count", 1) * knobs.get("size", 64) ** 2
@@ -129,44 +138,46 @@ def learn(card: Card, pixels: int, origin: Origin) -> None:
     pace.learn(card, knobs, reckoned(card, pixels, knobs), origin.seconds)
 
 
-def cost_of(card: Card, source, values: Mapping[str, Any]) -> Cost:
+def cost_of(card: Card, source: Path | str | None, values: Mapping[str, Any]) -> Cost:
     """Of a run on a picture file, by its header.  A run that will be refused costs nothing."""
     try:
-        return cost(card, pixels_of(source) if source and card.pictures else MEASURED, values)
+        return cost(card, pixels_of(Path(source)) if source and card.pictures else MEASURED, values)
     except UserError:
         return Cost(0.0, 0)
 
 
-def sentences(card: Card, source, values: Mapping[str, Any], now: Cost) -> str:
+def sentences(card: Card, source: Path | str | None, values: Mapping[str, Any], now: Cost) -> str:
     """What it costs, and what would cost less."""
-    found = less(card, source, values, now)
-    mega = f"{now.pixels / 1e6:.0f}" if now.pixels > 10e6 else f"{now.pixels / 1e6:.1f}"
-    return both_in("cost_says", mega=mega, seconds=now.seconds) + (f" {found}" if found else "")
+    return SPACE.join(filter(None, [both_in("cost_says", now.seconds, now.pixels), less(card, source, values, now)]))
 
 
-def less(card: Card, source, values: Mapping[str, Any], now: Cost) -> str:
-    """The least change that makes it twice as fast: a knob of the card, else another card of its task; "" if there is none."""
+def less(card: Card, source: Path | str | None, values: Mapping[str, Any], now: Cost) -> str:
+    """The least change that makes it twice as fast: a knob, else another card of the same idea, else a smaller picture."""
+    knobs = known(card, values)
     for name, value in (("scale", 2), ("views", 1), ("size", 512), ("side", 256)):
-        if name in card.knobs and (values.get(name) or 0) > value:
-            changed = {**values, name: value} | ({"width": 0} if name == "scale" else {})
-            if (then := cost_of(card, source, changed)).seconds < LESS * now.seconds:
-                return both_in("cost_less_scale" if name == "scale" else "cost_less_knob", knob=f"knob_{name}", value=value,
-                               seconds=then.seconds)
-    rivals = [one for one in CARDS if one.task == card.task and one.ready and one.abilities == card.abilities and one.facts.bench]
-    costs = [(cost_of(one, source, values).seconds, one) for one in rivals if one.idea == card.idea and not one.young] or [
-        (cost_of(one, source, values).seconds, one) for one in rivals]
+        if name in knobs and knobs[name] > value:
+            then = cost_of(card, source, {**knobs, name: value} | ({"width": 0} if name == "scale" else {}))
+            if then.seconds < LESS * now.seconds:
+                key = "cost_less_scale" if name == "scale" else "cost_less_knob"
+                return both_in(key, then.seconds, knob=f"knob_{name}", value=value)
+    rivals = [one for one in CARDS if one.task == card.task and one.idea == card.idea and one is not card and one.ready]
+    rivals = [one for one in rivals if one.abilities == card.abilities and one.facts.bench and not one.young]
+    costs = [(cost_of(one, source, values).seconds, one) for one in rivals]
     quick = [pair for pair in costs if 0 < pair[0] < LESS * now.seconds]
-    if not quick:
+    if quick:
+        seconds, one = min(quick, key=lambda pair: pair[0])
+        return both_in("cost_less_card", seconds, card=f"title_{one.name}")
+    if not card.pictures or card.abilities.optimises:
         return ""
-    seconds, one = min(quick, key=lambda pair: pair[0])
-    return both_in("cost_less_card", card=f"title_{one.name}", seconds=seconds)
+    return both_in("cost_less_half", cost(card, pixels_of(Path(source)) // 4, values).seconds) if source else ""
 
 
-def both_in(key: str, seconds: float, **facts: object) -> str:
-    """Words with a time in them; facts that are keys of words themselves are said in each language."""
+def both_in(key: str, seconds: float, pixels: int = 0, **facts: object) -> str:
+    """Words with a time in them, and perhaps a number of pixels; knobs and cards are said in each language."""
     said = {}
     for language in LANGUAGES:
         own = {name: text(str(fact), language) if name in ("knob", "card") else fact for name, fact in facts.items()}
+        own |= {"pixels": megapixels(pixels, language)} if pixels else {}
         said[language] = escape(text(key, language, time=span(seconds, language), **own), quote=False)
     return spans(**said)
 
@@ -178,20 +189,28 @@ def span(seconds: float, language: str) -> str:
     return text("span_minutes", language, count=round(seconds / 60))
 
 
+def megapixels(pixels: int, language: str) -> str:
+    mega, key = pixels / 1e6, "pixels_many" if pixels >= 1e8 else "pixels_some"
+    return text(key, language, mega=f"{mega:.0f}" if mega > 10 else f"{mega:.1f}", wan=round(100 * mega), yi=f"{mega / 100:.3g}")
+
+
 class Asked:
     """Who has been told that a run will take long: the second press of Run begins it."""
 
     def __init__(self):
         self.sessions: OrderedDict[str, str] = OrderedDict()
 
-    def before(self, session: str | None, run: str) -> bool:
-        """Whether this session was asked about this very run just before; else it is now."""
-        if session is not None and self.sessions.pop(session, None) == run:
+    def before(self, session: str, run: str) -> bool:
+        """Whether this session was told of this very run just before; else it is now."""
+        if self.sessions.pop(session, None) == run:
             return True
-        self.sessions[session or ""] = run
+        self.tell(session, run)
+        return False
+
+    def tell(self, session: str, run: str) -> None:
+        self.sessions[session] = run
         while len(self.sessions) > SESSIONS:
             self.sessions.popitem(last=False)
-        return False
 
 
 asked = Asked()
@@ -201,6 +220,6 @@ def left(seconds: float) -> str:
     return both_in("time_left", seconds=seconds)
 
 
-def says(card: Card, source, values: Mapping[str, Any], now: Cost, key: str) -> str:
+def says(card: Card, source: Path | str | None, values: Mapping[str, Any], now: Cost, key: str) -> str:
     """The sentence for the status line, and what to do: `cost_stop` or `cost_press`."""
-    return f"{sentences(card, source, values, now)} {both(key)}"
+    return sentences(card, source, values, now) + SPACE + both(key)

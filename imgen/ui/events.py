@@ -112,10 +112,16 @@ def bringer(names: list[str]):
         knobs = dict(zip(names, values, strict=True))
         now = cost.cost_of(card, shown, knobs)
         if now:
+            cost.asked.tell(request.session_hash or "", run_of(card_name, Path(shown), knobs))
             return shown, report.status(cost.says(card, shown, knobs, now, "cost_run"), kind="ask"), 0
         return shown, report.status(both("way_here")), 1
 
     return bring
+
+
+def run_of(card_name: str, source: Path | None, knobs: Mapping[str, object]) -> str:
+    """By which a run is known again."""
+    return repr((card_name, str(source and source.resolve()), sorted(knobs.items())))[:4000]
 
 
 def asked_first(bench: Workbench, running: Callable[..., AsyncIterator]) -> Callable[..., AsyncIterator]:
@@ -127,8 +133,7 @@ def asked_first(bench: Workbench, running: Callable[..., AsyncIterator]) -> Call
         except UserError:
             return ""  # the run says so
         now = cost.cost_of(card, source, knobs)
-        run = repr((card_name, str(source), sorted(knobs.items())))
-        if now.seconds <= cost.ASKS or cost.asked.before(request.session_hash, run):
+        if now.seconds <= cost.ASKS or cost.asked.before(request.session_hash or "", run_of(card_name, source, knobs)):
             return ""
         return report.status(cost.says(card, source, knobs, now, "cost_press"), kind="ask")
 
@@ -145,7 +150,7 @@ def asked_first(bench: Workbench, running: Callable[..., AsyncIterator]) -> Call
 
 
 def given(bench: Workbench, values: tuple) -> tuple[Path | None, dict[str, Any]]:
-    """The picture and the knobs of a run, without those that are pictures themselves."""
+    """The picture and the knobs of a run, without those that are pictures themselves; None is a card's own default."""
     source, knobs = (values[0], values[1:]) if bench.source else (None, values)
     pairs = zip(bench.widgets.items(), knobs, strict=True)
     return source, {name: value for (name, one), value in pairs if not isinstance(one, ReferenceKnob | MaskKnob)}

@@ -19,6 +19,5 @@ const lies = file => fetch(file.url, {method: 'HEAD'}).then(answer => answer.ok,
   if (addressed && query.has('card')) delete kept.choice;
   if (kept.pictures && !(await Promise.all(files(kept.pictures).map(lies))).every(Boolean)) delete kept.pictures;
   stay.kept = kept;
-  if (kept.choice) trigger('choice');
-  else if (kept.pictures) trigger('pictures');
+  if (kept.choice || kept.pictures) trigger('resume');
 })();

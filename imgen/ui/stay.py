@@ -40,17 +40,16 @@ def connect_stay(bench: Workbench, ends: list[Dependency], show: Callable[..., l
     gr.on([*(one.input for one in choice), *(one.change for one in changing)], None, choice + pictures, None, js=keep, **PRIVATE)
     for end in ends:
         end.then(None, choice + pictures, None, js=keep, **PRIVATE)
-    resumed = html.choice(
-        resumer(bench, list(plain), show), choice, [bench.picker, *outputs], js=f"() => {here}.kept.choice", **AT_ONCE
-    )
     # A component that is hidden until there is something in it comes to light with it.
-    hidden = [one in bench.stays for one in pictures]
+    hidden = str([one in bench.stays for one in pictures]).lower()
     again = (
-        f"() => {{ const hidden = {str(hidden).lower()}, kept = {here}.kept.pictures; return hidden.map((one, n) => !kept ?"
-        " {__type__: 'update'} : {__type__: 'update', value: kept[n], ...(one && kept[n]?.length ? {visible: true} : {})}); }"
+        f"() => {{ const kept = {here}.kept.pictures; return {hidden}.map((one, n) => !kept ? {{__type__: 'update'}} :"
+        " {__type__: 'update', value: kept[n], ...(one && kept[n]?.length ? {visible: true} : {})}); }"
     )
-    for event in (resumed.then, html.pictures):
-        event(None, None, pictures, js=again, **PRIVATE)
+    chosen = f"(...now) => {here}.kept.choice ?? now"
+    html.resume(
+        resumer(bench, list(plain), show), choice, [bench.picker, *outputs], js=chosen, **AT_ONCE
+    ).then(None, None, pictures, js=again, **PRIVATE)
 
 
 def resumer(bench: Workbench, names: list[str], show: Callable[..., list]):
