@@ -13,6 +13,7 @@ import gradio as gr
 from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import LONGEST, UserError, is_seeded
+from imgen.image import Frame
 from imgen.ui import cost, lesson, report
 from imgen.ui.doors import number_of
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
@@ -25,6 +26,7 @@ from imgen.ui.way_in import taken_in
 from imgen.ui.work import Result, Trouble, gpu, lane, results
 from imgen.ui.workbench import Workbench, has_more
 
+KNOWN = 0.1  # of the work, after which it tells itself how long it takes
 READ = 5.0  # seconds for which it stands there what a run will cost
 GRACE = 0.2  # seconds within which a frame that has left the server is shown
 NOTHING: Mapping[str, object] = MappingProxyType({})
@@ -168,7 +170,8 @@ def runner(bench: Workbench):
         try:
             card, (source, knobs) = find_card(values[0]), given(bench, values[1:])
             if foreseen := cost.cost_of(card, source, knobs):
-                begin, left = cost.says(card, source, knobs, foreseen, "cost_stop"), Remaining(foreseen.seconds)
+                begin = cost.says(card, source, knobs, foreseen, "cost_stop")
+                left = Remaining(begin, foreseen.seconds)
         except UserError:
             pass  # `work` says so
         yield {bench.status: report.status(begin, 0), bench.stop: gr.update(interactive=True)}
@@ -184,17 +187,19 @@ def runner(bench: Workbench):
 
 
 class Remaining:
-    """The time that a long run still takes: at first what was foreseen, the further it is the more what it has shown."""
+    """The status of a long run: first what it will cost, then how long it still takes."""
 
-    def __init__(self, foreseen: float):
-        self.foreseen, self.began = foreseen, time.monotonic()
+    def __init__(self, words: str, foreseen: float):
+        self.words, self.foreseen, self.began = words, foreseen, time.monotonic()
 
-    def words(self, share: float) -> str:
-        spent = time.monotonic() - self.began
+    def status(self, frame: Frame) -> str:
+        share, spent = frame.done / max(1, frame.total), time.monotonic() - self.began
+        if frame.stage != "work":
+            return report.progress(frame)
         if spent < READ:
-            return ""  # what it costs stands there still
-        whole = self.foreseen if share <= 0 else (1 - share) * self.foreseen + spent
-        return cost.left(max(1.0, whole - spent))
+            return report.status(self.words, share)
+        whole = spent / share if share > KNOWN else self.foreseen
+        return report.progress(frame, cost.left(max(1.0, whole - spent)))
 
 
 def on_the_way(bench: Workbench, now: Result, left: Remaining | None = None) -> dict:
@@ -203,11 +208,8 @@ def on_the_way(bench: Workbench, now: Result, left: Remaining | None = None) -> 
         # Wrapped in an update: Gradio's browser applies the next frame, which has no file, to the very value that it gave the
         # button, and so would strip a bare file of its address; of an update it only takes the file out.
         shown[bench.download] = gr.update(value=bundle(now.files, now.card.name))
-    if left is None or now.frame.stage != "work":
-        return {bench.status: report.progress(now.frame), **shown, **bench.also(now)}
-    words = left.words(now.frame.done / max(1, now.frame.total))
-    status = {bench.status: report.progress(now.frame, words)} if words else {}
-    return {**status, **shown, **bench.also(now)}
+    status = left.status(now.frame) if left else report.progress(now.frame)
+    return {bench.status: status, **shown, **bench.also(now)}
 
 
 def outcome(bench: Workbench, now: Result) -> dict:

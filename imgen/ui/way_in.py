@@ -11,7 +11,7 @@ import gradio as gr
 
 from imgen.controls import UserError
 from imgen.ui import report
-from imgen.ui.event_settings import AT_ONCE, PRIVATE
+from imgen.ui.event_settings import PRIVATE
 from imgen.ui.language import both
 from imgen.ui.picture import PictureInput, showable
 from imgen.ui.stock import MAX_FILE
@@ -53,7 +53,7 @@ class WayIn:
         self.html.undo(None, None, source, js=f"() => {way}.back", **PRIVATE)
         source.change(None, source, None, js=f"file => {{ {way}?.changed(file) }}", **PRIVATE)
         why = gr.Textbox(visible=False)
-        self.html.refused(refuse, why, status, js=f"() => {way}.refused", **AT_ONCE)
+        self.html.refused(refuse, why, status, js=f"() => {way}.refused", **PRIVATE)
         source.upload(look(admit), source, [source, status], **PRIVATE)  # by whoever finds Gradio's own way
 
     def taken(self, inputs: int) -> str:
