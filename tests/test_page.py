@@ -528,6 +528,9 @@ def test_a_picture_may_be_dropped_or_pasted_anywhere_in_the_tab(visit):
     page.wait_for_timeout(700)
     assert given(bench) == old
     own = tab(page, "generate").locator(".own")
+    assert drop(page, ".bench-generate .picker", "grey")  # even where there is nothing to take it
+    own.locator(".label-wrap").first.click()
+    own.locator("[data-way=choose]").wait_for()
     assert drop(page, ".bench-generate .picker", "yellow")
     own.locator(".source img").wait_for()
     assert "yellow.png" in given(own)
@@ -571,8 +574,9 @@ def test_what_is_no_picture_leaves_what_lies_there(visit, tmp_path):
 
 
 @pytest.mark.parametrize(("task", "name"), [("upscale", "Enlarge"), ("stylize", "Restyle"), ("restore", "Repair")])
-def test_a_result_goes_further_in_its_own_tab_and_the_pictures_before_come_back(visit, photo, task, name):
-    page = visit(width=390, height=844)
+def test_a_result_goes_further_in_its_own_tab_and_the_pictures_before_come_back(visit, tmp_path, task, name):
+    page, photo = visit(width=390, height=844), tmp_path / "photo.png"
+    Image.new("RGB", (100, 80), "teal").save(photo)  # large enough to be shown as it is
     bench = tab(page, task)
     opened, before = given(bench), shown(bench)
     assert bench.locator("[data-way=undo]").is_disabled()
@@ -616,8 +620,7 @@ def test_what_was_made_stays_through_another_language_and_a_reload_and_is_nobody
     choose(page, bench, photo)
     before = new_result(page, bench, before)
     pick(bench, "espcn_x4")
-    bench.locator(".about").get_by_text("ESPCN").first.wait_for(state="attached")
-    page.wait_for_timeout(300)
+    page.wait_for_timeout(700)
     bench.locator(".knob-scale input[type=number]").fill("3")
     bench.locator("button.run").click()
     result, mine = new_result(page, bench, before), given(bench)

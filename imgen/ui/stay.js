@@ -21,3 +21,8 @@ const lies = file => fetch(file.url, {method: 'HEAD'}).then(answer => answer.ok,
   stay.kept = kept;
   if (kept.choice || kept.pictures) trigger('resume');
 })();
+if (!window.imgenDrops) {  // where nothing takes a picture that is dropped, the browser would leave the page for it
+  window.imgenDrops = true;
+  for (const name of ['dragover', 'drop'])
+    addEventListener(name, event => { if (event.dataTransfer?.types.includes('Files')) event.preventDefault(); });
+}

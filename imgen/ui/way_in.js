@@ -22,7 +22,6 @@ const refuse = why => { way.refused = why; trigger('refused'); };
 const bring = async file => {
   if (!file || ways.ariaBusy === 'true') return;
   if (file.size > +ways.dataset.most) return refuse('file_too_large');
-  if (!source().checkVisibility()) source().closest('.own')?.querySelector('.label-wrap')?.click();  // a fold
   ways.ariaBusy = 'true';
   try {
     const form = new FormData();
@@ -66,11 +65,6 @@ for (const name of ['dragenter', 'dragover', 'dragleave', 'drop'])
     event.stopPropagation();
     if (name === 'drop') bring(event.dataTransfer.files[0]);
   }, true);
-if (!window.imgenDrops) {  // beside every tab the browser would leave the page for the picture
-  window.imgenDrops = true;
-  for (const name of ['dragover', 'drop'])
-    addEventListener(name, event => { if (event.dataTransfer?.types.includes('Files')) event.preventDefault(); });
-}
 
 // Pasted: by key anywhere in the tab, or by the button where a browser lets it.
 const pictureIn = files => [...files].find(file => file.type.startsWith('image/'));
