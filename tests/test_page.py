@@ -445,6 +445,239 @@ def test_a_bad_file_is_told_in_one_sentence_and_loses_nothing(visit, tmp_path):
     assert shown(bench) == before
 
 
+def given(bench) -> str:
+    """The picture that lies in the input."""
+    return bench.locator(".source img").get_attribute("src")
+
+
+def until(page, true, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it never came about"
+        page.wait_for_timeout(50)
+
+
+def choose(page, bench, file) -> None:
+    """By the one tap that opens the chooser, and the one in it."""
+    with page.expect_file_chooser() as chooser:
+        bench.locator("[data-way=choose]").click()
+    chooser.value.set_files(file)
+
+
+# In the browser: a picture of one colour, as a file that something drops or pastes.
+FILE = """async colour => {
+  const canvas = Object.assign(document.createElement('canvas'), {width: 40, height: 30}), pen = canvas.getContext('2d');
+  pen.fillStyle = colour; pen.fillRect(0, 0, 40, 30);
+  const data = new DataTransfer();
+  data.items.add(new File([await new Promise(done => canvas.toBlob(done))], colour + '.png', {type: 'image/png'}));
+  return data;
+}"""
+
+
+def drop(page, place: str, colour: str) -> bool:
+    """Whether the page kept the browser from opening the file in its own place."""
+    return page.evaluate(f"""async ([place, colour]) => {{
+        const dataTransfer = await ({FILE})(colour);
+        const event = new DragEvent('drop', {{dataTransfer, bubbles: true, cancelable: true}});
+        document.querySelector(place).dispatchEvent(event);
+        return event.defaultPrevented;
+    }}""", [place, colour])
+
+
+def paste(page, colour: str) -> None:
+    page.evaluate(f"""async colour => document.activeElement.dispatchEvent(new ClipboardEvent('paste', {{
+        clipboardData: await ({FILE})(colour), bubbles: true, cancelable: true}}))""", colour)
+
+
+def test_from_ones_own_photograph_to_the_saved_result_it_takes_four_taps(visit, photo):
+    page = visit(width=390, height=844)
+    taps = []
+    page.expose_function("tapped", lambda: taps.append(1))
+    page.evaluate("addEventListener('click', event => event.isTrusted && tapped(), true)")
+    bench = tab(page, "upscale")
+    opened, before = given(bench), shown(bench)
+    with page.expect_file_chooser() as chooser:
+        bench.locator("[data-way=choose]").click()
+    assert given(bench) == opened  # until there is another
+    taps.append("in the chooser")
+    chooser.value.set_files(photo)
+    result = new_result(page, bench, before)
+    place, run = box(bench, ".result"), box(bench, "button.run")
+    assert 0 <= place["y"] <= run["y"] + run["height"] + 200 and place["y"] + place["height"] <= 844
+    with page.expect_download() as download:
+        bench.get_by_role("button", name="Download PNG").click()
+    until(page, lambda: len(taps) >= 4)
+    assert len(taps) == 4 and download.value.url == result
+    with Image.open(download.value.path()) as image:
+        assert image.size == (128, 96)
+
+
+def test_a_picture_may_be_dropped_or_pasted_anywhere_in_the_tab(visit):
+    page = visit()
+    bench = tab(page, "stylize")
+    for colour, way in (("red", lambda: drop(page, ".bench-stylize .about", "red")), ("blue", lambda: paste(page, "blue"))):
+        before, old = shown(bench), given(bench)
+        way()
+        until(page, lambda old=old: given(bench) != old)
+        new_result(page, bench, before)
+        if colour == "red":
+            assert "red.png" in given(bench)
+    old = given(bench)
+    pick(bench, "arbitrary_style")
+    bench.locator(".knob-paintings").wait_for()
+    drop(page, ".bench-stylize .knob-paintings", "green")  # a painting
+    assert drop(page, "header.top", "white")  # the browser does not leave the page for it
+    page.wait_for_timeout(700)
+    assert given(bench) == old
+    own = tab(page, "generate").locator(".own")
+    assert drop(page, ".bench-generate .picker", "grey")  # even where there is nothing to take it
+    own.locator(".label-wrap").first.click()
+    own.locator("[data-way=choose]").wait_for()
+    assert drop(page, ".bench-generate .picker", "yellow")
+    own.locator(".source img").wait_for()
+    assert "yellow.png" in given(own)
+
+
+def test_the_camera_takes_a_picture_or_says_why_not(visit):
+    page = visit("zh-CN")
+    bench = tab(page, "upscale")
+    old, before = given(bench), shown(bench)
+    page.evaluate("() => { navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no'); }; }")
+    bench.locator("[data-way=camera]").click()
+    bench.locator(".status.failed").wait_for()
+    assert "无法使用摄像头" in bench.locator(".status").inner_text() and given(bench) == old
+    page.evaluate("""() => { navigator.mediaDevices.getUserMedia = async () => {
+        const canvas = Object.assign(document.createElement('canvas'), {width: 64, height: 48}), pen = canvas.getContext('2d');
+        setInterval(() => { pen.fillStyle = `rgb(${Date.now() % 255}, 0, 0)`; pen.fillRect(0, 0, 64, 48); }, 50);
+        return canvas.captureStream(); }; }""")
+    bench.locator("[data-way=camera]").click()
+    page.wait_for_function("document.querySelector('.bench-upscale dialog[open] video')?.videoWidth > 0")
+    bench.locator("[data-way=take]").click()
+    new_result(page, bench, before)
+    assert "camera.png" in given(bench) and not bench.locator("dialog").is_visible()
+    assert page.evaluate("document.querySelector('.bench-upscale dialog video').srcObject") is None  # its light goes out
+
+
+def test_what_is_no_picture_leaves_what_lies_there(visit, tmp_path):
+    page = visit("zh-CN")
+    bench = tab(page, "upscale")
+    before, opened = shown(bench), given(bench)
+    (tmp_path / "bad.png").write_text("not a picture")
+    choose(page, bench, tmp_path / "bad.png")
+    bench.locator(".status.failed").wait_for()
+    assert "不是可以读取的图片" in bench.locator(".status").inner_text()
+    assert given(bench) == opened and shown(bench) == before
+    large = tmp_path / "large.png"
+    with large.open("wb") as file:
+        file.truncate(64 * 2**20 + 1)
+    choose(page, bench, large)
+    page.wait_for_function("document.querySelector('.bench-upscale .status.failed')?.innerText.includes('64 MB')")
+    assert given(bench) == opened
+
+
+@pytest.mark.parametrize(("task", "name"), [("upscale", "Enlarge"), ("stylize", "Restyle"), ("restore", "Repair")])
+def test_a_result_goes_further_in_its_own_tab_and_the_pictures_before_come_back(visit, tmp_path, task, name):
+    page, photo = visit(width=390, height=844), tmp_path / "photo.png"
+    Image.new("RGB", (100, 80), "teal").save(photo)  # large enough to be shown as it is
+    bench = tab(page, task)
+    opened, before = given(bench), shown(bench)
+    assert bench.locator("[data-way=undo]").is_disabled()
+    choose(page, bench, photo)
+    first = new_result(page, bench, before)
+    mine = given(bench)
+    bench.get_by_role("button", name=f"{name} further").click()
+    new_result(page, bench, first)
+    assert given(bench) == first
+    place = box(bench, ".result")
+    assert place["y"] >= 0 and place["y"] + place["height"] <= 844
+    for picture in (mine, opened):
+        bench.locator("[data-way=undo]").click()
+        until(page, lambda picture=picture: given(bench) == picture)
+    assert bench.locator("[data-way=undo]").is_disabled()
+    bench.locator(".source button[aria-label='Remove Image']").click()
+    bench.locator(".source img").wait_for(state="detached")
+    bench.locator("[data-way=undo]").click()
+    until(page, lambda: bench.locator(".source img").count() and given(bench) == opened)
+
+
+def test_a_result_that_was_sent_is_in_sight(visit):
+    page = visit(width=390, height=844)
+    bench = tab(page, "upscale")
+    button = bench.get_by_role("button", name="Repair it")
+    button.scroll_into_view_if_needed()
+    button.click()
+    other = page.locator(".bench-restore")
+    other.locator(".status.done").wait_for()
+    page.wait_for_function("document.querySelector('.bench-restore .source img')?.src.includes('upscale')")
+    until(page, lambda: "earlier" not in other.locator(".status").first.inner_text())
+    other.locator(".status.done").wait_for()
+    place = box(other, ".result")
+    assert place["y"] >= 0 and place["y"] + place["height"] <= 844
+
+
+def test_what_was_made_stays_through_another_language_and_a_reload_and_is_nobody_elses(visit, photo, address):
+    page = visit()
+    bench = tab(page, "upscale")
+    opened, before = given(bench), shown(bench)
+    choose(page, bench, photo)
+    before = new_result(page, bench, before)
+    pick(bench, "espcn_x4")
+    page.wait_for_timeout(700)
+    bench.locator(".knob-scale input[type=number]").fill("3")
+    bench.locator("button.run").click()
+    result, mine = new_result(page, bench, before), given(bench)
+    page.get_by_role("link", name="中文").click()
+    page.get_by_role("tab", name="超分辨率", selected=True).wait_for()
+    for _ in range(2):
+        until(page, lambda: bench.locator(".source img").count() and given(bench) == mine and shown(bench) == result)
+        until(page, lambda: bench.locator(".picker input[value=espcn_x4]").is_checked())
+        until(page, lambda: float(bench.locator(".knob-scale input[type=number]").input_value()) == 3)
+        words = bench.locator(".status").first.inner_text()
+        assert "32×24 → 96×72" in words and "秒" in words
+        with page.expect_download() as download:
+            bench.get_by_role("button", name="下载 PNG").click()
+        assert download.value.url == result
+        page.reload()
+    other = visit()
+    assert given(tab(other, "upscale")) == opened
+    # What the address asks for comes first, and what has gone from the server is not shown.
+    page.goto(f"{address}?tab=1&card=nearest")
+    until(page, lambda: bench.locator(".source img").count() and given(bench) == mine)
+    assert not bench.locator(".picker input[value=espcn_x4]").is_checked()
+    page.evaluate("""() => { const kept = JSON.parse(sessionStorage['imgen upscale']);
+        kept.pictures[0].url += 'x'; sessionStorage['imgen upscale'] = JSON.stringify(kept); }""")
+    page.goto(f"{address}?tab=1")
+    until(page, lambda: bench.locator(".picker input[value=espcn_x4]").count())
+    page.wait_for_timeout(700)
+    assert given(bench) == opened
+
+
+def test_what_takes_minutes_is_said_and_begins_at_the_second_press(visit, monkeypatch, photo):
+    from imgen.ui import cost
+
+    page = visit()
+    bench = tab(page, "upscale")
+    before = shown(bench)
+    pick(bench, "light_x2")
+    page.wait_for_timeout(400)
+    bench.locator(".knob-scale input[type=number]").fill("4")
+    monkeypatch.setattr(cost, "SAYS", 1e-9)
+    monkeypatch.setattr(cost, "ASKS", 1e-9)
+    bench.locator("button.run").click()
+    bench.locator(".status.ask").wait_for()
+    words = bench.locator(".status").first.inner_text()
+    assert "0.6 megapixels" in words and "×2 would take" in words and "Run once more" in words
+    page.wait_for_timeout(500)
+    assert shown(bench) == before
+    bench.locator("button.run").click()
+    before = new_result(page, bench, before)
+    choose(page, bench, photo)  # it is told at once, and one press is enough
+    page.wait_for_function("document.querySelector('.bench-upscale .status.ask')?.innerText.includes('Press Run to begin')")
+    assert shown(bench) == before
+    bench.locator("button.run").click()
+    new_result(page, bench, before)
+
+
 def test_what_only_developers_understand_is_not_shown(visit, caplog):
     page = visit()
     bench = tab(page, "upscale")

@@ -22,6 +22,7 @@ class Gallery(Workbench):
     def make_outcome(self) -> None:
         super().make_outcome()
         self.keep = Keep()
+        self.stays.append(self.keep.kept)
 
     def make_rooms(self) -> None:
         self.steer = Steer()

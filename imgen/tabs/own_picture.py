@@ -18,11 +18,12 @@ from imgen.texts import LANGUAGES, text
 from imgen.texts.words import WORDS
 from imgen.ui import report
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
-from imgen.ui.events import admit, stoppable
+from imgen.ui.events import stoppable
 from imgen.ui.knobs import updates, widget
 from imgen.ui.language import both, language_of, spans, t
 from imgen.ui.picture import PictureInput, Pictures, save
 from imgen.ui.turns import look
+from imgen.ui.way_in import WayIn, taken_in
 from imgen.ui.work import LIVE, Trouble, gpu
 
 ROLES = ("seen", "drawn", "difference")
@@ -37,10 +38,12 @@ class OwnPicture:
             gr.HTML(f"<p>{both('own_hint')}</p>", elem_classes="hint")
             with gr.Row():
                 with gr.Column(scale=2, min_width=280):
-                    self.source = PictureInput(
-                        label=t("input_picture"), placeholder=t("input_placeholder"), type="filepath",
-                        sources=["upload", "webcam", "clipboard"], buttons=["fullscreen"], height=280, elem_classes="source",
-                    )
+                    with gr.Column(elem_classes="entry"):
+                        self.source = PictureInput(
+                            label=t("input_picture"), placeholder=t("input_placeholder"), type="filepath",
+                            sources=["upload"], buttons=["fullscreen"], height=280, elem_classes="source",
+                        )
+                        self.way = WayIn("generate", None)
                     knob = knobs_of(rebuild, card.settings)["label"]
                     self.label = widget([knob], knob, knob.default)
                     with gr.Row(elem_classes="go"):
@@ -59,7 +62,8 @@ class OwnPicture:
         run, stopped = stoppable(find, halt, self.status, self.stop)
         running = self.run.click(run, [picker, self.source, self.label], outputs, **WORK, **PRIVATE)
         self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
-        self.source.upload(look(admit), self.source, [self.source, self.status], **PRIVATE)
+        self.way.html.upload(look(taken_in), self.source, [self.source, self.status], js=self.way.taken(1), **PRIVATE)
+        self.way.connect(self.source, self.status)
         picker.change(offer, [picker, self.label], self.label, **AT_ONCE)
         self.add.click(keep_drawn, [self.result, kept], kept, **AT_ONCE)
 

@@ -3,25 +3,31 @@
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import LONGEST, UserError, is_seeded
-from imgen.ui import lesson, report
+from imgen.image import Frame
+from imgen.ui import cost, lesson, report
 from imgen.ui.doors import number_of
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
-from imgen.ui.knobs import updates
+from imgen.ui.knobs import MaskKnob, ReferenceKnob, updates
 from imgen.ui.language import both, language_of, t
-from imgen.ui.picture import bundle, picked, showable
+from imgen.ui.picture import bundle, picked
+from imgen.ui.stay import FORGET, connect_stay
 from imgen.ui.turns import job, look
+from imgen.ui.way_in import taken_in
 from imgen.ui.work import Result, Trouble, gpu, lane, results
 from imgen.ui.workbench import Workbench, has_more
 
+KNOWN = 0.1  # of the work, after which it tells itself how long it takes
+READ = 5.0  # seconds for which it stands there what a run will cost
 GRACE = 0.2  # seconds within which a frame that has left the server is shown
 NOTHING: Mapping[str, object] = MappingProxyType({})
 THROW = "() => Math.floor(Math.random() * 2 ** 32)"
@@ -37,8 +43,8 @@ def connect(bench: Workbench) -> None:
     outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop, *bench.others]
     running, stopped = stoppable(runner(bench), halt, bench.status, bench.stop, lane=lane_of(bench))
     given = [bench.picker, *picture, *knobs]
-    bench.running = bench.run.click(running, given, outputs, js=bench.before_run, **WORK, **PRIVATE)
-    bench.stop.click(stopped, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
+    bench.running = bench.run.click(asked_first(bench, running), given, outputs, js=bench.before_run, **WORK, **PRIVATE)
+    ended = bench.stop.click(stopped, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
     some = [*([bench.more] if bench.more else []), *([bench.dice] if "seed" in bench.widgets else [])]
     card = [bench.about, *knobs, bench.lesson, *some]
     again = [] if bench.source else [bench.running]  # what another model drew would look like this one's
@@ -52,9 +58,14 @@ def connect(bench: Workbench) -> None:
     if "seed" in bench.widgets:
         press_run(bench, bench.dice.click(None, None, bench.widgets["seed"], js=THROW, cancels=[bench.running], **PRIVATE))
     if bench.source:
-        bench.source.upload(look(admit), bench.source, [bench.source, bench.status], **PRIVATE)
+        connect_way(bench)
     if isinstance(bench.result, gr.Gallery):
         bench.result.select(index, None, bench.chosen, **AT_ONCE)
+    connect_stay(bench, [bench.running, ended], partial(again, bench), card)
+
+
+def again(bench: Workbench, request: gr.Request, card: Card, knobs: Mapping[str, object]) -> list:
+    return chosen(bench, request, card, {}, {name: value for name, value in knobs.items() if name in card.knobs})
 
 
 def press_run(bench: Workbench, event) -> None:
@@ -70,7 +81,83 @@ def connect_send(button: gr.Button, start: Workbench, end: Workbench, tabs: gr.T
 
     given = start.result if isinstance(start.result, gr.Gallery) else start.download
     assert end.source is not None, f"{end.task} takes no picture"
-    press_run(end, button.click(send, [given, start.chosen], [tabs, end.source], cancels=[end.running], **AT_ONCE))
+    forget = f"(...values) => {{ {FORGET.format(task=end.task)} return values; }}"
+    press_run(end, button.click(
+        send, [given, start.chosen], [tabs, end.source], js=forget, cancels=[end.running], **AT_ONCE
+    ))
+
+
+def connect_way(bench: Workbench) -> None:
+    """A visitor's own picture, which runs at once where that is quick; and a result as the picture for the next run."""
+    assert bench.source and bench.way
+    names = [name for name, one in bench.widgets.items() if not isinstance(one, ReferenceKnob | MaskKnob)]
+    inputs = [bench.source, bench.picker, *(bench.widgets[name] for name in names)]
+    came = bench.way.html.upload(
+        look(bringer(names)), inputs, [bench.source, bench.status, bench.way.quick], js=bench.way.taken(len(inputs)),
+        cancels=[bench.running], **PRIVATE,
+    )
+    came.success(None, bench.way.quick, None, js=f"quick => {{ if (quick) ({PRESS % bench.task})(); }}", **PRIVATE)
+    bench.way.connect(bench.source, bench.status)
+    press_run(bench, bench.further.click(
+        lambda path: path or gr.skip(), bench.download, bench.source, cancels=[bench.running], **AT_ONCE
+    ))
+
+
+def bringer(names: list[str]):
+    def bring(request: gr.Request, source: Path | None, card_name: str, *values) -> tuple:
+        """What came, and whether it can be run at once; else what it would cost."""
+        shown, status = taken_in(request, source)
+        if not isinstance(shown, str):
+            return shown, status, 0
+        with Trouble(request):
+            card = find_card(card_name)
+        if card.abilities.needs_mask:
+            return shown, report.status(both("way_paint")), 0
+        knobs = dict(zip(names, values, strict=True))
+        now = cost.cost_of(card, shown, knobs)
+        if now:
+            cost.asked.tell(request.session_hash or "", run_of(card_name, Path(shown), knobs))
+            return shown, report.status(cost.says(card, shown, knobs, now, "cost_run"), kind="ask"), 0
+        return shown, report.status(both("way_here")), 1
+
+    return bring
+
+
+def run_of(card_name: str, source: Path | None, knobs: Mapping[str, object]) -> str:
+    """By which a run is known again."""
+    return repr((card_name, str(source and source.resolve()), sorted(knobs.items())))[:4000]
+
+
+def asked_first(bench: Workbench, running: Callable[..., AsyncIterator]) -> Callable[..., AsyncIterator]:
+    """`running`, once who pressed Run has been told that it will take minutes, and has pressed it again."""
+    def question(request: gr.Request, card_name: str, *values) -> str:
+        source, knobs = given(bench, values)
+        try:
+            card = find_card(card_name)
+        except UserError:
+            return ""  # the run says so
+        now = cost.cost_of(card, source, knobs)
+        if now.seconds <= cost.ASKS or cost.asked.before(request.session_hash or "", run_of(card_name, source, knobs)):
+            return ""
+        return report.status(cost.says(card, source, knobs, now, "cost_press"), kind="ask")
+
+    @wraps(running)
+    async def asking(request: gr.Request, *values) -> AsyncIterator:
+        if words := await look(question)(request, *values):
+            yield {bench.status: words, bench.stop: gr.update(interactive=False)}
+            return
+        async with aclosing(running(request, *values)) as frames:
+            async for frame in frames:
+                yield frame
+
+    return asking
+
+
+def given(bench: Workbench, values: tuple) -> tuple[Path | None, dict[str, Any]]:
+    """The picture and the knobs of a run, without those that are pictures themselves; None is a card's own default."""
+    source, knobs = (values[0], values[1:]) if bench.source else (None, values)
+    pairs = zip(bench.widgets.items(), knobs, strict=True)
+    return source, {name: value for (name, one), value in pairs if not isinstance(one, ReferenceKnob | MaskKnob)}
 
 
 def work(bench: Workbench, card_name: str, *values, watched: bool = True) -> Iterator[Result]:
@@ -81,10 +168,18 @@ def work(bench: Workbench, card_name: str, *values, watched: bool = True) -> Ite
 def runner(bench: Workbench):
     @gpu
     def run(request: gr.Request, *values) -> Iterator[dict]:
-        yield {bench.status: report.status(both("status_load"), 0), bench.stop: gr.update(interactive=True)}
+        begin, left = both("status_load"), None
+        try:
+            card, (source, knobs) = find_card(values[0]), given(bench, values[1:])
+            if foreseen := cost.cost_of(card, source, knobs):
+                begin = cost.says(card, source, knobs, foreseen, "cost_stop")
+                left = Remaining(begin, foreseen.seconds)
+        except UserError:
+            pass  # `work` says so
+        yield {bench.status: report.status(begin, 0), bench.stop: gr.update(interactive=True)}
         try:
             for now in work(bench, *values):
-                yield outcome(bench, now) if now.done else on_the_way(bench, now)
+                yield outcome(bench, now) if now.done else on_the_way(bench, now, left)
         except Exception as error:
             trouble = Trouble(request)
             yield {bench.status: report.status(trouble.sentence(error), kind="failed"), bench.stop: gr.update(interactive=False)}
@@ -93,13 +188,30 @@ def runner(bench: Workbench):
     return run
 
 
-def on_the_way(bench: Workbench, now: Result) -> dict:
+class Remaining:
+    """The status of a long run: first what it will cost, then how long it still takes."""
+
+    def __init__(self, words: str, foreseen: float):
+        self.words, self.foreseen, self.began = words, foreseen, time.monotonic()
+
+    def status(self, frame: Frame) -> str:
+        share, spent = frame.done / max(1, frame.total), time.monotonic() - self.began
+        if frame.stage != "work":
+            return report.progress(frame)
+        if spent < READ:
+            return report.status(self.words, share)
+        whole = spent / share if share > KNOWN else self.foreseen
+        return report.progress(frame, cost.left(max(1.0, whole - spent)))
+
+
+def on_the_way(bench: Workbench, now: Result, left: Remaining | None = None) -> dict:
     shown = {bench.result: bench.show(now)} if now.shown else {}
     if shown and bench.source:  # whoever stops may keep it
         # Wrapped in an update: Gradio's browser applies the next frame, which has no file, to the very value that it gave the
         # button, and so would strip a bare file of its address; of an update it only takes the file out.
         shown[bench.download] = gr.update(value=bundle(now.files, now.card.name))
-    return {bench.status: report.progress(now.frame), **shown, **bench.also(now)}
+    status = left.status(now.frame) if left else report.progress(now.frame)
+    return {bench.status: status, **shown, **bench.also(now)}
 
 
 def outcome(bench: Workbench, now: Result) -> dict:
@@ -205,16 +317,6 @@ def the_example(bench: Workbench, number: str) -> Path:
 def teach(request: gr.Request, card_name: str) -> str:
     with Trouble(request):
         return lesson.markdown(find_card(card_name), language_of(request))
-
-
-def admit(request: gr.Request, source: Path | None) -> tuple:
-    """Say at once if a file is no picture; show as PNG what browsers cannot."""
-    try:
-        return (showable(source) if source else None) or gr.skip(), gr.skip()
-    except UserError as error:
-        sentence = Trouble(request).sentence(error)
-        gr.Warning(sentence)
-        return None, report.status(sentence, kind="failed")
 
 
 def index(event: gr.SelectData) -> int:

@@ -71,14 +71,16 @@ def status(words: str, share: float | None = None, kind: str = "") -> str:
     return f'<div class="status {kind}"><div class="bar">{bar}</div><p>{words}</p></div>'
 
 
-def progress(frame: Frame) -> str:
+def progress(frame: Frame, left: str = "") -> str:
+    """left: how long it still takes, in words."""
     share = frame.done / max(1, frame.total)
     if frame.stage == "download":
         done, total = (f"{n / MEGA:.1f}" for n in (frame.done, frame.total))
         return status(both("status_download", done=done, total=total), share)
     if frame.stage == "load":
         return status(both("status_load"), share)
-    return status(both("status_work", done=frame.done, total=frame.total), share)
+    work = both("status_work", done=frame.done, total=frame.total)
+    return status(f"{work} · {left}" if left else work, share)
 
 
 def finished(origin: Origin | None, before: str | None, sizes: list[str]) -> str:

@@ -16,6 +16,7 @@ from imgen.controls import Reference, UserError, checked
 from imgen.image import Frame, Picture, decode, pixels_of
 from imgen.texts import text
 from imgen.texts.words import WORDS
+from imgen.ui.cost import MEASURED, learn, reckoned
 from imgen.ui.language import language_of
 from imgen.ui.picture import brushed, save, view
 
@@ -28,7 +29,6 @@ Function = TypeVar("Function", bound=Callable)
 log = logging.getLogger("imgen")
 PAUSE = 0.1  # seconds between two updates of the status line
 LIVE = 0.5  # and between two pictures on the way
-MEASURED = 256 * 256  # pixels of the picture with which a card's time was measured; of style cards four times as many
 QUICK = 4.0  # seconds that a run may take to count as quick, on a machine like that
 LARGE = 4_000_000  # pixels beyond which nothing is quick: decoding alone takes a while
 SQUARES = 64  # pixels a side: before and after of fewer are shown with their pixels as squares
@@ -83,6 +83,8 @@ def results(
                 names = [_name(card, one, n, len(frame.pictures)) for n, one in enumerate(pictures)]
                 files = [save(picture, name) for picture, name in zip(pictures, names, strict=True)]
                 shown = [view(*one, least) for one in zip(pictures, names, files, strict=True)] if watched else []
+            if frame.origin:
+                learn(card, given.width * given.height if given else MEASURED, frame.origin)
             yield Result(card, frame, given, before, shown, files)
     finally:
         frames.close()
@@ -101,9 +103,7 @@ def lane(card_name: str, source: Path | None, values: Mapping[str, Any]) -> str:
     drawn = knobs.get("count", 1) * knobs.get("size", 1) ** 2
     if card.abilities.optimises or not card.ready or max(pixels + beside, drawn) > LARGE:
         return "long"
-    bench = card.facts.bench
-    seconds = bench.get("seconds_per_picture", bench.get("seconds", 0.0) / 4) * pixels / MEASURED
-    return "long" if seconds * knobs.get("count", 1) * knobs.get("views", 1) > QUICK else "quick"
+    return "long" if reckoned(card, pixels, knobs) > QUICK else "quick"
 
 
 def gpu(function: Function) -> Function:

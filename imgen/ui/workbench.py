@@ -20,6 +20,7 @@ from imgen.ui.language import both, t
 from imgen.ui.picker import make_picker
 from imgen.ui.picture import Download, PictureInput, bundle, peek
 from imgen.ui.stock import staged
+from imgen.ui.way_in import WayIn
 from imgen.ui.work import Result
 
 LISTEN = """
@@ -54,6 +55,7 @@ class Workbench:
     def __init__(self, task: str, make_result: Callable[[Any], Component], show: Callable[[Result], Any]):
         self.task, self.show = task, show
         self.others: list[Component] = []
+        self.stays: list[Component] = []  # what else of a visitor's stays through a reload
         self.cards = [card for card in CARDS if card.task == task]
         self.examples = [staged(path) for path in example_files(task)]
         given, opened = opening_files(task)
@@ -63,7 +65,7 @@ class Workbench:
             gr.HTML(f"<p>{both(f'hint_{task}')}</p>", elem_classes="hint")
             with gr.Row(elem_classes="pictures"):  # page.css shows a phone the right column between Run and the choice
                 with gr.Column(elem_classes="left"):
-                    self.source = self.make_source() if any(card.pictures for card in self.cards) else None
+                    self.source, self.way = self.make_entry() if any(card.pictures for card in self.cards) else (None, None)
                     self.make_go()
                     with gr.Column(elem_classes="choice"):
                         self.make_examples()
@@ -76,6 +78,7 @@ class Workbench:
             with gr.Accordion(t("lesson"), open=False, elem_classes="lesson") as self.fold:
                 self.lesson = gr.Markdown(latex_delimiters=lesson.FORMULAS, elem_classes="lesson-text")
             self.preset = gr.HTML("", js_on_load=LISTEN, elem_classes="listener")
+            self.hidden = gr.Column()  # of what has no look
             with gr.Column(visible=False):  # no gr.State: it costs every visitor a connection
                 self.chosen = gr.Number(0, precision=0)  # which of several pictures
                 self.caller, self.origin = gr.Button(), gr.JSON()  # of the endpoint
@@ -108,11 +111,13 @@ class Workbench:
         paths = [str(path) for path in self.opened]
         return self.show(Result(self.card, shown=paths, before=str(self.given) if self.given else None)) if paths else None
 
-    def make_source(self) -> PictureInput:
-        return PictureInput(
-            str(self.given) if self.given else None, label=t("input_picture"), placeholder=t("input_placeholder"),
-            type="filepath", sources=["upload", "webcam", "clipboard"], buttons=["fullscreen"], elem_classes="source",
-        )
+    def make_entry(self) -> tuple[PictureInput, WayIn]:
+        with gr.Column(elem_classes="entry"):
+            source = PictureInput(
+                str(self.given) if self.given else None, label=t("input_picture"), placeholder=t("input_placeholder"),
+                type="filepath", sources=["upload"], buttons=["fullscreen"], elem_classes="source",
+            )
+            return source, WayIn(self.task, self.given)
 
     def make_go(self) -> None:
         with gr.Row(elem_classes="go"):
@@ -151,6 +156,8 @@ class Workbench:
             self.download = Download(label, value=value, size="sm")
             chosen = "" if self.source else "chosen_"
             tasks = [task for task in ("upscale", "stylize", "restore") if task != self.task]
+            if self.source:
+                self.further = gr.Button(t(f"further_{self.task}"), size="sm")
             self.send = {task: gr.Button(t(f"send_{chosen}to_{task}"), size="sm") for task in tasks}
         self.code = gr.HTML(report.code(self.card, self.values), elem_classes="code-fold")
 
