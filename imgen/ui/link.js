@@ -90,6 +90,7 @@ document.addEventListener('imgen:said', event => {  // a run has ended: the addr
   soon(50);
 });
 document.addEventListener('imgen:applied', () => {
+  if (!busy) return;  // an example or a lesson's link: somebody's choice
   quiet = Date.now() + 1500;
   busy = Math.max(0, busy - 1);
   soon(400);
