@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import gradio as gr
-import numpy as np
 from gradio.components import Component
 
 from imgen.cards import Card
@@ -18,19 +17,19 @@ from imgen.pipelines.stylize import check_shape
 from imgen.pipelines.stylize import mask as levels
 from imgen.tabs.many import Many
 from imgen.tabs.spoil import SpoilAndRepair
+from imgen.ui.brush import PAINTED_NOW, Painting, laid
 from imgen.ui.doors import place_of
 from imgen.ui.event_settings import AT_ONCE, LATEST
 from imgen.ui.examples import name, thumb
 from imgen.ui.growth import curves
-from imgen.ui.knobs import MaskKnob, widget
+from imgen.ui.knobs import MaskKnob, all_knobs
 from imgen.ui.language import both, t
-from imgen.ui.picture import Download, PictureInput, Upload, brushed, save
+from imgen.ui.picture import PictureInput, brushed, save
 from imgen.ui.slider import before_and_after_slider
 from imgen.ui.turns import job, look
 from imgen.ui.work import Result, Trouble, gpu
 from imgen.ui.workbench import Workbench
 
-BRUSH = (255, 51, 85)  # the colour in which a mask lies over a picture
 LOOKS = "attention_inpaint"
 BEST_FOR = {"scribbled": LOOKS}  # examples that are not for the tab's first card
 
@@ -49,14 +48,21 @@ class Restorers(Workbench):
             thumbs.append(thumb(preset, path, name(path, n + 1)))
         gr.HTML(f'<h3>{both("examples")}</h3><div class="thumbs">{"".join(thumbs)}</div>', elem_classes="examples")
 
+    def make_source(self) -> PictureInput:
+        """With the brush under it, so that who paints has Run at hand."""
+        source = super().make_source()
+        self.painting = Painting(all_knobs(self.cards)["mask"][0], self.card.abilities.takes_mask, self.given)
+        return source
+
     def make_knob(self, name: str, kinds: list) -> None:
         if name != "mask":
             super().make_knob(name, kinds)
         else:
-            self.widgets[name] = widget(kinds, self.card.knobs.get(name), editor_value(self.given, None) if self.given else None)
-            with gr.Row(elem_classes="actions mask-tools", visible=self.card.abilities.takes_mask) as self.tools:
-                self.upload = Upload(t("mask_upload"), file_types=["image"], size="sm")
-                self.mask_file = Download(t("mask_download"), size="sm", interactive=False)
+            self.widgets[name] = self.painting.mask
+
+    @property
+    def before_run(self) -> str:
+        return PAINTED_NOW % (2 + list(self.widgets).index("mask"))  # after the model and the picture
 
     def make_outcome(self) -> None:
         super().make_outcome()
@@ -70,17 +76,18 @@ class Restorers(Workbench):
         self.others.append(self.look.picture)
 
     def connect_rooms(self) -> None:
-        mask = self.widgets["mask"]
+        mask, paint = self.widgets["mask"], self.painting
         assert self.source is not None and isinstance(mask, MaskKnob)
+        paint.connect(self.source)
         self.spoil.connect(self.source, mask)
         self.many.connect(self.picker, self.widgets)
         self.look.connect(self.source, [self.widgets[name] for name in ("mask", "covered", "grow")])
         for changed in (self.source.change, self.picker.change):  # an editor that is hidden would not take the picture
-            laid = changed(look(canvas), [self.picker, self.source, self.under], [self.tools, mask, self.under], **AT_ONCE)
-            laid.then(look(written), [mask, self.source], self.mask_file, **AT_ONCE)
-        self.upload.upload(look(uploaded), [self.upload, self.source], mask, **AT_ONCE)
+            over = changed(look(canvas), [self.picker, self.source, self.under], [paint.tools, mask, self.under], **AT_ONCE)
+            over.then(look(written), [mask, self.source], paint.file, **AT_ONCE)
+        paint.upload.upload(look(uploaded), [paint.upload, self.source], mask, **AT_ONCE)
         for drawn in (mask.change, mask.input):
-            drawn(look(written), [mask, self.source], self.mask_file, trigger_mode="always_last", **AT_ONCE)
+            drawn(look(written), [mask, self.source], paint.file, trigger_mode="always_last", **AT_ONCE)
 
     def also(self, now: Result) -> dict:
         """The picture after each step; and what can be clicked to see where attention looked."""
@@ -132,7 +139,7 @@ def canvas(request: gr.Request, card_name: str, source: Path | None, under: str)
         tools = gr.update(visible=find_card(card_name).abilities.takes_mask)
         if not tools["visible"] or mark(source) == under:
             return tools, gr.skip(), gr.skip()
-        return tools, editor_value(source, hole_of_ours(source)) if source else None, mark(source)
+        return tools, laid(source, hole_of_ours(source)) if source else None, mark(source)
 
 
 def hole_of_ours(path: Path) -> Picture | None:
@@ -140,22 +147,12 @@ def hole_of_ours(path: Path) -> Picture | None:
     return hole_known(decode(path)) if record_of(path) else None
 
 
-def editor_value(path: Path, mask: Picture | None) -> dict:
-    """The brush's editor with a picture, and a mask (H, W, 1) already painted over it."""
-    layers = []
-    if mask:
-        layer = np.zeros((mask.height, mask.width, 4), np.uint8)
-        layer[..., :3], layer[..., 3] = BRUSH, mask.pixels[..., 0]
-        layers = [save(Picture(layer), "mask")]
-    return {"background": str(path), "layers": layers, "composite": None}
-
-
 def uploaded(request: gr.Request, file: str | None, source: Path | None) -> dict:
     """A mask from a file, in the size of the picture."""
     with Trouble(request):
         if not source:
             raise UserError("picture_first")
-        return editor_value(source, hole_in(decode(file), decode(source)))
+        return laid(source, hole_in(decode(file), decode(source)))
 
 
 def hole_in(mask: Picture, picture: Picture) -> Picture:

@@ -44,7 +44,8 @@ def connect(bench: Workbench) -> None:
     knobs = list(bench.widgets.values())
     outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop, *bench.others]
     running, stopped = stoppable(runner(bench), halt, bench.status, bench.stop, lane=lane_of(bench))
-    bench.running = bench.run.click(running, [bench.picker, *picture, *knobs], outputs, **WORK, **PRIVATE)
+    given = [bench.picker, *picture, *knobs]
+    bench.running = bench.run.click(running, given, outputs, js=bench.before_run, **WORK, **PRIVATE)
     bench.stop.click(stopped, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
     some = [*([bench.more] if bench.more else []), *([bench.dice] if "seed" in bench.widgets else [])]
     card = [bench.about, *knobs, bench.lesson, *some]

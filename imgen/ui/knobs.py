@@ -127,9 +127,9 @@ def widget(kinds: list[Knob], knob: Knob | None, value: Any) -> Component:
             return SeveralKnob(**settings)
         case Reference(brush=True):
             return MaskKnob(
-                value or None, type="filepath", format="png", layers=False, transforms=(), sources=("upload",), height=320,
+                value or None, type="filepath", format="png", layers=False, transforms=(), sources=(), height="100%",
                 canvas_size=(16, 16),  # it grows with the picture; a mask that is set would lie in the middle of a larger one
-                buttons=["fullscreen"], brush=gr.Brush(default_size=24, colors=["#ff3355"], color_mode="fixed"), **settings,
+                buttons=[], brush=gr.Brush(colors=["#ff3355"], color_mode="fixed"), **settings,
             )
         case Reference():
             return ReferenceKnob(

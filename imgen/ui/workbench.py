@@ -66,6 +66,7 @@ class Workbench:
     """The components of one tab.  `make_result` builds the one that shows results, `show` turns a Result into its value."""
 
     running: Dependency  # of Run, since `events.connect`
+    before_run: str | None = None  # JavaScript of the values that Run is given, to the values that it sends
 
     def __init__(self, task: str, make_result: Callable[[Any], Component], show: Callable[[Result], Any]):
         self.task, self.show = task, show
