@@ -77,8 +77,10 @@ class Stylizers(Workbench):
         return card, preset, {"paintings": files[:most]}
 
     def pictured(self, name: str, digests: list[str], given: Picture | None) -> dict[str, str] | None:
-        words = [self.known_paintings.get(one) for one in digests]
-        return {"painting": ",".join(map(str, words))} if name == "paintings" and None not in words else None
+        words = [self.known_paintings.get(one, "") for one in digests]
+        if name != "paintings" or not all(words):
+            return super().pictured(name, digests, given)
+        return {"painting": ",".join(words)} if words else {}
 
     @cached_property
     def known_paintings(self) -> dict[str, str]:

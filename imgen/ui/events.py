@@ -31,7 +31,8 @@ PRESS = (  # a tab that was only just opened is not there at once
 )
 APPLIED = (  # an address may only set, an example or a lesson's link runs
     "() => { const bench = document.querySelector('.bench-%s'); bench.dispatchEvent(new Event('imgen:applied', {bubbles: true}));"
-    " if (!('still' in bench.dataset)) bench.querySelector('button.run').click(); }"
+    " if ('still' in bench.dataset) return;"
+    " bench.toggleAttribute('data-known', 'exemplary' in bench.dataset); bench.querySelector('button.run').click(); }"
 )
 CHOSEN = (  # of the browser alone: no request
     "(...values) => { document.querySelector('.bench-%s')"
@@ -84,8 +85,9 @@ def connect_send(button: gr.Button, start: Workbench, end: Workbench, tabs: gr.T
 
 
 def work(bench: Workbench, card_name: str, *values, watched: bool = True) -> Iterator[Result]:
-    source, knobs = (values[0], values[1:]) if bench.source else (None, values)
-    return results(bench.task, card_name, source, dict(zip(bench.widgets, knobs, strict=True)), watched)
+    source, given = (values[0], values[1:]) if bench.source else (None, values)
+    knobs = dict(zip(bench.widgets, given, strict=True))
+    return results(bench.task, card_name, source, bench.completed(source, knobs) if watched else knobs, watched)
 
 
 def runner(bench: Workbench):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from filecmp import cmp
 from functools import cached_property
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -30,6 +31,7 @@ LISTEN = """
 const bench = element.closest('.bench');
 const ask = (preset, run) => {  // it runs once it is set, see `events.APPLIED`
   bench.toggleAttribute('data-still', !run);
+  bench.toggleAttribute('data-exemplary', new URLSearchParams(preset.split('?').at(-1)).has('example'));
   trigger('click', {preset});
 };
 bench.addEventListener('click', event => {
@@ -112,6 +114,10 @@ class Workbench:
         """A tab's own words in a preset: the card to take, the knobs to set, and values that widgets take as they are."""
         return card, preset, {}
 
+    def completed(self, source: Path | None, knobs: dict[str, Any]) -> dict[str, Any]:
+        """What Run was given, and what it need not be told."""
+        return knobs
+
     def read_opening(self) -> None:
         """Which card and knobs made what the tab opens with: its widgets start there."""
         self.card, self.record = self.cards[0], {}
@@ -191,7 +197,7 @@ class Workbench:
             words["example"] = self.known_examples[given.digest]
         own = card.pictures > 0 and "example" not in words
         for name, value in knobs.items():
-            if isinstance(value, list) and value:  # pictures that were knobs
+            if isinstance(value, list):  # pictures that were knobs
                 told = self.pictured(name, value, given)
                 words |= told or {}
                 own |= told is None
@@ -199,7 +205,7 @@ class Workbench:
 
     def pictured(self, name: str, digests: list[str], given: Picture | None) -> dict[str, str] | None:
         """The words for the pictures of a knob, if the program has them: None if it does not."""
-        return None
+        return None if digests else {}
 
     @cached_property
     def known_examples(self) -> dict[str, str]:
