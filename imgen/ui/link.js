@@ -106,6 +106,11 @@ async function select(name) {  // a tab that is only just drawn does not listen 
   }, 5000);
 }
 
+function opened(fold, tries) {  // one that is only just drawn may close again
+  if (!isOpen(fold)) fold.matches('details') ? fold.open = true : fold.querySelector(':scope > .label-wrap')?.click();
+  if (tries) setTimeout(opened, 150, fold, tries - 1);
+}
+
 async function open(search, again = false) {  // again: a result was seen there, it is made anew
   const query = new URLSearchParams(search);
   if (again) query.set('run', 1);
@@ -131,7 +136,7 @@ async function open(search, again = false) {  // again: a result was seen there,
     if (query.get('lesson') === '1') names.push('lesson');
     for (const key of names) {
       const one = Object.hasOwn(known.folds, key) && fold(name, key);
-      if (one && !isOpen(one)) one.matches('details') ? one.open = true : one.querySelector(':scope > .label-wrap')?.click();
+      if (one) opened(one, 8);
     }
     if (query.get('lesson') === '1') study(place, null);
   } finally {
@@ -241,7 +246,7 @@ document.addEventListener('click', async event => {
     panel.querySelector('.is-local').hidden = !/^(localhost|127\.|\[::1\])/.test(location.hostname);
     panel.hidden = false;
     button.setAttribute('aria-expanded', true);
-    place.querySelector('.share').dispatchEvent(new CustomEvent('imgen:qr', {detail: link}));
+    panel.dispatchEvent(new CustomEvent('imgen:qr', {bubbles: true, detail: link}));
   }
   const field = panel.querySelector(embed ? '.frame' : '.address'), done = await copied(field.value, field);
   panel.querySelector('.copied').hidden = !done;
