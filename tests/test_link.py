@@ -1,7 +1,6 @@
 """Addresses: what they say is what was run, whatever they say."""
 
 import asyncio
-import gc
 import random
 from types import SimpleNamespace
 from urllib.parse import parse_qsl
@@ -25,22 +24,18 @@ from imgen.ui.work import results
 
 TASKS = ("generate", "upscale", "stylize", "restore")
 LINKED = [card for card in CARDS if card.pictures or is_seeded(card.knobs)]
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Gradio's loops, which nobody runs
-
-
 @pytest.fixture(scope="module")
 def benches(tmp_path_factory):
+    from imgen.tabs import generate, restore, stylize, upscale
+
+    async def made() -> dict:  # in a loop that runs: of another Gradio would open one, and leave it open
+        with gr.Blocks(analytics_enabled=False):
+            tabs = generate.generate_tab(), upscale.upscale_tab(), stylize.stylize_tab(), restore.restore_tab()
+            return {bench.task: bench for bench in tabs}
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("gradio")))
-        from imgen.tabs import generate, restore, stylize, upscale
-
-        with gr.Blocks(analytics_enabled=False):
-            yield {bench.task: bench for bench in (
-                generate.generate_tab(), upscale.upscale_tab(), stylize.stylize_tab(), restore.restore_tab()
-            )}
-        for loop in [one for one in gc.get_objects() if issubclass(type(one), asyncio.BaseEventLoop)]:
-            if not loop.is_running():
-                loop.close()  # Gradio leaves open what a page that is never served would need
+        yield asyncio.run(made())
 
 
 def applied(bench, preset: str, card: str | None = None, values: dict | None = None) -> tuple[str, str | None, dict]:
