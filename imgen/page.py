@@ -18,7 +18,7 @@ from imgen.tabs.lessons import Lessons
 from imgen.tabs.restore import restore_tab
 from imgen.tabs.stylize import stylize_tab
 from imgen.tabs.upscale import upscale_tab
-from imgen.ui import worksheet
+from imgen.ui import link, worksheet
 from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
 from imgen.ui.endpoint import publish
 from imgen.ui.events import connect, connect_send
@@ -40,23 +40,6 @@ HEADER = """
 <nav aria-labelledby="languages"><span class="unseen" id="languages">{languages}</span>
 <a href="?language=en" lang="en">English</a><a href="?language=zh" lang="zh">中文</a>
 </nav></header>"""
-
-SWITCH = """
-const tabs = () => [...document.querySelectorAll('.tabs [role=tab]')];
-const asked = new URLSearchParams(location.search).get('tab');
-const open = tries => {  // a tab that is only just drawn does not listen yet
-  const tab = tabs()[asked];
-  if (tab?.ariaSelected !== 'true' && tries) { tab?.click(); setTimeout(open, 100, tries - 1); }
-};
-if (asked) open(50);
-for (const link of element.querySelectorAll('nav a'))
-  link.addEventListener('click', () => {  // the theme and the tab stay
-    const query = new URLSearchParams(location.search);
-    query.set('language', link.lang);
-    query.set('tab', Math.max(0, tabs().findIndex(tab => tab.ariaSelected === 'true')));
-    link.href = '?' + query;
-  });
-"""
 
 
 class Page(gr.Blocks):
@@ -115,7 +98,7 @@ def build() -> gr.Blocks:
     """The page, not yet served; torch is not imported."""
     with Page(title="imgen", analytics_enabled=False, fill_width=True) as page:
         words = {"sentence": both("app_sentence"), "skip": both("skip_to_run"), "languages": both("language_switch")}
-        gr.HTML(HEADER.format(**words), js_on_load=SWITCH, elem_classes="header")
+        gr.HTML(HEADER.format(**words), js_on_load=link.script(), elem_classes="header")
         with gr.Tabs(selected="generate", overflow_behavior="wrap", elem_classes="tabs") as tabs:
             benches = {bench.task: bench for bench in (generate_tab(), upscale_tab(), stylize_tab(), restore_tab())}
             lessons = Lessons()

@@ -1,6 +1,7 @@
 """The tab that paints: before and after under one slider, paintings one click each, an optimisation to watch and go on with."""
 
 import math
+from functools import cached_property
 from pathlib import Path
 
 import gradio as gr
@@ -8,6 +9,7 @@ import gradio as gr
 from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.exhibits.files import style_files
+from imgen.image import Picture, decode
 from imgen.tabs.many import Many
 from imgen.ui.event_settings import AT_ONCE
 from imgen.ui.events import press_run
@@ -63,15 +65,29 @@ class Stylizers(Workbench):
         return {self.curves: curves(losses, losses["step"][-1], lambda loss: math.log10(loss + 1e-6))}
 
     def understood(self, card: Card, preset: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
-        """painting=NAME: to a network that learned it, its name; to one that looks at paintings, the picture."""
-        name = preset.pop("painting", None)
-        file = next((path for path in self.paintings if path.stem == name), None)
-        if file is None:
+        """painting=NAME: to a network that learned it, its name; to one that looks at paintings, the picture, or several."""
+        name, known = preset.pop("painting", ""), {path.stem: str(path) for path in self.paintings}
+        files = [known[one] for one in name.split(",") if one in known]
+        if not files:
             return card, preset, {}
         if card.abilities.named_styles and name in card.knobs["style"].options:
             return card, preset | {"style": name}, {}
         card = card if card.abilities.any_style else find_card("arbitrary_style")
-        return card, preset, {"paintings": [str(file)]}
+        most = card.knobs["paintings"].control.most
+        return card, preset, {"paintings": files[:most]}
+
+    def pictured(self, name: str, digests: list[str], given: Picture | None) -> dict[str, str] | None:
+        words = [self.known_paintings.get(one, "") for one in digests]
+        if name != "paintings" or not all(words):
+            return super().pictured(name, digests, given)
+        return {"painting": ",".join(words)} if words else {}
+
+    @cached_property
+    def known_paintings(self) -> dict[str, str]:
+        return {decode(path).digest: path.stem for path in self.paintings}
+
+    def named_pictures(self) -> dict[str, tuple[str, dict[str, str]]]:
+        return {**super().named_pictures(), "painting": ("paintings", {str(path): path.stem for path in self.paintings})}
 
 
 def goes_on(request: gr.Request, card_name: str) -> dict:

@@ -12,9 +12,9 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import find_card
-from imgen.controls import LONGEST, UserError, is_seeded
+from imgen.controls import Reference, UserError, is_seeded
 from imgen.image import Frame
-from imgen.ui import cost, lesson, report
+from imgen.ui import cost, lesson, link, report
 from imgen.ui.doors import number_of
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
 from imgen.ui.knobs import MaskKnob, ReferenceKnob, updates
@@ -35,6 +35,15 @@ PRESS = (  # a tab that was only just opened is not there at once
     "() => { const press = tries => { const button = document.querySelector('.bench-%s button.run');"
     " button ? button.click() : tries && setTimeout(press, 100, tries - 1); }; press(50); }"
 )
+APPLIED = (  # an address may only set, an example or a lesson's link runs
+    "() => { const bench = document.querySelector('.bench-%s'); bench.dispatchEvent(new Event('imgen:applied', {bubbles: true}));"
+    " if ('still' in bench.dataset) return;"
+    " bench.toggleAttribute('data-known', 'exemplary' in bench.dataset); bench.querySelector('button.run').click(); }"
+)
+CHOSEN = (  # of the browser alone: no request
+    "(...values) => { document.querySelector('.bench-%s')"
+    "?.dispatchEvent(new CustomEvent('imgen:chosen', {bubbles: true, detail: values})); }"
+)
 
 
 def connect(bench: Workbench) -> None:
@@ -54,7 +63,10 @@ def connect(bench: Workbench) -> None:
     bench.growth.connect(bench.picker)
     bench.fold.expand(teach, bench.picker, bench.lesson, **AT_ONCE)
     tab = [*picture, bench.picker, *card]
-    press_run(bench, bench.preset.click(preset_applier(bench), [bench.picker, *knobs], tab, cancels=[bench.running], **AT_ONCE))
+    applied = bench.preset.click(preset_applier(bench), [bench.picker, *knobs], tab, cancels=[bench.running], **AT_ONCE)
+    applied.success(None, js=APPLIED % bench.task, **PRIVATE)
+    told = [bench.picker, *bench.told.values()]
+    gr.on([one.change for one in told], None, told, None, js=CHOSEN % bench.task, **PRIVATE)
     if "seed" in bench.widgets:
         press_run(bench, bench.dice.click(None, None, bench.widgets["seed"], js=THROW, cancels=[bench.running], **PRIVATE))
     if bench.source:
@@ -161,8 +173,9 @@ def given(bench: Workbench, values: tuple) -> tuple[Path | None, dict[str, Any]]
 
 
 def work(bench: Workbench, card_name: str, *values, watched: bool = True) -> Iterator[Result]:
-    source, knobs = (values[0], values[1:]) if bench.source else (None, values)
-    return results(bench.task, card_name, source, dict(zip(bench.widgets, knobs, strict=True)), watched)
+    source, given = (values[0], values[1:]) if bench.source else (None, values)
+    knobs = dict(zip(bench.widgets, given, strict=True))
+    return results(bench.task, card_name, source, bench.completed(source, knobs) if watched else knobs, watched)
 
 
 def runner(bench: Workbench):
@@ -219,9 +232,10 @@ def outcome(bench: Workbench, now: Result) -> dict:
     assert origin is not None, "not finished"
     before = f"{now.given.width}×{now.given.height}" if now.given else None
     label = t(f"download_picture{'s' if len(pictures) > 1 else ''}")
+    sizes = [f"{picture.width}×{picture.height}" for picture in pictures]
     return {
         bench.result: bench.show(now),
-        bench.status: report.finished(origin, before, [f"{p.width}×{p.height}" for p in pictures]),
+        bench.status: report.finished(origin, before, sizes, *bench.linked(now.card, origin.knobs, now.given)),
         bench.download: gr.update(value=bundle(now.files, now.card.name), label=label),
         bench.code: report.code(now.card, origin.knobs), bench.chosen: 0, bench.stop: gr.update(interactive=False),
         **bench.also(now),
@@ -283,35 +297,49 @@ def chosen(
 ) -> list:
     """The tab for another card: knobs stay where they are, but what the card says itself, as its scale, is not kept."""
     values = {name: value for name, value in kept.items() if name not in card.settings} | dict(preset)
-    more = [gr.update(visible=has_more(card))] if bench.more else []
+    opened = {"open": True} if any(card.knobs[name].control.more for name in preset) else {}  # what is set is to be seen
+    more = [gr.update(visible=has_more(card), **opened)] if bench.more else []
     dice = [gr.update(visible=is_seeded(card.knobs))] if "seed" in bench.widgets else []
     return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)), *more, *dice]
 
 
 def preset_applier(bench: Workbench):
     def apply_preset(request: gr.Request, event: gr.EventData, card_name: str, *values) -> list:
-        """Set what a link or an example asks for; a lesson's link begins with the defaults, so that it shows what it says."""
+        """Set what an address, a link or an example asks for; but for an example all begin with the defaults, so that the same
+        link always shows the same.
+        """
         with Trouble(request):
-            query = event._data.get("preset", "") if isinstance(event._data, dict) else ""
-            preset = lesson.preset_of(str(query)[:LONGEST])
-            card = find_card(preset.pop("card", card_name))
-            example = preset.pop("example", None)
-            kept = {} if lesson.LINK in str(query) else dict(zip(bench.widgets, values, strict=True))
+            query = str(event._data.get("preset", "") if isinstance(event._data, dict) else "")
+            preset = link.read(query)
+            fresh, address = lesson.LINK in query or query.startswith("?"), query.startswith("?")
+            name = preset.pop("card", None)
+            named = next((card for card in bench.cards if card.name == name), None)
+            card = named or (bench.card if address else find_card(card_name))
+            example = the_example(bench, preset.pop("example", ""))
             card, preset, extra = bench.understood(card, preset)
-            knobs = {name: card.knobs[name].check(value) for name, value in preset.items() if name in card.knobs}
-            source = [str(the_example(bench, example)) if example else gr.skip()] if bench.source else []
-            widgets = chosen(bench, request, card, kept, knobs)
-            for name, value in extra.items():
-                widgets[1 + list(bench.widgets).index(name)] |= {"value": value}
+            values = dict(zip(bench.widgets, values, strict=True))
+            kept = values if not fresh else bench.values if address and not named else {}
+            asked = {name: link.nearest(card.knobs[name], value) for name, value in preset.items() if name in card.knobs}
+            widgets = chosen(bench, request, card, kept, {name: value for name, value in asked.items() if value is not None})
+            for knob, value in ({**at_first(bench, card), **extra} if fresh else extra).items():
+                widgets[1 + list(bench.widgets).index(knob)] |= {"value": value}
+            source = [str(example) if example else gr.skip()] if bench.source else []
             return [*source, card.name, *widgets]
 
     return apply_preset
 
 
-def the_example(bench: Workbench, number: str) -> Path:
-    if not number.isdecimal() or int(number[:4]) >= len(bench.examples):
-        raise UserError("example_unknown", number=number[:20])
-    return bench.examples[int(number[:4])]
+def at_first(bench: Workbench, card: Card) -> dict[str, object]:
+    """The pictures with which a card's knobs begin; a mask belongs to the picture that it lies over."""
+    kinds = {name: knob.control for name, knob in card.knobs.items()}
+    references = [name for name, control in kinds.items() if isinstance(control, Reference) and not control.brush]
+    return {name: bench.values.get(name) for name in references}
+
+
+def the_example(bench: Workbench, number: str) -> Path | None:
+    """None if there is none of that number."""
+    known = {str(n): path for n, path in enumerate(bench.examples)}
+    return known.get(number)
 
 
 def teach(request: gr.Request, card_name: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from functools import partial
 from html import escape
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from imgen.cards import Card
 from imgen.exhibits.files import ASSETS, said, words_in
@@ -49,7 +49,3 @@ def address(path) -> str:
     """Where the page finds a file that Gradio may serve; relative, so that it holds behind any proxy."""
     return f"gradio_api/file={quote(str(path))}"
 
-
-def preset_of(query: str) -> dict[str, str]:
-    """What a link or an example sets: knobs by name, and perhaps `card` or `example`."""
-    return dict(parse_qsl(query.partition("?")[2] or query))

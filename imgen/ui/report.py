@@ -65,10 +65,10 @@ def measured(scores: Mapping[str, object]) -> str:
     return f'<details class="measured"><summary>{both("measured")}</summary><p>{spans(**words)}</p>{meanings}</details>'
 
 
-def status(words: str, share: float | None = None, kind: str = "") -> str:
-    """The status line; `share` in [0, 1] draws the bar."""
+def status(words: str, share: float | None = None, kind: str = "", facts: str = "") -> str:
+    """The status line; `share` in [0, 1] draws the bar.  facts: attributes, for link.js."""
     bar = f'<i style="width:{100 * share:.1f}%"></i>' if share is not None else ""
-    return f'<div class="status {kind}"><div class="bar">{bar}</div><p>{words}</p></div>'
+    return f'<div class="status {kind}"{facts}><div class="bar">{bar}</div><p>{words}</p></div>'
 
 
 def progress(frame: Frame, left: str = "") -> str:
@@ -83,8 +83,11 @@ def progress(frame: Frame, left: str = "") -> str:
     return status(f"{work} · {left}" if left else work, share)
 
 
-def finished(origin: Origin | None, before: str | None, sizes: list[str]) -> str:
-    """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024."""
+def finished(origin: Origin | None, before: str | None, sizes: list[str], asked: str = "", own: bool = False) -> str:
+    """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024.
+
+    asked: its address; own: whether that lacks a picture of the visitor's.
+    """
     if origin is None:
         facts = [both("status_opening")]
     else:
@@ -96,7 +99,9 @@ def finished(origin: Origin | None, before: str | None, sizes: list[str]) -> str
         ]
     size = sizes[0] if sizes else ""
     facts.append(f"{before} → {size}" if before else both("pictures", count=len(sizes), size=size) if len(sizes) > 1 else size)
-    return status(" · ".join(fact for fact in facts if fact), kind="done")
+    ran = " data-ran" if origin and origin.device else ""
+    told = f' data-query="{escape(asked)}"{ran}{" data-own" if own else ""}' if asked else ""
+    return status(" · ".join(fact for fact in facts if fact), kind="done", facts=told)
 
 
 def code(card: Card, knobs: Mapping[str, object]) -> str:

@@ -1,6 +1,10 @@
 """The shape that every tab has: a picture or a seed in, pictures out, a model, its knobs, and what one can do with the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from filecmp import cmp
+from functools import cached_property
+from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,29 +15,44 @@ from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import Knob, Reference
 from imgen.exhibits.files import example_files, opening_files
-from imgen.image import Origin
-from imgen.ui import lesson, report
+from imgen.image import Origin, Picture, decode
+from imgen.ui import lesson, link, report
 from imgen.ui.examples import strip
 from imgen.ui.growth import Growth
 from imgen.ui.knobs import all_knobs, widget
 from imgen.ui.language import both, t
 from imgen.ui.picker import make_picker
 from imgen.ui.picture import Download, PictureInput, bundle, peek
+from imgen.ui.share import share_button, share_panel
 from imgen.ui.stock import staged
 from imgen.ui.way_in import WayIn
 from imgen.ui.work import Result
 
 LISTEN = """
 const bench = element.closest('.bench');
+const ask = (preset, run) => {  // it runs once it is set, see `events.APPLIED`
+  bench.toggleAttribute('data-still', !run);
+  bench.toggleAttribute('data-exemplary', new URLSearchParams(preset.split('?').at(-1)).has('example'));
+  trigger('click', {preset});
+};
 bench.addEventListener('click', event => {
   const link = event.target.closest('[data-preset], a[href*="#try?"]');
   if (!link) return;
   event.preventDefault();
-  trigger('click', {preset: link.dataset.preset ?? link.getAttribute('href')});
+  ask(link.dataset.preset ?? link.getAttribute('href'), true);
 });
+bench.addEventListener('imgen:open', event => ask(event.detail.preset, event.detail.run));
 bench.addEventListener('click', event => {  // whatever starts a run presses this button
-  if (event.target.closest('button.run')) bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
+  if (event.target.closest('button.run') && !bench.matches('.studying'))
+    bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
+const said = new MutationObserver(() => bench.dispatchEvent(new Event('imgen:said', {bubbles: true})));
+const attend = tries => {  // what is said may be drawn a little later
+  const line = bench.querySelector('.pictures .status-line');
+  line ? said.observe(line, {childList: true, subtree: true}) : tries && setTimeout(attend, 50, tries - 1);
+};
+attend(200);
+bench.dataset.task = element.querySelector('[data-table]').dataset.task;
 """
 
 
@@ -77,7 +96,7 @@ class Workbench:
             self.growth = Growth()
             with gr.Accordion(t("lesson"), open=False, elem_classes="lesson") as self.fold:
                 self.lesson = gr.Markdown(latex_delimiters=lesson.FORMULAS, elem_classes="lesson-text")
-            self.preset = gr.HTML("", js_on_load=LISTEN, elem_classes="listener")
+            self.preset = gr.HTML(self.table(), js_on_load=LISTEN, elem_classes="listener")
             self.hidden = gr.Column()  # of what has no look
             with gr.Column(visible=False):  # no gr.State: it costs every visitor a connection
                 self.chosen = gr.Number(0, precision=0)  # which of several pictures
@@ -97,6 +116,10 @@ class Workbench:
     def understood(self, card: Card, preset: dict[str, str]) -> tuple[Card, dict[str, str], dict[str, object]]:
         """A tab's own words in a preset: the card to take, the knobs to set, and values that widgets take as they are."""
         return card, preset, {}
+
+    def completed(self, source: Path | None, knobs: dict[str, Any]) -> dict[str, Any]:
+        """What Run was given, and what it need not be told."""
+        return knobs
 
     def read_opening(self) -> None:
         """Which card and knobs made what the tab opens with: its widgets start there."""
@@ -157,13 +180,58 @@ class Workbench:
             chosen = "" if self.source else "chosen_"
             tasks = [task for task in ("upscale", "stylize", "restore") if task != self.task]
             if self.source:
-                self.further = gr.Button(t(f"further_{self.task}"), size="sm")
-            self.send = {task: gr.Button(t(f"send_{chosen}to_{task}"), size="sm") for task in tasks}
+                self.further = gr.Button(t(f"further_{self.task}"), size="sm", elem_classes="send")
+            self.send = {task: gr.Button(t(f"send_{chosen}to_{task}"), size="sm", elem_classes="send") for task in tasks}
+            share_button()
+        share_panel()
         self.code = gr.HTML(report.code(self.card, self.values), elem_classes="code-fold")
 
     def opening_status(self) -> str:
         if not self.opened:
             return report.status(both("status_ready"))
         before = peek(self.given)[0] if self.given else None
-        return report.finished(Origin.of(self.record), before, [peek(path)[0] for path in self.opened])
+        origin = Origin.of(self.record)
+        words = {word: names[str(self.given)] for word, (_, names) in self.named_pictures().items() if str(self.given) in names}
+        asked = link.query(self.task, self.card, origin.knobs, words) if origin else ""
+        return report.finished(origin, before, [peek(path)[0] for path in self.opened], asked)
 
+    # What its addresses say, see `link`.
+
+    def linked(self, card: Card, knobs: Mapping[str, object], given: Picture | None) -> tuple[str, bool]:
+        """The address of a run, and whether it lacks a picture of the visitor's own."""
+        words = {}
+        if card.pictures and given is not None and given.digest in self.known_examples:
+            words["example"] = self.known_examples[given.digest]
+        own = card.pictures > 0 and "example" not in words
+        for name, value in knobs.items():
+            if isinstance(value, list):  # pictures that were knobs
+                told = self.pictured(name, value, given)
+                words |= told or {}
+                own |= told is None
+        return link.query(self.task, card, knobs, words), own
+
+    def pictured(self, name: str, digests: list[str], given: Picture | None) -> dict[str, str] | None:
+        """The words for the pictures of a knob, if the program has them: None if it does not."""
+        return None if digests else {}
+
+    @cached_property
+    def known_examples(self) -> dict[str, str]:
+        return {decode(path).digest: str(n) for n, path in enumerate(self.examples)}
+
+    def named_pictures(self) -> dict[str, tuple[str, dict[str, str]]]:
+        """Word of an address -> the component that shows such pictures, and what stands for each, by its path."""
+        numbers = {str(path): str(n) for n, path in enumerate(self.examples)}
+        first = {str(self.given): numbers[str(path)] for path in self.examples if self.given and cmp(path, self.given, False)}
+        return {"example": ("source", {**numbers, **first})} if numbers else {}
+
+    @property
+    def told(self) -> dict[str, Component]:
+        """What the browser is asked for its address; an editor would send all that was painted."""
+        brushes = {name for card in self.cards for name, knob in card.knobs.items()
+                   if isinstance(knob.control, Reference) and knob.control.brush}
+        knobs = {name: widget for name, widget in self.widgets.items() if name not in brushes}
+        return {"source": self.source, **knobs} if self.source else knobs
+
+    def table(self) -> str:
+        known = escape(link.table(self.cards, list(self.told), self.named_pictures()), quote=False).replace("'", "&#39;")
+        return f"<i data-task='{self.task}' data-table='{known}'></i>"
