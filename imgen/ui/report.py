@@ -69,8 +69,10 @@ def progress(frame: Frame) -> str:
     return status(both("status_work", done=frame.done, total=frame.total), share)
 
 
-def finished(origin: Origin | None, before: str | None, sizes: list[str]) -> str:
-    """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024."""
+def finished(
+    origin: Origin | None, before: str | None, sizes: list[str], said: Iterable[tuple[str, Mapping[str, object]]] = ()
+) -> str:
+    """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024; and what a pipeline has to say of it."""
     if origin is None:
         facts = [both("status_opening")]
     else:
@@ -82,7 +84,8 @@ def finished(origin: Origin | None, before: str | None, sizes: list[str]) -> str
         ]
     size = sizes[0] if sizes else ""
     facts.append(f"{before} → {size}" if before else both("pictures", count=len(sizes), size=size) if len(sizes) > 1 else size)
-    return status(" · ".join(fact for fact in facts if fact), kind="done")
+    words = "".join(f'</p><p class="said">{both(key, **gaps)}' for key, gaps in said)
+    return status(" · ".join(fact for fact in facts if fact) + words, kind="done")
 
 
 def code(card: Card, knobs: Mapping[str, object]) -> str:
