@@ -78,7 +78,7 @@ def test_grain_of_one_colour_is_taken_from_old_prints(name, tone, sigma, quality
     before, after = (peak_signal_noise_ratio(clean, one.pixels) for one in (grainy, frame.pictures[0]))
     assert after > before + 4.5
     ((key, gaps),) = frame.facts["said"]
-    assert key == "said_grain" and gaps["sigma"] == pytest.approx(sigma, rel=0.25)
+    assert key == "said_grain" and 0.5 * sigma < gaps["sigma"] < 1.2 * sigma  # toning and JPEG make it less
     casts = [one - one.mean(2, keepdims=True) for one in (clean, frame.pictures[0].pixels)]
     assert abs(casts[0] - casts[1]).mean() < 2  # the tone is kept
 

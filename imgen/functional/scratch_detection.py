@@ -12,7 +12,7 @@ import numpy as np
 
 LONGEST = 1100  # pixels of the longer side in which they are looked for
 WIDTHS = (1, 3, 5)  # of a line, about, in pixels of that size
-ANGLES = 18  # directions, half a turn together
+ANGLES = 24  # directions, half a turn together
 REACH = 5  # halvings of the line along which votes are counted: 2⁵ pixels
 STEP = 16.0  # grey levels of 255 by which a pixel must be lighter to have a whole vote
 CLEAR, FAINT = 0.8, 0.5  # share of the votes along a line: somewhere, and wherever it goes on
