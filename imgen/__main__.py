@@ -119,6 +119,8 @@ def run_card(card: Card, paths: list[Path], out: str, knobs: Mapping[str, object
             tell(frame.target, frame.wanted, frame.kept)
             if frame.fallback:
                 say(text("fallback", LANGUAGE))
+            for key, gaps in frame.facts.get("said", ()):
+                say(text(key, LANGUAGE, **gaps))
     finally:  # whatever ended it
         account(left, failed)
     if failed:

@@ -50,7 +50,7 @@ def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, ob
     for folder in {target.parent for _, target in todo}:
         ready(folder)
     for number, (path, wanted) in enumerate(todo):
-        target, kept, error, fallback = wanted, False, None, ""
+        target, kept, error, fallback, facts = wanted, False, None, "", {}
         try:
             made = {"card": card.name, "knobs": recorded(values), "source": digest(path)}
             target, kept = find(wanted, made)
@@ -60,7 +60,7 @@ def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, ob
                     of_its_own = frame.stage == "download" or len(todo) == 1
                     yield Frame(*(frame.done, frame.total) if of_its_own else (number, len(todo)), stage=frame.stage)
                 assert frame and frame.origin, "a card yields at least its result"
-                fallback = frame.origin.fallback
+                fallback, facts = frame.origin.fallback, frame.facts
                 target, kept = write(wanted, frame.pictures[0], made)
         except UserError as trouble:
             if trouble.key.startswith(OF_ALL):
@@ -69,7 +69,9 @@ def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, ob
         except Exception as trouble:  # our own mistake, or a library's, over this one picture
             error = UserError("picture_failed", kind=type(trouble).__name__)
             error.__cause__ = trouble
-        yield FileDone(number + 1, len(todo), file=path, wanted=wanted, target=target, error=error, kept=kept, fallback=fallback)
+        yield FileDone(
+            number + 1, len(todo), facts=facts, file=path, wanted=wanted, target=target, error=error, kept=kept, fallback=fallback
+        )
 
 
 def inputs(paths: Iterable[Path], out: Path) -> tuple[list[Path], list[LeftOut]]:

@@ -24,3 +24,24 @@ def noise_picture(height: int, width: int, channels: int = 3, dtype: type = np.u
 def asked_in(language: str) -> SimpleNamespace:
     """A visitor's request, as far as words go."""
     return SimpleNamespace(headers={"cookie": f"language={language}"})
+
+
+def scratched(photo: Picture, seed: int, count: int = 5) -> tuple[Picture, np.ndarray]:
+    """RGB with lines of one grey over it, bent a little, 1 to 4 pixels wide, soft at their edges; and where they are.
+
+    Drawn by each pixel's distance from the curve, so that it owes nothing to how the program draws scratches.
+    """
+    rng, out = np.random.default_rng(seed), photo.pixels.astype(float)
+    rows, columns = np.mgrid[: photo.height, : photo.width]
+    hole = np.zeros(rows.shape, bool)
+    for _ in range(count):
+        angle, length = rng.uniform(0, np.pi), rng.uniform(0.4, 0.9) * min(rows.shape)
+        x, y = rng.uniform(0.3, 0.7, 2) * (photo.width, photo.height)
+        along = (columns - x) * np.cos(angle) + (rows - y) * np.sin(angle)
+        bend = rng.normal(0, 0.03) * length * (1 - (2 * along / length) ** 2)
+        across = (rows - y) * np.cos(angle) - (columns - x) * np.sin(angle) - bend
+        cover = np.clip(rng.uniform(1, 4) / 2 + 0.5 - abs(across), 0, 1) * (abs(along) < length / 2)
+        hole |= cover > 0.5
+        share = (cover * rng.uniform(0.7, 1))[..., None]
+        out += share * (rng.choice([250, 235, 12]) - out)
+    return Picture(out.round().astype(np.uint8)), hole

@@ -384,6 +384,109 @@ def test_a_hole_is_filled_and_all_else_stays(visit):
     assert (result.pixels[hole] != given.pixels[hole]).any(1).mean() > 0.9
 
 
+def test_the_brush_is_fine_and_large_and_obeys_keys_wheel_and_button(visit):
+    page = visit()
+    bench = tab(page, "restore")
+    pick(bench, "diffusion_fill")
+    bench.locator(".painting canvas").first.wait_for()
+    page.wait_for_function("() => window.editor?.command_manager.history.command?.name === 'AddImage'")
+    settled(page)
+    editor = bench.locator(".painting .knob-mask")
+    editor.scroll_into_view_if_needed()
+    box = editor.bounding_box()
+    assert box["width"] > 0.5 * 1440 and box["height"] > 320
+    side = page.evaluate("Math.max(editor.width, editor.height)")
+    size = "editor.tools.get('brush').get_current_size()"
+    assert 0.01 <= 2 * page.evaluate(size) / side <= 0.02
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    covered = """async () => {
+        const image = await createImageBitmap((await editor.get_blobs()).layers[0]);
+        const context = new OffscreenCanvas(image.width, image.height).getContext('2d');
+        context.drawImage(image, 0, 0);
+        return context.getImageData(0, 0, image.width, image.height).data.filter((value, n) => n % 4 === 3 && value > 127).length;
+    }"""
+
+    def stroke(down: int) -> int:
+        page.mouse.move(x - 60, y + down)
+        page.mouse.down()
+        page.mouse.move(x + 60, y + down, steps=6)
+        page.mouse.up()
+        return page.evaluate(covered)
+
+    page.mouse.move(x, y)
+    first = page.evaluate(size)
+    page.keyboard.press("]")
+    page.keyboard.press("]")
+    page.keyboard.press("[")
+    assert page.evaluate(size) == first + 1
+    page.keyboard.down("Shift")
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Shift")
+    page.wait_for_function(f"() => {size} > {first + 1}")
+    scale = page.evaluate("editor.scale_value")
+    page.keyboard.press("+")
+    page.wait_for_function(f"() => editor.scale_value > 1.1 * {scale}")
+    page.keyboard.press("0")
+    page.wait_for_function(f"() => Math.abs(editor.scale_value - {scale}) < 0.01")
+    one, two = stroke(0), stroke(40)
+    assert two > one > 0
+    page.keyboard.press("Control+z")
+    assert page.evaluate(covered) == one
+    page.keyboard.press("Control+Shift+z")
+    assert page.evaluate(covered) == two
+    for _ in range(4):
+        page.keyboard.press("Control+z")
+    assert page.evaluate(covered) == 0 and page.evaluate("editor.command_manager.history.command.name") == "AddImage"
+    page.keyboard.press("Control+y")
+    seen = "editor.layer_manager.get_layers().map(layer => layer.container.alpha).join()"
+    page.keyboard.down("o")
+    assert page.evaluate(seen) == "0"
+    page.keyboard.up("o")
+    assert page.evaluate(seen) == "1"
+    bench.locator("button.hold").hover()
+    page.mouse.down()
+    assert page.evaluate(seen) == "0"
+    page.mouse.up()
+    assert page.evaluate(seen) == "1" and page.evaluate(covered) == one
+
+
+def test_scratches_are_proposed_as_one_stroke_and_what_is_painted_last_is_filled(visit, tmp_path):
+    from conftest import scratched
+
+    from imgen.drawing import scenes
+
+    photo, hole = scratched(scenes.landscape(192, 5).rgb(), 2)
+    Image.fromarray(photo.pixels).save(tmp_path / "scratched.png")
+    page = visit("zh-CN")
+    bench = tab(page, "restore")
+    pick(bench, "diffusion_fill")
+    bench.locator(".source input[type=file]").first.set_input_files(tmp_path / "scratched.png")
+    page.wait_for_function("() => window.editor?.width === 192")
+    settled(page)
+    bench.get_by_role("button", name="自动找划痕").click()
+    page.wait_for_function("() => window.editor.command_manager.history.command?.name === 'Draw'")
+    box = bench.locator(".painting .knob-mask").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before = shown(bench)
+    page.mouse.move(x - 30, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y, steps=3)
+    page.mouse.up()
+    bench.locator("button.run").click()  # at once
+    new_result(page, bench, before)
+    with page.expect_download() as download:
+        bench.get_by_role("button", name="下载 PNG").click()
+    result = decode(Path(download.value.path()))
+    changed = (result.pixels != photo.pixels).any(2)
+    assert changed[hole].mean() > 0.5  # what was proposed
+    middle = changed[91:102, 86:106]
+    assert middle.mean() > 0.3  # and the stroke of just before
+    page.mouse.move(x, y)
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    page.wait_for_function("() => window.editor.command_manager.history.command?.name === 'AddImage'")
+
+
 def test_a_picture_is_spoiled_and_repaired_side_by_side(visit):
     page = visit("zh-CN")
     bench = tab(page, "restore")

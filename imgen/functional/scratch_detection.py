@@ -1,8 +1,8 @@
 """Where a print or a film is scratched: thin lines, lighter or darker than what lies beside them.  numpy and OpenCV only; nothing
 learned.
 
-A scratch is a ridge: nearly every pixel along it is lighter (or darker) than those beside it, left and right, and than most of its
-surroundings.  An edge between two areas is lighter than one side only; a texture is light here and there, but not all along.
+A scratch is a ridge: nearly every pixel along it is lighter (or darker) than those beside it, left and right, and than most of
+its surroundings.  An edge between two areas is lighter than one side only; a texture is light here and there, but not all along.
 After Joyeux et al. 1999, "Detection and removal of line scratches in motion picture films", for any direction; Canny's 1986
 hysteresis keeps the faint parts of what is clear somewhere.
 """
@@ -10,13 +10,15 @@ hysteresis keeps the faint parts of what is clear somewhere.
 import cv2
 import numpy as np
 
-LONGEST = 1600  # pixels of the longer side in which they are looked for
+LONGEST = 1100  # pixels of the longer side in which they are looked for
 WIDTHS = (1, 3, 5)  # of a line, about, in pixels of that size
 ANGLES = 24  # directions, half a turn together
 REACH = 5  # halvings of the line along which votes are counted: 2⁵ pixels
-STEP = 14.0  # grey levels of 255 by which a pixel must be lighter to have a whole vote
-CLEAR, FAINT = 0.75, 0.45  # share of the votes along a line: somewhere, and wherever it goes on
+STEP = 16.0  # grey levels of 255 by which a pixel must be lighter to have a whole vote
+CLEAR, FAINT = 0.8, 0.5  # share of the votes along a line: somewhere, and wherever it goes on
+OWN = 0.5  # share of a vote that a pixel itself, or one beside it, must have
 LONG = 0.08  # of the longer side, from end to end at least
+ALONE, CROWD = 61, 0.1  # pixels a side, and the share of them that lines of one direction may fill: more are a fence, or bricks
 PLAIN = 1.0  # deviations of its surroundings above their mean
 
 
@@ -27,7 +29,8 @@ def scratches_in(pixels: np.ndarray) -> np.ndarray:
     """
     height, width = pixels.shape[:2]
     factor = min(1.0, LONGEST / max(height, width))
-    grey = (pixels if pixels.shape[2] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)).reshape(height, width).astype(np.float32)
+    grey = pixels[..., 0] if pixels.shape[2] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    grey = grey.astype(np.float32)
     if factor < 1:
         size = max(1, round(width * factor)), max(1, round(height * factor))
         grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
@@ -41,8 +44,8 @@ def lighter_lines(grey: np.ndarray) -> np.ndarray:
     """(H, W) float32 in grey levels -> (H, W) bool."""
     margin = 2**REACH
     padded = cv2.copyMakeBorder(grey, margin, margin, margin, margin, cv2.BORDER_REFLECT_101)
-    above = padded - usual(padded)
-    least, votes = max(24, LONG * max(grey.shape)), []
+    above, middles = padded - usual(padded), {wide: cv2.blur(padded, (max(1, wide - 1),) * 2) for wide in WIDTHS}
+    least, votes, own = max(24, LONG * max(grey.shape)), [], np.full(padded.shape, -1, np.float32)
     for n in range(ANGLES):
         along = np.array([np.sin(np.pi * n / ANGLES), np.cos(np.pi * n / ANGLES)])  # rows, columns
         across = np.array([along[1], -along[0]])
@@ -50,15 +53,18 @@ def lighter_lines(grey: np.ndarray) -> np.ndarray:
         for wide in WIDTHS:
             aside = across * (wide / 2 + 1.5)
             sides = np.maximum(moved(padded, aside), moved(padded, -aside))
-            middle = padded if wide == 1 else cv2.blur(padded, (wide - 1, wide - 1))
-            vote = (np.minimum(middle - sides, above) / STEP).clip(-1, 1)
+            vote = (np.minimum(middles[wide] - sides, above) / STEP).clip(-1, 1)
+            np.maximum(own, vote, out=own)
             np.maximum(most, mean_along(vote, along), out=most)
         votes.append(most[margin:-margin, margin:-margin])
     out = np.zeros(grey.shape, np.uint8)
+    here = cv2.dilate((own[margin:-margin, margin:-margin] > OWN).astype(np.uint8), np.ones((3, 3), np.uint8))
     for n in range(ANGLES):  # what bends leaves one direction for the next
         near = np.maximum(np.maximum(votes[n - 1], votes[n]), votes[(n + 1) % ANGLES])
-        out |= long_ones(near, least)
-    return out > 0
+        found = long_ones(near, least)
+        if found.any():
+            out |= found * (cv2.blur(found.astype(np.float32), (ALONE, ALONE)) < CROWD)
+    return (out & here) > 0  # beyond its end and beside it a line has votes of others only
 
 
 def usual(grey: np.ndarray, around: int = 25) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import cv2
@@ -10,6 +11,7 @@ import numpy as np
 from imgen.controls import Choice, Reference, Slider, UserError, able
 from imgen.functional.alpha import visible
 from imgen.functional.flat import STILL
+from imgen.functional.scratch_detection import scratches_in
 from imgen.image import Frame, Picture
 from imgen.pipelines.nets import AttentiveFiller, HoleFiller, Restorer
 from imgen.pipelines.restore import Strength, Tile, whole, with_alpha
@@ -20,10 +22,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Mask = Annotated[tuple, Reference(brush=True)]
-Covered = Annotated[str, Choice(("painted", "unpainted"), more=True)]
+Covered = Annotated[str, Choice(("painted", "unpainted", "scratches"), more=True)]
 Grow = Annotated[int, Slider(0, 32, 1, "px", more=True)]
 Feather = Annotated[int, Slider(0, 32, 1, "px", more=True)]
-THICK = 48  # pixels from a hole's middle to its edge: nets have learned no thicker ones, so those are filled in a smaller picture
+# Pixels from a hole's middle to its edge: in thicker ones nets lose to diffusion (on Kodak, from strokes 36 pixels wide on, by up
+# to 2.7 dB), so those are filled in a smaller picture, where they win.
+THICK = 16
+BROAD = 10  # a hole thicker than so much of the shorter side: there they win nowhere, and diffusion fills it
 WINDOW = 512  # pixels a side of what a net sees at once
 AROUND = 64  # pixels at least that it sees of a hole's surroundings
 TAKEN, HERE = (255, 150, 0), (214, 40, 57)  # colours of what attention takes from, and of the pixel that asks
@@ -34,12 +39,25 @@ Box = tuple[int, int, int, int]  # top, left, bottom, right
 def fill(
     net: HoleFiller, picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3
 ) -> Iterator[Frame]:
-    """Paint anew what the mask covers, hole by hole, in full resolution; UserError mask_first without one.
+    """Paint anew what the mask covers, hole by hole; UserError mask_first without one.  Wide holes are filled in a smaller
+    picture, and the widest by diffusion: the last frame's fact `said` tells so.
 
-    covered: whether the painted or the unpainted part is the hole; grow: so many pixels more on every side; feather: over so many
-    pixels, from the edge inwards, the new passes into the old.
+    covered: whether the painted or the unpainted part is the hole, or what is painted and what looks like a scratch; grow: so
+    many pixels more on every side; feather: over so many pixels, from the edge inwards, the new passes into the old.
     """
-    yield from _filled(picture, hole_of(picture, mask, covered, grow), feather, by_net(net))
+    hole = hole_of(picture, mask, covered, grow)
+    by_it, flowing, said = by_net(net), by_diffusion(), []
+
+    def paint(colour: np.ndarray, holes: np.ndarray) -> np.ndarray:
+        thick = thickness(holes)
+        broad = thick > max(THICK, min(hole.shape) / BROAD)
+        if thick > THICK:
+            said.append(("said_diffused" if broad else "said_smaller", {"width": round(2 * thick)}))
+        return (flowing if broad else by_it)(colour, holes)
+
+    for frame in _filled(picture, hole, feather, paint):
+        widest = sorted(said, key=lambda one: one[1]["width"])[-1:]
+        yield replace(frame, facts={"said": widest}) if frame.pictures else frame
 
 
 @able(takes_mask=True)
@@ -47,8 +65,8 @@ def repair(
     net: Restorer, picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3,
     strength: Strength = 1.0, tile: Tile = 256,
 ) -> Iterator[Frame]:
-    """`fill` if there is a mask; else take noise and JPEG's traces from the whole picture."""
-    if mask:
+    """`fill` if there is a mask or scratches are to be found; else take noise and JPEG's traces from the whole picture."""
+    if mask or covered == "scratches":
         yield from fill(net, picture, mask=mask, covered=covered, grow=grow, feather=feather)
     else:
         yield from whole(net, unmasked(net), picture, strength, tile)
@@ -62,21 +80,32 @@ def diffuse(
     """Let the surroundings flow into the hole: each pixel, from the edge inwards, becomes a mean of what is known near it,
     weighted along lines of equal brightness (after Bertalmio et al. 2001) or as Telea 2004 has it.  OpenCV's, in one pass.
     """
-    how = {"navier_stokes": cv2.INPAINT_NS, "telea": cv2.INPAINT_TELEA}[str(method)]
+    yield from _filled(picture, hole_of(picture, mask, covered, grow), feather, by_diffusion(str(method)))
+
+
+def by_diffusion(method: str = "telea") -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """A painter for `_filled`."""
+    how = {"navier_stokes": cv2.INPAINT_NS, "telea": cv2.INPAINT_TELEA}[method]
 
     def flow(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
         bands = [np.ascontiguousarray(255 * colour[..., n]) for n in range(colour.shape[2])]  # Telea's weights mean grey levels
         return np.stack([cv2.inpaint(band, hole.astype(np.uint8), 4, how) for band in bands], 2) / 255
 
-    yield from _filled(picture, hole_of(picture, mask, covered, grow), feather, flow)
+    return flow
 
 
 def hole_of(picture: Picture, mask: Sequence[Picture], covered: str, grow: int) -> np.ndarray:
-    """(H, W) bool: what is to be painted anew.  UserError mask_first, mask_empty, mask_all, mask_shape."""
-    if not mask:
+    """(H, W) bool: what is to be painted anew.  UserError mask_first, mask_empty, mask_all, mask_shape, no_scratches."""
+    if not mask and covered != "scratches":
         raise UserError("mask_first")
-    check_shape(mask[0], picture)
-    hole = (levels(mask[0], picture.height, picture.width) > 0.5) ^ (str(covered) == "unpainted")
+    hole = np.zeros((picture.height, picture.width), bool)
+    if mask:
+        check_shape(mask[0], picture)
+        hole = (levels(mask[0], picture.height, picture.width) > 0.5) ^ (str(covered) == "unpainted")
+    if covered == "scratches":
+        hole |= scratches_in(visible(picture).rgb().pixels)
+        if not hole.any():
+            raise UserError("no_scratches")
     if grow:
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * grow + 1, 2 * grow + 1))
         hole = cv2.dilate(hole.astype(np.uint8), disc) > 0
@@ -139,8 +168,11 @@ def by_net(net: HoleFiller) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     def paint(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
         small, gap = shrunk(colour, hole)
         if small is not colour:
-            filled = paint(small, gap)
+            filled = windowed(small, gap)
             return cv2.resize(filled, hole.shape[::-1], interpolation=cv2.INTER_CUBIC).reshape(colour.shape)
+        return windowed(colour, hole)
+
+    def windowed(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
         colour, hole = colour.copy(), hole.copy()
         for top, bottom in _windows(hole.shape[0]):
             for left, right in _windows(hole.shape[1]):
@@ -155,13 +187,18 @@ def by_net(net: HoleFiller) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
 
 def shrunk(colour: np.ndarray, hole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both, in a size in which no hole is thicker than THICK."""
-    thick = float(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5).max())
+    thick = thickness(hole)
     if thick <= THICK:
         return colour, hole
     size = tuple(max(16, math.floor(side * THICK / thick)) for side in (hole.shape[1], hole.shape[0]))
     small = cv2.resize(colour, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
     gap = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     return small, gap
+
+
+def thickness(hole: np.ndarray) -> float:
+    """Pixels from the middle of the thickest hole to its edge."""
+    return float(cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5).max())
 
 
 def _windows(length: int) -> list[tuple[int, int]]:

@@ -9,6 +9,7 @@ import numpy as np
 from imgen.controls import Reference, Slider, UserError, able
 from imgen.functional.alpha import own_colours, visible
 from imgen.functional.flat import liveliness
+from imgen.functional.one_colour import COARSE, disguised, grain_of, tone_of, toned
 from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, to_pixels, to_tensor
 from imgen.pipelines.nets import RecurrentRestorer, Restorer
@@ -30,11 +31,39 @@ def restore(net: Restorer, picture: Picture, *, strength: Strength = 1.0, tile: 
 def whole(
     net: Restorer, work: "Callable[[Tensor], Tensor]", picture: Picture, strength: float, tile: int
 ) -> Iterator[Frame]:
-    """`restore` by `work`: the net as it takes a picture (N, 3, H, W)."""
+    """`restore` by `work`: the net as it takes a picture (N, 3, H, W).  Of an old print the grain, too: see `of_one_colour`."""
     out, seen = np.empty_like(picture.colour), visible(picture)
-    for done, total in mended(net, work, [seen], [out], tile, net.receptive_radius, strength):
+    work, besides, grain = of_one_colour(work, seen)
+    for done, total in mended(net, work, [seen], [out], tile, net.receptive_radius, strength, besides):
         yield Frame(done, total)
-    yield Frame(1, 1, [with_alpha(own_colours(out, picture, seen), picture)])
+    said = [("said_grain", {"sigma": round(grain)})] if grain else []
+    yield Frame(1, 1, [with_alpha(own_colours(out, picture, seen), picture)], {"said": said})
+
+
+def of_one_colour(
+    work: "Callable[[Tensor], Tensor]", seen: Picture
+) -> "tuple[Callable[[Tensor], Tensor], list[Tensor], float]":
+    """`work` for a picture that is grey or toned and has coarse grain, what it is to be given besides (see `mended`), and σ of
+    the grain; for any other `work` as it is, nothing and 0.
+
+    Light and dark are restored alone, see `functional.one_colour`; the tone is put back, and stains larger than 9 pixels stay.
+    """
+    import torch.nn.functional as F
+
+    rgb = np.broadcast_to(seen.pixels / np.float32(seen.white), (seen.height, seen.width, 3))
+    grain = grain_of(rgb.mean(2))
+    tone = tone_of(rgb) if grain >= COARSE else None
+    if tone is None:
+        return work, [], 0.0
+
+    def light_and_dark(x: "Tensor") -> "Tensor":
+        given, noisy = x[:, :3], x[:, 3:]
+        old = given.mean(1, keepdim=True)
+        new = work(noisy).float().mean(1, keepdim=True).clamp(0, 1)
+        stains = F.avg_pool2d(F.pad(given - toned(old, tone), (4,) * 4, mode="replicate"), 9, stride=1)
+        return toned(new, tone) + stains
+
+    return light_and_dark, [disguised(to_tensor(seen.pixels).mean(1, keepdim=True), grain)], grain
 
 
 @able(shows_steps=True)
@@ -68,20 +97,21 @@ def restore_steps(
 def mended(
     net: Restorer | RecurrentRestorer, work: "Callable[[Tensor], Tensor]",
     pictures: Sequence[Picture], outs: Sequence[np.ndarray], tile: int, radius: int, strength: float = 1.0,
+    besides: "Sequence[Tensor]" = (),
 ) -> Iterator[tuple[int, int]]:
     """Fill `outs` with what `net` makes of `pictures`, all of one size, tile by tile; yields (done, total).
 
     work: the net, as it takes RGB of all pictures, one behind the other as channels, and gives RGB of all `outs`; radius:
-    of what a result depends on, in pixels.
+    of what a result depends on, in pixels; besides: what else `work` is given, as channels behind the pictures.
     """
     import torch
 
     device = next((p.device for p in getattr(net, "parameters", tuple)()), torch.device("cpu"))
     seen = torch.cat([to_tensor(one.pixels).expand(-1, 3, -1, -1) for one in pictures], 1)
-    x = torch.cat([seen, strength * liveliness(seen)], 1)
+    x = torch.cat([seen, *besides, strength * liveliness(seen)], 1)
 
     def worked(cut: "Tensor") -> "Tensor":
-        given, share = cut.to(device).split([seen.shape[1], 1], 1)
+        given, share = cut.to(device).split([x.shape[1] - 1, 1], 1)
         y = work(given).float()
         return y if share.min() == 1 else torch.lerp(given[:, :3].repeat(1, y.shape[1] // 3, 1, 1), y, share)
 

@@ -30,6 +30,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "mask_first": ("Please paint over what is to be filled first, or give a mask (on the command line --mask).", "请先涂住要填补的地方，或给出一张蒙版（命令行用 --mask）。"),
     "mask_shape": ("The mask ({mask}) and the picture ({picture}) have different shapes. Please make the mask from the picture itself.", "蒙版（{mask}）和图片（{picture}）的形状不同。请用这张图片本身来做蒙版。"),
     "mask_empty": ("There is nothing white in the mask, so nothing is to be filled. Please make white what shall be made anew.", "蒙版里没有白色，也就没有要填补的地方。请把要重画的地方涂成白色。"),
+    "no_scratches": ("No scratches were found in this picture. Please paint over them yourself, or give a mask.", "这张图片里没有找到划痕。请自己涂出来，或给出一张蒙版。"),
     "mask_all": ("The mask covers the whole picture, so nothing is left to continue from. Please leave some of it free.", "蒙版盖住了整张图片，没有可以参照的部分。请留出一些。"),
     "frame_size": ("All pictures of a sequence must be of one size: this one has {width} × {height} pixels, the first {wanted}.", "同一组照片的大小必须相同：这张是 {width} × {height} 像素，第一张是 {wanted}。"),
     "pixel_outside": ("That pixel was not filled. Please click where the mask was.", "这个像素不在填补的范围里，请点在蒙版涂过的地方。"),

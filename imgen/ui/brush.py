@@ -19,7 +19,7 @@ from imgen.ui.turns import job
 from imgen.ui.work import Trouble
 
 SCRIPT = (Path(__file__).parent / "brush.js").read_text(encoding="utf-8")
-COLOUR = (255, 51, 85)  # in which a mask lies over a picture
+COLOUR, HEX = (255, 51, 85), "#ff3355"  # in which a mask lies over a picture
 SHARE = 0.015  # of the longer side: how wide a stroke is
 PAINTED_NOW = "async (...values) => { const now = await window.paintedNow?.(); if (now) values[%d] = now; return values; }"
 
@@ -70,7 +70,7 @@ def tools_for(path: Path) -> tuple[gr.Brush, gr.Eraser]:
     """A brush and an eraser as wide as SHARE of the picture."""
     with Image.open(path) as image:
         radius = max(1, round(SHARE / 2 * max(image.size)))
-    return gr.Brush(radius, colors=["#%02x%02x%02x" % COLOUR], color_mode="fixed"), gr.Eraser(2 * radius)
+    return gr.Brush(radius, colors=[HEX], color_mode="fixed"), gr.Eraser(2 * radius)
 
 
 def editor_value(path: Path, mask: Picture | None) -> dict:

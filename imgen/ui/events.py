@@ -232,10 +232,11 @@ def outcome(bench: Workbench, now: Result) -> dict:
     assert origin is not None, "not finished"
     before = f"{now.given.width}×{now.given.height}" if now.given else None
     label = t(f"download_picture{'s' if len(pictures) > 1 else ''}")
-    sizes = [f"{picture.width}×{picture.height}" for picture in pictures]
+    sizes, said = [f"{p.width}×{p.height}" for p in pictures], now.frame.facts.get("said", ())
+    linked = bench.linked(now.card, origin.knobs, now.given)
     return {
         bench.result: bench.show(now),
-        bench.status: report.finished(origin, before, sizes, *bench.linked(now.card, origin.knobs, now.given)),
+        bench.status: report.finished(origin, before, sizes, *linked, said=said),
         bench.download: gr.update(value=bundle(now.files, now.card.name), label=label),
         bench.code: report.code(now.card, origin.knobs), bench.chosen: 0, bench.stop: gr.update(interactive=False),
         **bench.also(now),

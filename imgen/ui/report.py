@@ -83,8 +83,11 @@ def progress(frame: Frame, left: str = "") -> str:
     return status(f"{work} · {left}" if left else work, share)
 
 
-def finished(origin: Origin | None, before: str | None, sizes: list[str], asked: str = "", own: bool = False) -> str:
-    """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024.
+def finished(
+    origin: Origin | None, before: str | None, sizes: list[str], asked: str = "", own: bool = False,
+    said: Iterable[tuple[str, Mapping[str, object]]] = (),
+) -> str:
+    """How a result came about: 0.21 s · CPU bfloat16 · seed 7 · 256×256 → 1024×1024; and what a pipeline has to say of it.
 
     asked: its address; own: whether that lacks a picture of the visitor's.
     """
@@ -101,7 +104,8 @@ def finished(origin: Origin | None, before: str | None, sizes: list[str], asked:
     facts.append(f"{before} → {size}" if before else both("pictures", count=len(sizes), size=size) if len(sizes) > 1 else size)
     ran = " data-ran" if origin and origin.device else ""
     told = f' data-query="{escape(asked)}"{ran}{" data-own" if own else ""}' if asked else ""
-    return status(" · ".join(fact for fact in facts if fact), kind="done", facts=told)
+    words = "".join(f'</p><p class="said">{both(key, **gaps)}' for key, gaps in said)
+    return status(" · ".join(fact for fact in facts if fact) + words, kind="done", facts=told)
 
 
 def code(card: Card, knobs: Mapping[str, object]) -> str:
