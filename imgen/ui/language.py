@@ -27,7 +27,7 @@ i18n = gr.I18n(**{
 
 def t(*keys: str, by: Sequence[str] = ("\n",)) -> str:
     """A label that the browser translates: Gradio takes it wherever it takes words, though not all of its annotations say so.
-    Of several keys it translates only the first in a label: together they become a key of their own; by: what stands between them.
+    Of several keys it translates only the first in a label: together they become a key of their own.  by: what stands between.
     """
     assert set(keys) <= set(WORDS), f"no words for {keys}"
     key = PREFIX + "_and_".join(keys)
