@@ -1,5 +1,5 @@
 # ruff: noqa: E501  one line for both languages keeps them together
-"""Title and one sentence of each card."""
+"""Title, term and one sentence of each card."""
 
 MODELS: dict[str, tuple[str, str]] = {
     # what the recommended ones are for, in a few words
@@ -15,6 +15,27 @@ MODELS: dict[str, tuple[str, str]] = {
     "for_light_restore": ("Noise and the traces of JPEG", "噪点和 JPEG 的痕迹"),
     "for_attention_inpaint": ("Holes, words, and things to take out", "空洞、文字和想去掉的东西"),
     "for_diffusion_fill": ("Thin scratches, at once", "细细的划痕，立刻填好"),
+    # the field's name for a family whose title is short
+    "term_resgan": ("residual generative adversarial network", "残差生成对抗网络"),
+    "term_dcgan": ("deep convolutional generative adversarial network", "深度卷积生成对抗网络"),
+    "term_mlp_gan": ("generative adversarial network", "生成对抗网络"),
+    "term_word_gan": ("conditional generative adversarial network", "条件生成对抗网络"),
+    "term_fastgan": ("fast generative adversarial network", "快速生成对抗网络"),
+    "term_conv_vae": ("variational autoencoder", "变分自编码器"),
+    "term_mlp_vae": ("variational autoencoder", "变分自编码器"),
+    "term_mlp_vae2d": ("variational autoencoder", "变分自编码器"),
+    "term_srgan": ("generative adversarial network", "生成对抗网络"),
+    "term_srresnet": ("residual network", "残差网络"),
+    "term_enhancenet": ("residual network", "残差网络"),
+    "term_enhancenet_pat": ("adversarial, with a texture loss", "对抗训练，加纹理损失"),
+    "term_espcn": ("sub-pixel convolution", "亚像素卷积"),
+    "term_espcn_gan": ("adversarial sub-pixel convolution", "对抗训练的亚像素卷积"),
+    "term_srdensenet": ("dense connections", "密集连接网络"),
+    "term_vdsr": ("very deep convolutional network", "极深卷积网络"),
+    "term_srcnn": ("convolutional neural network (CNN)", "卷积神经网络（CNN）"),
+    "term_tiny_gan": ("generative adversarial network", "生成对抗网络"),
+    "term_realesrgan": ("generative adversarial network", "生成对抗网络"),
+    "term_dncnn": ("denoising convolutional network", "去噪卷积神经网络"),
     # titles and sentences
     "title_light_restore": ("Clean up (light network)", "清理（轻量网络）"),
     "card_light_restore": ("Takes noise of any strength and the traces of JPEG away; blocks with a gate decide at each place what passes. Fast, and the one to begin with.", "去掉任意强度的噪点和 JPEG 的痕迹；带“门”的模块在每个位置决定什么可以通过。速度快，建议先用它。"),
@@ -103,7 +124,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "title_srdensenet_x4": ("SRDenseNet ×4", "SRDenseNet ×4"),
     "card_srdensenet_x4": ("Each layer of a block sees what all before it found, side by side: nothing is lost on the way from fine edges to the answer.", "块里每一层都能看到前面所有层的发现，并排放着不相加：从细小的边缘到最后的答案，什么都不丢。"),
     "title_espcn_gan_x4": ("ESPCN-GAN ×4", "ESPCN-GAN ×4"),
-    "card_espcn_gan_x4": ("The small, fast network of ESPCN, trained against a discriminator. A variant for comparison: plain ESPCN is not adversarial.", "又小又快的 ESPCN 网络，换成对抗训练。仅供比较：原本的 ESPCN 不是对抗网络。"),
+    "card_espcn_gan_x4": ("The small, fast network of ESPCN, trained against a discriminator. A variant for comparison: plain ESPCN is not adversarial.", "又小又快的 ESPCN 网络，改为对着判别器训练。仅供比较：原本的 ESPCN 不是对抗网络。"),
     "title_enhancenet_pat_x4": ("EnhanceNet-PAT ×4", "EnhanceNet-PAT ×4"),
     "card_enhancenet_pat_x4": ("The same network, judged by features, a discriminator and the textures of small patches: grass looks like grass, though no blade is the true one.", "同一个网络，改用特征、判别器和小块纹理来评判：草像草，只是没有一根是真的那根。"),
     "title_light_x3": ("Light network ×3", "轻量网络 ×3"),

@@ -117,15 +117,17 @@
   voice.className = 'unseen';
   voice.setAttribute('role', 'status');
   const OFTEN = 8000;  // milliseconds between two words about the same work
-  let said = '', spoken = 0;
+  const said = new WeakMap();  // of each line, what was heard last
+  let spoken = 0;
   const speak = () => {
-    const line = [...document.querySelectorAll('.status-line .status')].find(shown);
-    const now = line?.querySelector('p').innerText.trim(), over = line?.matches('.done, .stopped');
-    if (!now || now === said || line.matches('.failed')) return;  // a failure has its own message, which speaks
-    if (!said) { said = now; return; }  // what the page opens with is no news
-    if (!over && Date.now() - spoken < OFTEN) return;
-    [said, spoken] = [now, Date.now()];
-    voice.textContent = now;
+    for (const line of [...document.querySelectorAll('.status-line')].filter(shown)) {
+      const status = line.querySelector('.status'), now = status?.querySelector('p').innerText.trim();
+      if (!now || now === said.get(line) || status.matches('.failed')) continue;  // a failure has its own message, which speaks
+      const first = !said.has(line);  // what a tab opens with is no news
+      if (!first && !status.matches('.done, .stopped') && Date.now() - spoken < OFTEN) continue;
+      said.set(line, now);
+      if (!first) [voice.textContent, spoken] = [now, Date.now()];
+    }
   };
 
   let due = 0;

@@ -4,7 +4,7 @@ Gradio translates labels in the browser, by `navigator.language`; HTML of ours h
 are worded on the server.  All three follow one choice: the address (`?language=zh`), else the cookie, else the browser.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from http.cookies import CookieError, SimpleCookie
 from typing import cast
@@ -25,15 +25,17 @@ i18n = gr.I18n(**{
 })
 
 
-def t(*keys: str, by: str = "\n") -> str:
+def t(*keys: str, by: Sequence[str] = ("\n",)) -> str:
     """A label that the browser translates: Gradio takes it wherever it takes words, though not all of its annotations say so.
-    Of several keys it translates only the first in a label: together they become a key of their own.
+    Of several keys it translates only the first in a label: together they become a key of their own.  by: what stands between.
     """
     assert set(keys) <= set(WORDS), f"no words for {keys}"
     key = PREFIX + "_and_".join(keys)
     if len(keys) > 1:
         for language in LANGUAGES:
-            i18n.translations[BROWSER[language]][key] = by.join(text(one, language) for one in keys)
+            i18n.translations[BROWSER[language]][key] = "".join(
+                text(one, language) + after for one, after in zip(keys, [*by, ""], strict=True)
+            )
     return cast(str, i18n(key))
 
 

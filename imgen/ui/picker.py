@@ -12,10 +12,13 @@ import gradio as gr
 from imgen.cards import Card
 from imgen.catalog import IDEAS, RECOMMENDED, family_of
 from imgen.exhibits.files import thumbnail
+from imgen.texts.words import WORDS
 from imgen.ui.knobs import Picker
 from imgen.ui.language import both, t
 from imgen.ui.lesson import address
 from imgen.ui.stock import staged
+
+DOT = " · "
 
 FOLD = """
 const fold = element.querySelector('details'), search = fold.querySelector('input'), headings = [...fold.querySelectorAll('h4')];
@@ -68,15 +71,17 @@ def stood_for(card: Card) -> bool:
 
 def make_picker(cards: Sequence[Card], chosen: Card) -> Picker:
     first, rest = arranged(cards)
-    choices = [(t(f"title_{card.name}", f"for_{card.name}"), card.name) for card in first]
-    choices += [(titled(card), card.name) for card in rest]
+    choices = [(named(card, f"for_{card.name}", by="\n"), card.name) for card in first]
+    choices += [(named(card, *(["young"] if card.young else []), by=DOT), card.name) for card in rest]
     picker = Picker(choices, value=chosen.name, label=t("model"), elem_classes="picker", interactive=True)
     gr.HTML(fold(rest, len(cards)) + pictures(first), js_on_load=FOLD, elem_classes="all-models")
     return picker
 
 
-def titled(card: Card) -> str:
-    return t(f"title_{card.name}", "young", by=" · ") if card.young else t(f"title_{card.name}")
+def named(card: Card, *more: str, by: str) -> str:
+    """Title, the field's name for its family if the title leaves that out, and more words after `by`."""
+    keys = [key for key in (f"title_{card.name}", f"term_{card.name.rpartition('_')[0]}") if key in WORDS]
+    return t(*keys, *more, by=[DOT] * (len(keys) - 1) + [by] * len(more))
 
 
 def fold(rest: Sequence[Card], count: int) -> str:

@@ -1,4 +1,4 @@
-"""What the page's own scripts do once for all tabs: names and states for keyboards and screen readers, Gradio's words in Chinese."""
+"""The page's own scripts: names and states for keyboards and screen readers, and Gradio's words in Chinese."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,8 @@ def head() -> str:
     hints = [WORDS[f"hint_{task}"] for task in ("generate", "upscale", "stylize", "restore")]  # descriptions of the endpoints
     phrases = {"everywhere": GRADIO, "api": [*API_PAGE, *hints]}
     words = {language: {key: WORDS[f"say_{key}"][n] for key in SAID} for n, language in enumerate(("en", "zh"))}
-    return script("gradio_words.js", safe(phrases)) + script("access.js", safe(words) + "[document.documentElement.dataset.language]")
+    spoken = f"{safe(words)}[document.documentElement.dataset.language]"
+    return script("gradio_words.js", safe(phrases)) + script("access.js", spoken)
 
 
 def script(name: str, argument: str) -> str:
