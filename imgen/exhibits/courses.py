@@ -112,9 +112,9 @@ def to_lesson(name: str) -> str:
 
 
 def to_experiment(name: str, query: str) -> str:
-    """The address that sets what one of a lesson's links sets, and runs it."""
+    """The address that sets what one of a lesson's links sets, and runs it, unless one has to paint a mask first."""
     card, knobs = tried(name, query)
-    return address(card, **knobs, run=1)
+    return address(card, **knobs, **({} if card.abilities.needs_mask else {"run": 1}))
 
 
 def address(card: Card, **more: object) -> str:

@@ -39,11 +39,11 @@ def listing(language: str) -> str:
         return f'<section><h2>{title}</h2><div class="{kind}">{rows}</div></section>'
 
     long = "".join(course(name, lessons, language) for name, lessons in LONG.items())
-    short = "".join(entry(name, 10, language) for name in SHORT)
+    short = "".join(entry(name, 10, language, "h3") for name in SHORT)
     title = {kind: escape(text(f"courses_{kind}", language, minutes=n)) for kind, n in (("long", LONG_MINUTES), ("short", 10))}
     groups = "".join(
         f'<h3>{escape(text(f"task_{task}", language))}</h3><div class="cards">'
-        + "".join(entry(name, minutes, language) for name, minutes in lessons.items()) + "</div>"
+        + "".join(entry(name, minutes, language, "h4") for name, minutes in lessons.items()) + "</div>"
         for task, lessons in LESSONS.items()
     )
     every = escape(text("lessons_all", language, count=sum(map(len, LESSONS.values()))))
@@ -59,19 +59,20 @@ def course(name: str, lessons: tuple[str, ...], language: str) -> str:
     )
     about = escape(text(f"course_{name}_about", language))
     return (
-        f'<article class="course"><h4>{escape(text(f"course_{name}", language))}</h4><p>{about}</p>'
+        f'<article class="course"><h3>{escape(text(f"course_{name}", language))}</h3><p>{about}</p>'
         f"<ol>{steps}</ol>{sheets(name, language)}</article>"
     )
 
 
-def entry(name: str, minutes: int, language: str) -> str:
+def entry(name: str, minutes: int, language: str, heading: str) -> str:
+    """heading: h3 in a section, h4 under the heading of a task."""
     lesson, where = outline(name, language), escape(to_lesson(name))
     path = ASSETS / "lessons" / f"{name}.png"
     picture = f'<img src="{escape(address(staged(path)))}" alt="" loading="lazy">' if path.is_file() else ""
     duration = escape(text("minutes", language, count=minutes))
     return (
         f'<article data-lesson="{name}"><a href="{where}" tabindex="-1" aria-hidden="true">{picture}</a>'
-        f'<h4><a href="{where}">{inline(lesson.title)}</a></h4><p class="facts">{duration} · '
+        f'<{heading}><a href="{where}">{inline(lesson.title)}</a></{heading}><p class="facts">{duration} · '
         f'{escape(text(f"task_{task_of(name)}", language))}</p><p>{inline(lesson.solves)}</p>{sheets(name, language)}</article>'
     )
 
