@@ -49,8 +49,7 @@ class Pace:
     """
 
     def __init__(self):
-        self.of_card: dict[tuple[str, object], float] = {}
-        self.of_kind: dict[bool, float] = {}
+        self.known: dict[object, float] = {}  # of a card, and of all that do or do not optimise
         self.lock = threading.Lock()
 
     def learn(self, card: Card, knobs: Mapping[str, Any], reckoned: float, seconds: float) -> None:
@@ -58,11 +57,12 @@ class Pace:
             return
         found = math.log(seconds / reckoned)
         with self.lock:
-            for known, key in ((self.of_card, _key(card, knobs)), (self.of_kind, card.abilities.optimises)):
-                known[key] = known.get(key, found) + NEW * (found - known.get(key, found))
+            for key in (_key(card, knobs), card.abilities.optimises):
+                before = self.known.get(key, found)
+                self.known[key] = before + NEW * (found - before)
 
     def factor(self, card: Card, knobs: Mapping[str, Any]) -> float:
-        return math.exp(self.of_card.get(_key(card, knobs), self.of_kind.get(card.abilities.optimises, 0.0)))
+        return math.exp(self.known.get(_key(card, knobs), self.known.get(card.abilities.optimises, 0.0)))
 
 
 pace = Pace()  # of this process
@@ -190,8 +190,12 @@ def span(seconds: float, language: str) -> str:
 
 
 def megapixels(pixels: int, language: str) -> str:
-    mega, key = pixels / 1e6, "pixels_many" if pixels >= 1e8 else "pixels_some"
-    return text(key, language, mega=f"{mega:.0f}" if mega > 10 else f"{mega:.1f}", wan=round(100 * mega), yi=f"{mega / 100:.3g}")
+    """In millions; Chinese counts by ten thousand and by a hundred million."""
+    mega = pixels / 1e6
+    if language == "zh":
+        return text("pixels_many", language, count=f"{mega / 100:.3g}") if mega >= 100 else (
+            text("pixels_some", language, count=f"{100 * mega:.0f}"))
+    return text("pixels_some", language, count=f"{mega:.0f}" if mega > 10 else f"{mega:.1f}")
 
 
 class Asked:

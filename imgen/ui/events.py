@@ -1,7 +1,7 @@
 """What each part of a workbench does when someone touches it."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from functools import partial, wraps
 from pathlib import Path
@@ -140,7 +140,7 @@ def run_of(card_name: str, source: Path | None, knobs: Mapping[str, object]) -> 
     return repr((card_name, str(source and source.resolve()), sorted(knobs.items())))[:4000]
 
 
-def asked_first(bench: Workbench, running: Callable[..., AsyncIterator]) -> Callable[..., AsyncIterator]:
+def asked_first(bench: Workbench, running: Callable[..., AsyncGenerator]) -> Callable[..., AsyncGenerator]:
     """`running`, once who pressed Run has been told that it will take minutes, and has pressed it again."""
     def question(request: gr.Request, card_name: str, *values) -> str:
         source, knobs = given(bench, values)
@@ -154,7 +154,7 @@ def asked_first(bench: Workbench, running: Callable[..., AsyncIterator]) -> Call
         return report.status(cost.says(card, source, knobs, now, "cost_press"), kind="ask")
 
     @wraps(running)
-    async def asking(request: gr.Request, *values) -> AsyncIterator:
+    async def asking(request: gr.Request, *values) -> AsyncGenerator:
         if words := await look(question)(request, *values):
             yield {bench.status: words, bench.stop: gr.update(interactive=False)}
             return
@@ -253,7 +253,7 @@ def lane_of(bench: Workbench) -> Callable[..., str]:
 
 def stoppable(
     run: Callable[..., Iterator], said: Callable[..., tuple], status, stop, lane: str | Callable[..., str] = "long"
-) -> tuple[Callable[..., AsyncIterator], Callable[..., tuple]]:
+) -> tuple[Callable[..., AsyncGenerator], Callable[..., tuple]]:
     """`run` as a job of `turns`, and what a click on Stop says, so that nothing of the run is shown after that.
 
     Gradio asks for the word and for the end at the same time: a frame between the two would write over the word for good.
@@ -262,7 +262,7 @@ def stoppable(
     running = job(run, lane=lane, status=status, stop=stop)
 
     @wraps(run)
-    async def until_stopped(request: gr.Request, *values) -> AsyncIterator:
+    async def until_stopped(request: gr.Request, *values) -> AsyncGenerator:
         halted.discard(request.session_hash)
         async with aclosing(running(request, *values)) as frames:
             async for frame in frames:
