@@ -158,7 +158,7 @@ function start(search) {  // an address of ours, without loading the page anew; 
 }
 document.addEventListener('click', event => {
   const link = event.target.closest('a[href^="?tab="]');
-  if (link && !event.defaultPrevented && !event.ctrlKey && !event.metaKey && !event.shiftKey && !link.target) {
+  if (link && !link.lang && !event.defaultPrevented && !event.ctrlKey && !event.metaKey && !event.shiftKey && !link.target) {
     event.preventDefault();
     start(link.getAttribute('href'));
     scrollTo({top: 0});
