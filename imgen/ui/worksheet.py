@@ -110,7 +110,8 @@ def setting(name: str, query: str, language: str) -> str:
     """What a link sets, for those who set it by hand: tab, model, knobs."""
     card, knobs = tried(name, query)
     colon, stop = ("：", "，") if language == "zh" else (": ", ", ")
-    said = stop.join(f"{text(f'knob_{knob}', language)} {option(value, language)}" for knob, value in knobs.items() if knob in card.knobs)
+    set_to = {text(f"knob_{knob}", language): option(value, language) for knob, value in knobs.items() if knob in card.knobs}
+    said = stop.join(f"{knob} {value}" for knob, value in set_to.items())
     return f"{text(f'task_{card.task}', language)} › {text(f'title_{card.name}', language)}{colon if said else ''}{said}"
 
 
