@@ -1087,6 +1087,7 @@ def test_all_lessons_are_listed_and_their_worksheets_fit_on_paper(visit, locale,
         links = [one.inner_text() for one in paper.locator("a.try").all()]
         assert (predict in paper.inner_text("body")) == (not told) and len(links) == (0 if told else 3)
         assert all(link.startswith(page.url.split("/")[2] + "/?tab=restore&card=") for link in links), links
+        assert links == [one.evaluate("link => link.href").partition("//")[2] for one in paper.locator("a.try").all()]
         assert paper.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") == 1
         paper.emulate_media(media="print")
         assert not paper.get_by_role("button").is_visible()

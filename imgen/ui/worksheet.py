@@ -21,8 +21,7 @@ STYLE = (Path(__file__).parent / "worksheet.css").read_text(encoding="utf-8")
 LETTERS = "ABCD"
 SCRIPT = """
 document.querySelector('button').onclick = () => print();
-const home = location.host + location.pathname.replace(/[^/]*$/, '');  // people type an address without https://
-for (const link of document.querySelectorAll('a.try')) link.textContent = home + link.getAttribute('href');
+for (const link of document.querySelectorAll('a.try')) link.textContent = link.href.replace(/^\\w+:[/][/]/, '');
 """
 
 
@@ -87,7 +86,7 @@ def experiment(name: str, n: int, sentence: str, query: str, asked: Question, la
 
     choices = "".join(f"<li>{inline(choice)}</li>" for choice in asked.choices)
     predict = inline(asked.before) + (f'<ol class="choices">{choices}</ol>' if choices else '<div class="line"></div>')
-    href = to_experiment(name, query)
+    href = f"./{to_experiment(name, query)}"  # of the page, not of the sheet
     note = f"{inline(asked.note)}<br>" if asked.note else ""
     run = f'{note}{escape(setting(name, query, language))}<br><a class="try" href="{escape(href)}">{escape(href)}</a>'
     compare = f'{inline(asked.after)}<div class="line"></div><div class="line"></div>'
@@ -110,7 +109,8 @@ def setting(name: str, query: str, language: str) -> str:
     """What a link sets, for those who set it by hand: tab, model, knobs."""
     card, knobs = tried(name, query)
     colon, stop = ("：", "，") if language == "zh" else (": ", ", ")
-    said = stop.join(f"{text(f'knob_{knob}', language)} {option(value, language)}" for knob, value in knobs.items())
+    set_to = {text(f"knob_{knob}", language): option(value, language) for knob, value in knobs.items() if knob in card.knobs}
+    said = stop.join(f"{knob} {value}" for knob, value in set_to.items())
     return f"{text(f'task_{card.task}', language)} › {text(f'title_{card.name}', language)}{colon if said else ''}{said}"
 
 
