@@ -104,7 +104,7 @@ GRADIO: tuple[tuple[str, str], ...] = (
 
 # The page about the endpoints, which it has in pieces; these words hold nowhere else.
 API_PAGE: tuple[tuple[str, str], ...] = (
-    ("documentation", "接口文档"),
+    ("documentation", " 接口文档"),
     ("API Recorder", "API 录制器"),
     ("API endpoint", "个接口"),
     ("CLI endpoint", "个命令行接口"),
@@ -121,10 +121,10 @@ API_PAGE: tuple[tuple[str, str], ...] = (
     ("Open in HuggingChat", "在 HuggingChat 中打开"),
     ("Ask Questions About The MCP Docs", "就 MCP 文档提问"),
     ("Ask Questions About The Docs", "就文档提问"),
-    ("1. Install the", "1. 安装"),
+    ("1. Install the", "1. 安装 "),
     ("python", "Python"),
     ("javascript", "JavaScript"),
-    ("client (", "客户端（"),
+    ("client (", " 客户端（"),
     ("docs", "文档"),
     (") if you don't already have it installed.", "）；已经装好的可以跳过。"),
     ("1. Install the CLI if you don't already have it installed.", "1. 安装命令行工具；已经装好的可以跳过。"),

@@ -63,12 +63,18 @@
   const mend = () => {
     for (const [group, member] of GROUPS)
       each(group, whole => { const all = [...whole.querySelectorAll(member)]; if (all.length) stop(all, chosen(all)); });
-    each('fieldset', (fieldset, n) => {  // Gradio gives each radio button a name of its own: no two are alternatives
+    each('fieldset', fieldset => {  // Gradio gives each radio button a name of its own: no two are alternatives
       const label = fieldset.querySelector('[data-testid=block-info]');
       if (label) set(fieldset, 'aria-labelledby', idOf(label));
       const radios = fieldset.querySelectorAll('input[type=radio]');
       if (radios.length) set(fieldset, 'role', 'radiogroup');
-      radios.forEach(radio => { if (radio.name !== `group-${n}`) { const was = radio.checked; radio.name = `group-${n}`; radio.checked = was; } });
+      const name = idOf(fieldset);
+      radios.forEach(radio => {
+        if (radio.name === name) return;
+        const was = radio.checked;
+        radio.name = name;
+        radio.checked = was;
+      });
       each('input[title]', input => input.removeAttribute('title'), fieldset);  // the value, under a name that only programs know
     });
     each('.gr-accordion > .label-wrap', button => {

@@ -56,7 +56,7 @@ def connect(bench: Workbench) -> None:
     ended = bench.stop.click(stopped, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
     some = [*([bench.more] if bench.more else []), *([bench.dice] if "seed" in bench.widgets else [])]
     card = [bench.about, *knobs, bench.lesson, *some]
-    again = [] if bench.source else [bench.running]  # what another model drew would look like this one's
+    again: list[dict[str, Any]] = [] if bench.source else [bench.running]  # what another model drew would look like this one's
     chosen = bench.picker.input(chooser(bench), [bench.picker, *knobs], card, cancels=again, **AT_ONCE)
     if again:
         press_run(bench, chosen)
