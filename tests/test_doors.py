@@ -210,7 +210,7 @@ OPENERS = """
 from imgen.page import build
 opens = ("Image.", "ImageEditor.", "Gallery.", "ImageSlider.", "File.", "UploadButton.", "DownloadButton.")
 for function in build().fns.values():
-    for component in function.inputs:
+    for component in function.inputs if function.fn else ():  # what is the browser's alone, the server refuses to do
         if type(component).preprocess.__qualname__.startswith(opens):
             print(function.api_name, type(component).preprocess.__qualname__)
 """
