@@ -31,8 +31,7 @@ PRESS = (  # a tab that was only just opened is not there at once
 )
 APPLIED = (  # an address may only set, an example or a lesson's link runs
     "() => { const bench = document.querySelector('.bench-%s'); bench.dispatchEvent(new Event('imgen:applied', {bubbles: true}));"
-    " if ('still' in bench.dataset) return;"
-    " bench.toggleAttribute('data-known', 'exemplary' in bench.dataset); bench.querySelector('button.run').click(); }"
+    " if (!('still' in bench.dataset)) bench.dispatchEvent(new Event('imgen:press')); }"
 )
 CHOSEN = (  # of the browser alone: no request
     "(...values) => { document.querySelector('.bench-%s')"
@@ -56,7 +55,9 @@ def connect(bench: Workbench) -> None:
     bench.growth.connect(bench.picker)
     bench.fold.expand(teach, bench.picker, bench.lesson, **AT_ONCE)
     tab = [*picture, bench.picker, *card]
-    applied = bench.preset.click(preset_applier(bench), [bench.picker, *knobs], tab, cancels=[bench.running], **AT_ONCE)
+    applied = bench.preset.click(  # multiple: who goes back twice at once means both
+        preset_applier(bench), [bench.picker, *knobs], tab, cancels=[bench.running], trigger_mode="multiple", **AT_ONCE
+    )
     applied.success(None, js=APPLIED % bench.task, **PRIVATE)
     told = [bench.picker, *bench.told.values()]
     gr.on([one.change for one in told], None, told, None, js=CHOSEN % bench.task, **PRIVATE)
