@@ -185,8 +185,9 @@ def chosen(
 ) -> list:
     """The tab for another card: knobs stay where they are, but what the card says itself, as its scale, is not kept."""
     values = {name: value for name, value in kept.items() if name not in card.settings} | dict(preset)
-    opened = {"open": True} if any(card.knobs[name].control.more for name in preset) else {}  # what is set is to be seen
-    more = [gr.update(visible=has_more(card), **opened)] if bench.more else []
+    more = [gr.update(visible=has_more(card))] if bench.more else []
+    if more and any(card.knobs[name].control.more for name in preset):
+        more[0]["open"] = True  # what is set is to be seen
     dice = [gr.update(visible=is_seeded(card.knobs))] if "seed" in bench.widgets else []
     return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)), *more, *dice]
 
