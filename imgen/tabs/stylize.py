@@ -8,6 +8,7 @@ import gradio as gr
 
 from imgen.cards import Card
 from imgen.catalog import find_card
+from imgen.controls import Reference
 from imgen.exhibits.files import style_files
 from imgen.image import Picture, decode
 from imgen.tabs.many import Many
@@ -73,8 +74,9 @@ class Stylizers(Workbench):
         if card.abilities.named_styles and name in card.knobs["style"].options:
             return card, preset | {"style": name}, {}
         card = card if card.abilities.any_style else find_card("arbitrary_style")
-        most = card.knobs["paintings"].control.most
-        return card, preset, {"paintings": files[:most]}
+        control = card.knobs["paintings"].control
+        assert isinstance(control, Reference)
+        return card, preset, {"paintings": files[:control.most]}
 
     def pictured(self, name: str, digests: list[str], given: Picture | None) -> dict[str, str] | None:
         words = [self.known_paintings.get(one, "") for one in digests]

@@ -37,8 +37,7 @@ PRESS = (  # a tab that was only just opened is not there at once
 )
 APPLIED = (  # an address may only set, an example or a lesson's link runs
     "() => { const bench = document.querySelector('.bench-%s'); bench.dispatchEvent(new Event('imgen:applied', {bubbles: true}));"
-    " if ('still' in bench.dataset) return;"
-    " bench.toggleAttribute('data-known', 'exemplary' in bench.dataset); bench.querySelector('button.run').click(); }"
+    " if (!('still' in bench.dataset)) bench.dispatchEvent(new Event('imgen:press')); }"
 )
 CHOSEN = (  # of the browser alone: no request
     "(...values) => { document.querySelector('.bench-%s')"
@@ -63,7 +62,9 @@ def connect(bench: Workbench) -> None:
     bench.growth.connect(bench.picker)
     bench.fold.expand(teach, bench.picker, bench.lesson, **AT_ONCE)
     tab = [*picture, bench.picker, *card]
-    applied = bench.preset.click(preset_applier(bench), [bench.picker, *knobs], tab, cancels=[bench.running], **AT_ONCE)
+    applied = bench.preset.click(  # multiple: who goes back twice at once means both
+        preset_applier(bench), [bench.picker, *knobs], tab, cancels=[bench.running], trigger_mode="multiple", **AT_ONCE
+    )
     applied.success(None, js=APPLIED % bench.task, **PRIVATE)
     told = [bench.picker, *bench.told.values()]
     gr.on([one.change for one in told], None, told, None, js=CHOSEN % bench.task, **PRIVATE)
@@ -298,8 +299,9 @@ def chosen(
 ) -> list:
     """The tab for another card: knobs stay where they are, but what the card says itself, as its scale, is not kept."""
     values = {name: value for name, value in kept.items() if name not in card.settings} | dict(preset)
-    opened = {"open": True} if any(card.knobs[name].control.more for name in preset) else {}  # what is set is to be seen
-    more = [gr.update(visible=has_more(card), **opened)] if bench.more else []
+    more = [gr.update(visible=has_more(card))] if bench.more else []
+    if more and any(card.knobs[name].control.more for name in preset):
+        more[0]["open"] = True  # what is set is to be seen
     dice = [gr.update(visible=is_seeded(card.knobs))] if "seed" in bench.widgets else []
     return [report.about(card), *updates(bench.widgets, card, values), lesson.markdown(card, language_of(request)), *more, *dice]
 

@@ -5,7 +5,7 @@ const root = document.documentElement;
 const state = {};  // tab -> the query of what is chosen there, since somebody touched it
 const pending = {};  // tab -> what an address asked to run, until there is a result
 let busy = 0;  // how many addresses are being opened: what changes by that is not chosen by anybody
-let quiet = 0;  // until when what changes is still of an address's doing
+let touched = true;  // by a hand, since an address was opened: only then what changes is somebody's choice
 let seen = location.search;
 
 const tabs = () => [...document.querySelectorAll('.tabs > .tab-wrapper [role=tab][data-tab-id]')];
@@ -60,7 +60,7 @@ function follow() {
   const another = before.get('tab') !== name || before.get('card') !== query.get('card');
   const result = shown(name), seenHere = Boolean(result && !result.own && choice(result.query) === choice(query));
   const left = bare || history.state?.result;  // a result, to which one may want to come back
-  const push = changed && (another || left) && Date.now() > quiet;
+  const push = changed && (another || left) && touched;
   history[push ? 'pushState' : 'replaceState']({result: seenHere}, '', search);
   seen = location.search;
 }
@@ -91,11 +91,12 @@ document.addEventListener('imgen:said', event => {  // a run has ended: the addr
 });
 document.addEventListener('imgen:applied', () => {
   if (!busy) return;  // an example or a lesson's link: somebody's choice
-  quiet = Date.now() + 1500;
   busy = Math.max(0, busy - 1);
   soon(400);
 });
 document.addEventListener('toggle', () => soon(), true);
+for (const kind of ['pointerdown', 'keydown', 'input', 'drop', 'paste'])
+  document.addEventListener(kind, event => { touched ||= event.isTrusted; }, true);
 
 // Opening.
 async function select(name) {  // a tab that is only just drawn does not listen yet
@@ -116,6 +117,7 @@ async function open(search, again = false) {  // again: a result was seen there,
   if (again) query.set('run', 1);
   seen = location.search;
   busy += 1;
+  touched = false;
   let handed = false;
   try {
     await until(() => tabs().length);
@@ -141,7 +143,6 @@ async function open(search, again = false) {  // again: a result was seen there,
     if (query.get('lesson') === '1') study(place, null);
   } finally {
     if (!handed) {
-      quiet = Date.now() + 500;
       busy = Math.max(0, busy - 1);
       soon();
     }
