@@ -207,6 +207,8 @@ def test_a_spoiled_picture_knows_its_holes():
     card = find_card("spoil")
     spoiled, hole = card(scenes.landscape(96, 5), damage="scratches", amount=30, seed=9).pictures
     assert hole_known(decode(encode(spoiled))) == hole
+    filling = find_card("diffusion_fill")
+    assert filling(decode(encode(spoiled))).pictures == filling(spoiled, mask=[hole]).pictures
     assert hole_known(card(scenes.landscape(96, 5), damage="noise").pictures[0]) is None
     forged = Picture(spoiled.pixels, {"card": "spoil", "knobs": {"damage": "words", "amount": "many"}})
     assert hole_known(forged) is None and hole_known(Picture(spoiled.pixels)) is None

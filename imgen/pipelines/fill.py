@@ -15,6 +15,7 @@ from imgen.functional.scratch_detection import scratches_in
 from imgen.image import Frame, Picture
 from imgen.pipelines.nets import AttentiveFiller, HoleFiller, Restorer
 from imgen.pipelines.restore import Strength, Tile, whole, with_alpha
+from imgen.pipelines.spoil import hole_known
 from imgen.pipelines.stylize import check_shape
 from imgen.pipelines.stylize import mask as levels
 
@@ -95,7 +96,12 @@ def by_diffusion(method: str = "telea") -> Callable[[np.ndarray, np.ndarray], np
 
 
 def hole_of(picture: Picture, mask: Sequence[Picture], covered: str, grow: int) -> np.ndarray:
-    """(H, W) bool: what is to be painted anew.  UserError mask_first, mask_empty, mask_all, mask_shape, no_scratches."""
+    """(H, W) bool: what is to be painted anew.  UserError mask_first, mask_empty, mask_all, mask_shape, no_scratches.
+
+    A picture that `spoil` has made knows its holes without a mask.
+    """
+    known = hole_known(picture) if not mask and covered == "painted" else None
+    mask = [known] if known else mask
     if not mask and covered != "scratches":
         raise UserError("mask_first")
     hole = np.zeros((picture.height, picture.width), bool)

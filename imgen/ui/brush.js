@@ -72,6 +72,9 @@ async function propose(url) {
 
 // What lies on the canvas when Run is pressed: Gradio would send what it has uploaded last, without a stroke of just now.
 window.paintedNow = async () => {
+  const given = element.closest('.bench').querySelector('.source img');
+  for (let tries = 50; tries && editor() && given && (editor().width !== given.naturalWidth || editor().height !== given.naturalHeight); tries--)
+    await new Promise(resolve => setTimeout(resolve, 100));  // another picture is only just coming
   const at = editor(), history = at?.command_manager.history;
   if (!history || !(stroke(history.command) || stroke(history.next?.command))) return null;  // nobody has painted since it was set
   original(false);
