@@ -28,6 +28,7 @@ from imgen.ui.language import both, t
 from imgen.ui.picture import PictureInput, brushed, save
 from imgen.ui.slider import before_and_after_slider
 from imgen.ui.turns import job, look
+from imgen.ui.way_in import WayIn
 from imgen.ui.work import Result, Trouble, gpu
 from imgen.ui.workbench import Workbench
 
@@ -49,11 +50,11 @@ class Restorers(Workbench):
             thumbs.append(thumb(preset, path, name(path, n + 1)))
         gr.HTML(f'<h2>{both("examples")}</h2><div class="thumbs">{"".join(thumbs)}</div>', elem_classes="examples")
 
-    def make_source(self) -> PictureInput:
+    def make_entry(self) -> tuple[PictureInput, WayIn]:
         """With the brush under it, so that who paints has Run at hand."""
-        source = super().make_source()
+        entry = super().make_entry()
         self.painting = Painting(all_knobs(self.cards)["mask"][0], self.card.abilities.takes_mask, self.given)
-        return source
+        return entry
 
     def make_knob(self, name: str, kinds: list) -> None:
         if name != "mask":
