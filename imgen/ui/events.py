@@ -74,10 +74,10 @@ def connect(bench: Workbench) -> None:
         connect_way(bench)
     if isinstance(bench.result, gr.Gallery):
         bench.result.select(index, None, bench.chosen, **AT_ONCE)
-    connect_stay(bench, [bench.running, ended], partial(again, bench), card)
+    connect_stay(bench, [bench.running, ended], partial(resumed, bench), card)
 
 
-def again(bench: Workbench, request: gr.Request, card: Card, knobs: Mapping[str, object]) -> list:
+def resumed(bench: Workbench, request: gr.Request, card: Card, knobs: Mapping[str, object]) -> list:
     return chosen(bench, request, card, {}, {name: value for name, value in knobs.items() if name in card.knobs})
 
 
