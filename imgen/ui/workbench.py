@@ -41,17 +41,17 @@ bench.addEventListener('click', event => {
   event.preventDefault();
   ask(link.dataset.preset ?? link.getAttribute('href'), true);
 });
-const press = tries => {  // a press is lost while the browser still holds the run before for one that goes on
-  let heard = false;
-  const hear = () => { heard = true; };
-  bench.addEventListener('imgen:said', hear, {once: true});
+let said = 0;  // when the status changed last
+bench.addEventListener('imgen:said', () => { said = Date.now(); });
+const press = (tries, since = Date.now()) => {  // one is lost while the browser still holds the run before for one that goes on
   bench.toggleAttribute('data-known', 'exemplary' in bench.dataset);
   bench.querySelector('button.run').click();
   setTimeout(() => {
-    bench.removeEventListener('imgen:said', hear);
-    if (!heard && tries) press(tries - 1);
+    const status = bench.querySelector('.pictures .status-line .status');
+    const ended = said >= since && !status?.querySelector('.bar i');
+    if (!ended && tries && Date.now() - said > 1500) press(tries - 1, since);  // where it does go on, one more is not heard
     else delete bench.dataset.known;
-  }, 1500);
+  }, 2000);
 };
 bench.addEventListener('imgen:press', () => press(8));
 bench.addEventListener('imgen:open', event => ask(event.detail.preset, event.detail.run));
@@ -59,10 +59,10 @@ bench.addEventListener('click', event => {  // whatever starts a run presses thi
   if (event.target.closest('button.run') && !bench.matches('.studying'))
     bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
-const said = new MutationObserver(() => bench.dispatchEvent(new Event('imgen:said', {bubbles: true})));
+const heard = new MutationObserver(() => bench.dispatchEvent(new Event('imgen:said', {bubbles: true})));
 const attend = tries => {  // what is said may be drawn a little later
   const line = bench.querySelector('.pictures .status-line');
-  line ? said.observe(line, {childList: true, subtree: true}) : tries && setTimeout(attend, 50, tries - 1);
+  line ? heard.observe(line, {childList: true, subtree: true}) : tries && setTimeout(attend, 50, tries - 1);
 };
 attend(200);
 bench.dataset.task = element.querySelector('[data-table]').dataset.task;
