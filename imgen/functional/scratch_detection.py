@@ -64,7 +64,7 @@ def lighter_lines(grey: np.ndarray) -> np.ndarray:
         found = long_ones(near, least)
         if found.any():
             out |= found * (cv2.blur(found.astype(np.float32), (ALONE, ALONE)) < CROWD)
-    return (out & here) > 0  # beyond its end and beside it a line has votes of others only
+    return (out > 0) & (here > 0)  # beyond its end and beside it a line has votes of others only
 
 
 def usual(grey: np.ndarray, around: int = 25) -> np.ndarray:
@@ -95,4 +95,4 @@ def long_ones(votes: np.ndarray, least: float) -> np.ndarray:
     slender = stats[:, cv2.CC_STAT_AREA] < length * 2 * (max(WIDTHS) + 2)
     kept = clear & (length > least) & slender
     kept[0] = False
-    return kept[labels].astype(np.uint8)
+    return kept[np.asarray(labels, np.intp)].astype(np.uint8)
