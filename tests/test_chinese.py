@@ -9,14 +9,14 @@ from test_page import TASKS, address, browser, pick, tab, visit  # noqa: F401  f
 
 from imgen.catalog import CARDS
 from imgen.catalog import TASKS as ALL_TASKS
-from imgen.texts import LESSONS
+from imgen.texts import FOLDER
 from imgen.texts.gradio import API_PAGE, GRADIO
 from imgen.texts.terms import FORBIDDEN, TERMS
 from imgen.texts.words import WORDS
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"U-Net|[A-Za-zÀ-ž]{2,}(?:-\d-\w+)?(?:-[A-Za-z]{2,})*")  # Real-ESRGAN, BSD-3-Clause
-CHINESE_LESSONS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((LESSONS / "zh").glob("*.md"))}
+CHINESE_LESSONS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "lessons" / "zh").glob("*.md"))}
 NAMES = {word for line in (Path(__file__).parent / "names.txt").read_text(encoding="utf-8").splitlines() if line[0] != "#"
          for word in line.split()}
 CODE = {"str", "int", "float", "bool", "list", "dict", "None", "any", "string", "number", "filepath", "Blob", "File", "Buffer",
@@ -59,7 +59,7 @@ def test_a_term_of_the_field_is_the_same_chinese_word_wherever_the_english_is(te
 @pytest.mark.parametrize("word", FORBIDDEN)
 def test_what_is_not_said_here_is_said_nowhere(word):
     texts = {**{key: chinese for key, (_, chinese) in WORDS.items()}, **CHINESE_LESSONS,
-             "README": (LESSONS.parent / "zh" / "README.md").read_text(encoding="utf-8")}
+             "README": (FOLDER / "zh" / "README.md").read_text(encoding="utf-8")}
     right = FORBIDDEN[word]
     assert [key for key, text in texts.items() if word in (text.replace(right, "") if word in right else text)] == []
 
