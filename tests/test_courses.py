@@ -13,6 +13,7 @@ from imgen.catalog import CARDS, TASKS, find_card
 from imgen.controls import checked
 from imgen.exhibits import courses
 from imgen.exhibits.courses import LESSONS, LONG, SHORT, outline, questions, task_of, to_experiment, to_lesson
+from imgen.exhibits.files import example_files
 from imgen.tabs.lessons import listing
 from imgen.texts import LANGUAGES, lesson, worksheet
 from imgen.texts.words import WORDS
@@ -65,7 +66,11 @@ def test_every_address_opens_a_card_and_every_knob_takes_its_value(name):
         card = find_card(asked.pop("card"))
         assert asked.pop("tab") == card.task == task_of(name)
         assert asked.pop("run", "") == ("" if card.abilities.needs_mask else "1")
-        assert asked == {key: value for key, value in parse_qsl(query) if key != "card"}  # what the lesson's own link sets
+        worked_on = asked.get("example")
+        wanted = {key: value for key, value in parse_qsl(query) if key != "card"}  # what the lesson's own link sets
+        assert asked == wanted | ({"example": worked_on} if worked_on else {})
+        if worked_on and "example" not in wanted:  # the picture of which the answers speak
+            assert example_files(card.task)[int(worked_on)].stem in ("upscale_city", "stylize_landscape", "restore_noisy")
         others = {"example", "painting"} & asked.keys()  # of the addresses' grammar
         checked({key: card.knobs[key] for key in asked.keys() - others}, {key: asked[key] for key in asked.keys() - others})
 

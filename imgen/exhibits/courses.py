@@ -11,8 +11,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
+from imgen.exhibits.files import example_files
 from imgen.texts import lesson, worksheet
 
+WORKED_ON = {"upscale": "city", "stylize": "landscape", "restore": "noisy"}  # the example that the worksheets' answers speak of
 LESSONS: dict[str, dict[str, int]] = {  # task -> lesson -> minutes; longer where one waits, downloads, or works by hand
     "generate": {
         "drawn": 10, "autoencoder": 10, "vae": 10, "conv_vae": 10, "gan": 10, "dcgan": 10, "resgan": 10, "words": 10,
@@ -114,7 +116,18 @@ def to_lesson(name: str) -> str:
 def to_experiment(name: str, query: str) -> str:
     """The address that sets what one of a lesson's links sets, and runs it, unless one has to paint a mask first."""
     card, knobs = tried(name, query)
-    return address(card, **knobs, **({} if card.abilities.needs_mask else {"run": 1}))
+    number = example_of(card, knobs)
+    example = {} if number is None else {"example": number}
+    return address(card, **example, **knobs, **({} if card.abilities.needs_mask else {"run": 1}))
+
+
+def example_of(card: Card, knobs: dict[str, str]) -> int | None:
+    """Its number; a lesson's link works on whatever lies there, but a worksheet's answers hold for one picture."""
+    if card.abilities.needs_mask or not card.pictures:
+        return None
+    if "example" in knobs:
+        return int(knobs.pop("example"))
+    return [path.stem for path in example_files(card.task)].index(f"{card.task}_{WORKED_ON[card.task]}")
 
 
 def address(card: Card, **more: object) -> str:

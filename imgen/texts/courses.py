@@ -31,6 +31,7 @@ COURSES: dict[str, tuple[str, str]] = {
     "sheet_predict": ("Predict", "预测"),
     "sheet_run": ("Run", "运行"),
     "sheet_compare": ("Compare", "比较"),
+    "sheet_example": ("example", "示例图片"),
     "sheet_try": ("Experiment {number}", "实验 {number}"),
     "sheet_print": ("Print", "打印"),
     "sheet_print_hint": ("On A4; a course takes one page for each lesson.", "用 A4 纸；课程每一课占一页。"),

@@ -155,7 +155,7 @@ def _settings(knob: Knob, value: Any, visible: bool) -> dict:
     if isinstance(knob.control, Reference):
         return {"visible": visible}  # which pictures lie there is the visitor's affair
     try:
-        value = knob.check(value)
+        value = knob.check(knob.default if value is None else value)  # None of several would be none of them
     except UserError:
         value = knob.check(knob.default)
     settings = {"value": str(value) if isinstance(value, str) else value, "visible": visible}

@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from imgen.exhibits.courses import LESSONS, LONG, Question, outline, questions, task_of, to_experiment, tried
+from imgen.exhibits.courses import LESSONS, LONG, Question, example_of, outline, questions, task_of, to_experiment, tried
+from imgen.exhibits.files import example_files
 from imgen.texts import text
 from imgen.texts.words import WORDS
 from imgen.ui.language import BROWSER, choose
@@ -110,6 +111,10 @@ def setting(name: str, query: str, language: str) -> str:
     card, knobs = tried(name, query)
     colon, stop = ("：", "，") if language == "zh" else (": ", ", ")
     set_to = {text(f"knob_{knob}", language): option(value, language) for knob, value in knobs.items() if knob in card.knobs}
+    number = example_of(card, knobs)
+    if number is not None:
+        shown = example_files(card.task)[number].stem.partition("_")[2]
+        set_to = {text("sheet_example", language): text(f"example_{shown}", language), **set_to}
     said = stop.join(f"{knob} {value}" for knob, value in set_to.items())
     return f"{text(f'task_{card.task}', language)} › {text(f'title_{card.name}', language)}{colon if said else ''}{said}"
 
