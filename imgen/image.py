@@ -255,10 +255,15 @@ def encode(picture: Picture, level: int = 1) -> bytes:
 
 def pixels_of(path: Path) -> int:
     """How many pixels a picture file has, by its header.  Raises UserError."""
+    width, height = size_of_file(path)
+    return width * height
+
+
+def size_of_file(path: Path) -> tuple[int, int]:
+    """Width and height of a picture file, by its header.  Raises UserError."""
     data = _read(path)
     try:
-        width, height = size_of(data, MAX_PIXELS)
-        return width * height
+        return size_of(data, MAX_PIXELS)
     except UserError:
         raise
     except Exception:  # see `decode`

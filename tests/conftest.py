@@ -23,7 +23,7 @@ def noise_picture(height: int, width: int, channels: int = 3, dtype: type = np.u
 
 def asked_in(language: str) -> SimpleNamespace:
     """A visitor's request, as far as words go."""
-    return SimpleNamespace(headers={"cookie": f"language={language}"})
+    return SimpleNamespace(headers={"cookie": f"language={language}"}, session_hash="visit")
 
 
 def scratched(photo: Picture, seed: int, count: int = 5) -> tuple[Picture, np.ndarray]:

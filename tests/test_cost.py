@@ -70,6 +70,32 @@ def test_a_machine_that_took_three_times_as_long_will_do_so_again(picture):
     assert cost_of(card, path, {}).seconds == pytest.approx(before[0], rel=0.01)
 
 
+def test_a_strip_is_enlarged_by_its_width_and_one_run_tells_little(picture):
+    card, strip = find_card("light_x2"), picture(128, 16384)
+    by_width = cost_of(card, strip, {"scale": 1.0, "width": 1024}).seconds
+    assert by_width == pytest.approx(cost_of(card, strip, {"scale": 8.0}).seconds)
+    before = cost_of(card, picture(256, 256), {}).seconds
+    for seconds in (1e-9, 1e9):  # nobody makes the next visitor's estimate absurd
+        cost.learn(card, 256**2, finished("light_x2", seconds))
+        assert before / 9 < cost_of(card, picture(256, 256), {}).seconds < 9 * before
+    width = Origin("light_x2", {**finished("light_x2", 1).knobs, "width": 1024}, "float32", "", "", seconds=1e9, device="CPU")
+    now = cost_of(card, picture(256, 256), {}).seconds
+    cost.learn(card, 256**2, width)
+    assert cost_of(card, picture(256, 256), {}).seconds == now
+
+
+def test_a_card_that_nobody_measured_is_not_free(picture):
+    card = find_card("realesrgan_x4")
+    assert not card.facts.bench and cost_of(card, picture(512, 512), {"scale": 8.0, "views": 8}).seconds > cost.ASKS
+
+
+def test_an_address_does_not_answer_the_question():
+    asked = Asked()
+    assert not asked.before("a", "run")
+    asked.forget("a")
+    assert not asked.before("a", "run") and asked.before("a", "run")
+
+
 def test_large_work_says_its_size_its_time_and_what_would_be_less(picture):
     card, path = find_card("light_x2"), picture(4000, 3000)
     now = cost_of(card, path, {"scale": 4.0})

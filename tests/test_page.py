@@ -62,7 +62,7 @@ def broken(net, picture):
     yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """The page, served by this process, with three cards more."""
     os.environ |= {"GRADIO_ANALYTICS_ENABLED": "False", "GRADIO_TEMP_DIR": str(tmp_path_factory.mktemp("gradio"))}
@@ -91,7 +91,7 @@ def address(tmp_path_factory):
         page.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     if not BROWSER:
         pytest.skip("no chromium or chrome on this machine")
@@ -958,7 +958,7 @@ def test_a_link_to_a_folded_model_opens_the_fold_and_the_keyboard_does(visit):
     assert other.locator(".picker h4").first.is_visible()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(address):
     from gradio_client import Client
 

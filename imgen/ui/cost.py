@@ -16,7 +16,7 @@ from typing import Any
 from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import UserError, checked
-from imgen.image import Origin, pixels_of
+from imgen.image import Origin, pixels_of, size_of_file
 from imgen.pipelines.upscale import MOST
 from imgen.texts import LANGUAGES, text
 from imgen.ui.language import both, spans
@@ -28,6 +28,8 @@ FILES = 0.2e-6  # seconds for each pixel of a result: it is written as PNG, and 
 SAYS, ASKS = 20.0, 120.0  # seconds beyond which it is said what a run will take, and beyond which Run has to be pressed twice
 LESS = 0.5  # of the time: what is suggested takes at most that
 SHORTEST = 0.02  # seconds of a run that tells how fast the machine is
+BOUND = math.log(8)  # a machine is that many times as slow or fast at most: else the figure does not fit the picture
+PER_SECOND = 5e10  # multiplications: of a card that nobody measured it is taken that each weight meets each pixel
 NEW = 0.5  # weight of the newest run among those before
 SPACE = '<span class="en"> </span>'  # between two sentences; Chinese has none
 SESSIONS = 1000  # that have been asked and have not answered
@@ -55,7 +57,7 @@ class Pace:
     def learn(self, card: Card, knobs: Mapping[str, Any], reckoned: float, seconds: float) -> None:
         if reckoned < SHORTEST or seconds <= 0:
             return
-        found = math.log(seconds / reckoned)
+        found = max(-BOUND, min(BOUND, math.log(seconds / reckoned)))
         with self.lock:
             for key in (_key(card, knobs), card.abilities.optimises):
                 before = self.known.get(key, found)
@@ -74,7 +76,7 @@ def _key(card: Card, knobs: Mapping[str, Any]) -> tuple[str, object]:
 
 
 def reckoned(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
-    """Seconds of computing on the machine on which the card was measured; 0 where nobody has.
+    """Seconds of computing on the machine on which the card was measured.
 
     pixels: of the picture.  knobs: all of the card's, checked.
     """
@@ -84,7 +86,8 @@ def reckoned(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
         if not bench.get("steps"):
             return 0.0
         return bench["seconds"] / bench["steps"][0] * knobs["steps"] * (knobs["side"] / bench["side"]) ** 2
-    seconds = bench.get("seconds_per_picture", bench.get("seconds", 0.0) / 4) * pixels / MEASURED
+    measured = bench.get("seconds_per_picture", bench.get("seconds", 0.0) / 4)
+    seconds = measured * pixels / MEASURED if measured else (card.facts.parameters or 0) * pixels / PER_SECOND
     if card.abilities.any_factor:
         seconds *= passes(card, _times(knobs, pixels)) / passes(card, MEASURED_SCALE)
     if card.abilities.shows_steps:
@@ -135,13 +138,19 @@ def learn(card: Card, pixels: int, origin: Origin) -> None:
         knobs = checked(card.knobs, {name: value for name, value in origin.knobs.items() if not isinstance(value, list)})
     except UserError:
         return
-    pace.learn(card, knobs, reckoned(card, pixels, knobs), origin.seconds)
+    if not knobs.get("width"):  # what that means for the work is not known here
+        pace.learn(card, knobs, reckoned(card, pixels, knobs), origin.seconds)
 
 
 def cost_of(card: Card, source: Path | str | None, values: Mapping[str, Any]) -> Cost:
     """Of a run on a picture file, by its header.  A run that will be refused costs nothing."""
     try:
-        return cost(card, pixels_of(Path(source)) if source and card.pictures else MEASURED, values)
+        if not source or not card.pictures:
+            return cost(card, MEASURED, values)
+        width, height = size_of_file(Path(source))
+        if values.get("width") and "width" in card.knobs:  # a strip becomes larger by it than a square
+            values = {**values, "width": 0, "scale": min(max(card.knobs["width"].check(values["width"]) / width, 1.0), MOST)}
+        return cost(card, width * height, values)
     except UserError:
         return Cost(0.0, 0)
 
@@ -210,6 +219,10 @@ class Asked:
             return True
         self.tell(session, run)
         return False
+
+    def forget(self, session: str) -> None:
+        """An address presses Run by itself: that is no answer to the question."""
+        self.sessions.pop(session, None)
 
     def tell(self, session: str, run: str) -> None:
         self.sessions[session] = run

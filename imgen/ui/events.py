@@ -311,6 +311,7 @@ def preset_applier(bench: Workbench):
         """Set what an address, a link or an example asks for; but for an example all begin with the defaults, so that the same
         link always shows the same.
         """
+        cost.asked.forget(request.session_hash or "")
         with Trouble(request):
             query = str(event._data.get("preset", "") if isinstance(event._data, dict) else "")
             preset = link.read(query)

@@ -10,6 +10,7 @@ In the browser link.js opens what the address says and lets it follow what is ch
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
@@ -24,6 +25,7 @@ FOLDS = {  # name in `folds=` and `hide=` -> where it is in a tab
     "growth": ".gr-accordion.growth",
     "compare": ".crops-fold:not(.spoil-fold)", "spoil": ".spoil-fold", "look": ".look", "many": ".many",
 }
+LARGEST_CODE = 1000  # letters: what a telephone still reads from a screen, and 50 ms to draw
 PARTS = {  # what else `hide=` knows, beside tabs and knobs by their names
     "rooms": ".bench > .gr-accordion:not(.lesson)", "tabs": ".tabs > .tab-wrapper", "model": ".picker, .all-models, .about",
     "knobs": ".choice .knobs, .more", "examples": ".examples", "send": ".actions .send", "link": ".copy-link",
@@ -117,10 +119,14 @@ def script() -> str:
 
 def qr(link: object) -> str:
     """An address as the SVG of a QR code; nothing for what is none.  Called by the browser, or by anybody."""
+    known = isinstance(link, str) and link.startswith(("http://", "https://")) and len(link) <= LARGEST_CODE
+    return _drawn(link) if known else ""
+
+
+@lru_cache(256)  # of a class all ask for the same
+def _drawn(link: str) -> str:
     import segno  # 40 ms, which the page need not wait for
 
-    if not isinstance(link, str) or not link.startswith(("http://", "https://")) or len(link) > 2 * ADDRESS:
-        return ""
     try:
         code = segno.make_qr(link, error="l")
     except ValueError:  # more than a code can hold
