@@ -744,12 +744,13 @@ def test_what_was_made_stays_through_another_language_and_a_reload_and_is_nobody
     other = visit()
     assert given(tab(other, "upscale")) == opened
     # What the address asks for comes first, and what has gone from the server is not shown.
-    page.goto(f"{address}?tab=1&card=nearest")
+    page.goto(f"{address}?tab=upscale&card=nearest")
     until(page, lambda: bench.locator(".source img").count() and given(bench) == mine)
     assert not bench.locator(".picker input[value=espcn_x4]").is_checked()
+    assert shown(bench) != result  # it was another model's
     page.evaluate("""() => { const kept = JSON.parse(sessionStorage['imgen upscale']);
         kept.pictures[0].url += 'x'; sessionStorage['imgen upscale'] = JSON.stringify(kept); }""")
-    page.goto(f"{address}?tab=1")
+    page.goto(f"{address}?tab=upscale")
     until(page, lambda: bench.locator(".picker input[value=espcn_x4]").count())
     page.wait_for_timeout(700)
     assert given(bench) == opened

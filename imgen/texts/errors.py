@@ -38,7 +38,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "painting_second": ("A mask needs two paintings: the second one is for where it is white. Please add one, or remove the mask.", "使用蒙版需要两幅画：白色处用第二幅。请再加一幅，或去掉蒙版。"),
     "weights_zero": ("All weights are zero, so there is nothing to aim at. Please raise at least one, and choose a layer for it.", "所有权重都是零，没有目标可言。请至少调高一个，并为它选择一层。"),
     "picture_not_sent": ("The picture did not arrive. Please check the connection and try again.", "图片没有传到服务器。请检查网络后再试。"),
-    "no_picture_pasted": ("There is no picture in the clipboard. Please copy a picture first, then press Ctrl+V.", "剪贴板里没有图片。请先复制一张图片，再按 Ctrl+V。"),
+    "no_picture_pasted": ("There is no picture in the clipboard. Please copy a picture first, then paste it.", "剪贴板里没有图片。请先复制一张图片，再粘贴。"),
     "paste_by_key": ("This browser lets a page read the clipboard only by key. Please press Ctrl+V.", "这个浏览器只允许用键盘粘贴，请按 Ctrl+V。"),
     "no_camera": ("The camera cannot be used here: it was refused, there is none, or the address is not a safe one (https). Please choose a picture instead.", "无法使用摄像头：可能未获允许、没有摄像头，或网址不安全（需要 https）。请改为选择图片。"),
     "picture_first": ("Please choose, paste or take a picture first.", "请先选择、粘贴或拍摄一张图片。"),

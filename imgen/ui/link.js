@@ -185,6 +185,8 @@ function dress() {
   const hidden = listed(query, 'hide').map(place).filter(Boolean);
   sheet.textContent = hidden.length ? `${hidden.join(', ')} { display: none !important; }` : '';
   root.toggleAttribute('data-large', query.get('large') === '1');
+  const left = ids.filter(id => !listed(query, 'hide').includes(id));
+  if (!query.has('tab') && left.length && !left.includes(ids[0])) select(left[0]);
 }
 const sheet = document.head.appendChild(document.createElement('style'));
 addEventListener('keydown', event => {

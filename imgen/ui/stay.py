@@ -25,7 +25,8 @@ FORGET = "try {{ sessionStorage.removeItem('imgen {task}'); }} catch {{}}"  # wh
 def connect_stay(bench: Workbench, ends: list[Dependency], show: Callable[..., list], outputs: list[Component]) -> None:
     """ends: what ends a run.  show: `(request, card, knobs)` -> what `outputs`, those of a chosen card, become."""
     with bench.hidden:
-        name = f'<i data-task="{bench.task}" data-number="{TASKS.index(bench.task)}"></i>'
+        has = ' data-source="1"' if bench.source else ""
+        name = f'<i data-task="{bench.task}" data-first="{TASKS[0]}"{has}></i>'
         html = gr.HTML(name, js_on_load=SCRIPT, elem_classes="listener")
     plain = {name: one for name, one in bench.widgets.items() if not isinstance(one, ReferenceKnob | MaskKnob)}
     choice = [bench.picker, *plain.values()]
@@ -43,9 +44,10 @@ def connect_stay(bench: Workbench, ends: list[Dependency], show: Callable[..., l
     # A component that is hidden until there is something in it comes to light with it.
     hidden = str([one in bench.stays for one in pictures]).lower()
     again = (
-        f"() => {{ const kept = {here}.kept.pictures; return {hidden}.map((one, n) => !kept ? {{__type__: 'update'}} :"
+        f"() => {{ const kept = {here}.kept.pictures; return {hidden}.map((one, n) => !kept || n >= kept.length ? {{__type__: 'update'}} :"
         " {__type__: 'update', value: kept[n], ...(one && kept[n]?.length ? {visible: true} : {})}); }"
     )
+    html.pictured(None, None, pictures, js=again, **PRIVATE)
     chosen = f"(...now) => {here}.kept.choice ?? now"
     html.resume(
         resumer(bench, list(plain), show), choice, [bench.picker, *outputs], js=chosen, **AT_ONCE
