@@ -44,7 +44,8 @@ def connect_stay(bench: Workbench, ends: list[Dependency], show: Callable[..., l
     # A component that is hidden until there is something in it comes to light with it.
     hidden = str([one in bench.stays for one in pictures]).lower()
     again = (
-        f"() => {{ const kept = {here}.kept.pictures; return {hidden}.map((one, n) => !kept || n >= kept.length ? {{__type__: 'update'}} :"
+        f"() => {{ const kept = {here}.kept.pictures ?? [];"
+        f" return {hidden}.map((one, n) => n >= kept.length ? {{__type__: 'update'}} :"
         " {__type__: 'update', value: kept[n], ...(one && kept[n]?.length ? {visible: true} : {})}); }"
     )
     html.pictured(None, None, pictures, js=again, **PRIVATE)
