@@ -19,6 +19,7 @@ function show(v) {  // four digits
   if (v === 0) return '0';
   return minus(size < 1e-3 || size >= 1e5 ? v.toExponential(2) : String(Number(v.toPrecision(4))));
 }
+const brief = v => v === 0 || Math.abs(v) >= 1e3 || Math.abs(v) < 5e-4 ? minus(v === 0 ? '0' : v.toExponential(0)) : minus(String(Number(Math.abs(v) >= 10 ? v.toPrecision(3) : v.toFixed(Math.abs(v) >= 1 ? 2 : 3))));
 function el(name, settings = {}, ...inner) {
   const one = doc.createElement(name);
   for (const [key, value] of Object.entries(settings)) {
@@ -177,20 +178,21 @@ async function bring(file) {
 
 // The strip of layers.
 const shape = one => one.join('×');
-const terms = ['stride', 'padding', 'dilation'];
+const terms = ['stride', 'padding', 'dilation', 'groups'];
 function described(layer) {  // the engine's description, its words in the visitor's language
   let text = layer.of ?? '';
   for (const term of terms) text = text.replace(term, W(term).toLowerCase());
-  return text.replace(layer.kind, '').trim();
+  for (const name of [layer.kind, layer.function]) if (name && (text === name || text.startsWith(name + ' ') || text.startsWith(name + ','))) text = text.slice(name.length).replace(/^, */, '');
+  return text.trim();
 }
 const kindOf = layer => words[`inside_kind_${layer.kind}`] ?? layer.kind;
 function titleOf(layer) {
-  return kindOf(layer) + (layer.function ? ` (${layer.function})` : '');
+  return kindOf(layer) + (layer.function && ['activation', 'norm', 'other', 'upsample', 'reshape'].includes(layer.kind) ? ` (${layer.function})` : '');
 }
 function strip() {
   parts.strip.replaceChildren(...S.layers.map(layer => {
     const facts = [layer.parameters ? W('parameters', {count: count(layer.parameters)}) : '', layer.macs ? W('macs', {count: count(layer.macs)}) : ''].filter(Boolean);
-    const field = layer.field === null || layer.field === undefined ? '' : layer.field >= 1e4 ? W('receptive_all') : W('receptive', {count: layer.field});
+    const field = layer.field === null || layer.field === undefined ? '' : layer.whole ? W('receptive_all') : W('receptive', {count: layer.field});
     const percent = 100 * (layer.share ?? 0);
     return el('div', {role: 'option', id: `inside-layer-${layer.id}`, tabindex: -1, class: `layer kind-${layer.kind}`, data: {layer: layer.id}, onclick: () => choose(layer.id)},
       el('b', {text: titleOf(layer)}), el('span', {class: 'of', text: described(layer)}), el('code', {text: layer.name}),
@@ -230,7 +232,7 @@ async function choose(id, where = {}) {
     one.tabIndex = chosen ? 0 : -1;
     if (chosen) parts.strip.scrollTo({left: one.offsetLeft - parts.strip.clientWidth / 2 + one.offsetWidth / 2, behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth'});
   }
-  parts.title.textContent = `${titleOf(layer)} · ${described(layer)}`;
+  parts.title.textContent = [titleOf(layer), described(layer)].filter(Boolean).join(' · ');
   parts.kernels.hidden = !['conv2d', 'conv_transpose2d'].includes(layer.kind);
   parts.kernels.open = false;
   const found = await sheet(layer.id);
@@ -257,6 +259,10 @@ async function sheet(id, order = S.order, scale = S.scale, limit = TILES) {
 function buildSheet() {
   const chooseOrder = el('select', {onchange: () => { S.order = chooseOrder.value; again(); }}, ...['strongest', 'given'].map(one => option(one, W(`order_${one}`))));
   const chooseScale = el('select', {onchange: () => { S.scale = chooseScale.value; again(); }}, ...['map', 'layer', 'net'].map(one => option(one, W(`scale_${one}`))));
+  parts.fieldBox = el('div', {class: 'field-view'});
+  parts.fieldText = el('p', {class: 'fact'});
+  parts.heat = el('input', {type: 'checkbox', checked: true, onchange: () => drawField()});
+  parts.heatLine = el('label', {class: 'check'}, parts.heat, el('span', {text: W('heat')}));
   parts.title = el('h3', {});
   parts.shown = el('p', {class: 'fact'});
   parts.canvas = el('canvas');
@@ -277,7 +283,7 @@ function buildSheet() {
     el('div', {class: 'scroll'}, parts.kernelSheet), el('p', {class: 'tools'}, labelled(W('kernel_from'), parts.kernelFrom), labelled(W('kernel_to'), parts.kernelTo)), parts.kernelTable);
   return el('div', {class: 'maps'}, parts.title, el('div', {class: 'tools'}, labelled(W('order'), chooseOrder), labelled(W('scale'), chooseScale),
     button('−', () => zoom(0.8), {'aria-label': W('smaller')}), button('+', () => zoom(1.25), {'aria-label': W('bigger')})),
-  parts.scroll, parts.under, parts.shown, parts.statistics, parts.kernels);
+  parts.scroll, parts.under, parts.shown, parts.statistics, el('h3', {text: W('field')}), parts.fieldBox, parts.fieldText, parts.heatLine, parts.kernels);
 }
 async function again() {
   const found = await sheet(S.layer);
@@ -374,7 +380,7 @@ async function statistics(id) {
 
 // Kernels.
 async function kernels() {
-  const found = await ask('kernels', {layer: S.layer, limit: TILES});
+  const found = await ask('kernels', {layer: S.layer, limit: 256});
   if (!found) return;
   parts.kernelFound = found;
   const image = await loaded(found.png), [outs, ins, height, width] = found.shape;
@@ -382,7 +388,7 @@ async function kernels() {
   sharp(parts.kernelSheet).drawImage(image, 0, 0);
   const wide = clamp((parts.scroll.clientWidth - 4) / image.naturalWidth, 2, 12);
   parts.kernelSheet.style.width = `${image.naturalWidth * wide}px`;
-  parts.kernelSheet.setAttribute('aria-label', parts.kernelAbout.textContent = W('kernels_about', {outs, ins, height, width}));
+  parts.kernelSheet.setAttribute('aria-label', parts.kernelAbout.textContent = found.columns === ins && (found.pairs?.length ?? outs * ins) === outs * ins ? W('kernels_about', {outs, ins, height, width}) : W('kernels_some', {shown: found.pairs.length, outs, ins, height, width}));
   parts.kernelTo.max = outs - 1;
   parts.kernelFrom.max = ins - 1;
   parts.kernelTo.value = clamp(S.channel, 0, outs - 1);
@@ -406,11 +412,12 @@ async function kernelNumbers() {
   if (!found) return;
   parts.kernelTable.replaceChildren(el('p', {class: 'fact', text: W('kernel_numbers', {from, to, bias: show(found.bias)})}), grid(found.numbers, largest(found.numbers)));
 }
+const finite = rows => rows.some(row => row.length);
 const largest = rows => Math.max(1e-12, ...rows.flat().filter(Number.isFinite).map(Math.abs));
 function grid(rows, most, each = () => ({})) {  // numbers on their colours
-  const table = el('table', {class: `numbers n${Math.max(...rows.map(row => row.length))}`});
+  const table = el('table', {class: `numbers n${Math.max(0, ...rows.map(row => row.length))}`});
   rows.forEach((row, r) => table.append(el('tr', {}, ...row.map((v, c) => el('td', {
-    text: v === null ? '0' : show(v), class: v === null ? 'padded' : null, title: v === null ? W('padded') : String(v), data: {value: String(v ?? 0)},
+    text: v === null ? '0' : brief(v), class: v === null ? 'padded' : null, title: v === null ? W('padded') : String(v), data: {value: String(v ?? 0)},
     style: `background: ${tint(v, most)}`, ...each(r, c, v),
   })))));
   return table;
@@ -424,11 +431,7 @@ function buildNumber() {
   parts.stage = el('div', {class: 'stage'});
   parts.told = el('p', {class: 'told', 'aria-live': 'polite'});
   parts.parts = el('div', {class: 'parts'});
-  parts.fieldBox = el('div', {class: 'field-view'});
-  parts.fieldText = el('p', {class: 'fact'});
-  parts.heat = el('input', {type: 'checkbox', checked: true, onchange: () => drawField()});
-  return el('div', {class: 'number'}, el('h3', {text: W('number')}), el('div', {class: 'tools'}, parts.play, parts.back), parts.value, parts.stage, parts.told, parts.parts,
-    el('h3', {text: W('field')}), parts.fieldBox, parts.fieldText, el('label', {class: 'check'}, parts.heat, el('span', {text: W('heat')})));
+  return el('div', {class: 'number'}, el('h3', {text: W('number')}), el('div', {class: 'tools'}, parts.play, parts.back), parts.value, parts.stage, parts.told, parts.parts);
 }
 let asking = 0;
 async function number() {
@@ -472,37 +475,41 @@ function tell(layer, found) {
     if (found.bias !== null && found.bias !== undefined) sums.push([W('part_bias', {value: show(found.bias)}), found.bias]);
     said = W('sum', {parts: sums.map(([text]) => text).join(join()), value: show(value)});
     inner.push(bars(sums), el('p', {class: 'fact', text: layer.kind === 'conv_transpose2d' ? W('transposed') : W('follow')}));
-    for (const one of found.windows) inner.push(windowOf(one, from));
+    found.windows.forEach((one, n) => inner.push(windowOf({step: layer.kind === 'conv2d' ? found.dilation : null, ...one}, from, n < 2)));
   } else if (found.windows?.length) {
-    const [one] = found.windows, [wy, wx] = found.winner ?? [null, null], numbers = one.input.flat().filter(v => v !== null);
-    said = found.winner ? W('winner', {value: show(value), y: wy, x: wx}) : W('mean', {count: numbers.length, value: show(value)});
-    inner.push(grid(one.input, largest(one.input), (r, c, v) => placed(one, r, c, v, from, found.winner && one.top + r === wy && one.left + c === wx)));
+    const [one] = found.windows, [wy, wx] = Array.isArray(found.winner) ? found.winner : [null, null];
+    said = wy !== null ? W('winner', {value: show(value), y: wy, x: wx})
+      : W(found.winner === 'mean' ? 'mean' : 'mixed', {count: (one.height ?? one.input.length) * (one.width ?? one.input[0].length), value: show(value)});
+    if (one.weight) inner.push(windowOf(one, from));
+    else if (one.input) inner.push(grid(one.input, largest(one.input), (r, c, v) => placed(one, r, c, v, from, one.top + r === wy && one.left + c === wx)));
+  } else if (found.row) {
+    said = W('attended');
+    inner.push(attended(found.row));
   } else if (found.curve) {
     said = W('curve', {function: layer.function ?? found.function ?? kindOf(layer), before: show(found.before), value: show(value)});
-    inner.push(curve(found), link(said, from, S.channel, S.y, S.x));
+    inner.push(curve(found), link(W('part', {layer: from, channel: S.channel, y: S.y, x: S.x, value: show(found.before)}), from, S.channel, S.y, S.x));
   } else if (found.mean !== undefined && found.var !== undefined) {
     said = W('norm', {before: show(found.before), mean: show(found.mean), var: show(found.var), weight: show(found.weight ?? 1), bias: show(found.bias ?? 0), value: show(value)});
-    inner.push(link(W('part_map', {channel: S.channel, value: show(found.before)}), from, S.channel, S.y, S.x));
+    inner.push(link(W('part', {layer: from, channel: S.channel, y: S.y, x: S.x, value: show(found.before)}), from, S.channel, S.y, S.x));
   } else if (layer.kind === 'pixel_shuffle' && found.place) {
     const [y, x] = found.place;
     said = W('shuffled', {channel: found.channel, y, x});
     inner.push(link(said, from, found.channel, y, x));
   } else if (found.terms && layer.kind === 'softmax') {
     said = W('terms_softmax', {value: show(value)});
-    inner.push(bars(found.terms.map(([index, logit, exp, share]) => [W('term_softmax', {index, logit: show(logit), exp: show(exp), share: show(share)}), share])));
+    inner.push(bars(found.terms.map(([index, logit, exp, share]) => [W('term_softmax', {index, most: show(found.most), logit: show(logit), exp: show(exp), share: show(share)}), share])));
   } else if (found.terms) {
     said = W('terms_linear', {value: show(value)});
     const rows = found.terms.map(([index, input, weight, product]) => [W('term', {index, input: show(input), weight: show(weight), product: show(product)}), product]);
     if (found.rest !== undefined) rows.push([W('part_others', {value: show(found.rest)}), found.rest]);
     if (found.bias !== null && found.bias !== undefined) rows.push([W('part_bias', {value: show(found.bias)}), found.bias]);
     inner.push(bars(rows));
-  } else if (found.row) {
-    said = W('attended');
-    inner.push(attended(found.row));
+  } else if (found.length !== undefined) {
+    said = W('length', {before: show(found.before), length: show(found.length), value: show(value)});
   } else if (found.parts) {
-    said = W(`parts_${['mul', 'cat'].includes(layer.kind) ? layer.kind : 'add'}`, {value: show(value)});
+    said = found.parts.length === 1 ? W('parts_moved', {value: show(value)}) : !['add', 'mul'].includes(layer.kind) ? W('parts_other', {value: show(value)}) : W(`parts_${layer.kind}`, {value: show(value)});
     inner.push(bars(found.parts.map(([id, channel, y, x, v]) => {
-      const text = W('part', {layer: id, channel, y, x, value: show(v)});
+      const text = id < 0 ? W('constant', {value: show(v)}) : W('part', {layer: id, channel, y, x, value: show(v)});
       return [text, v, link(text, id, channel, y, x)];
     })));
   }
@@ -510,15 +517,16 @@ function tell(layer, found) {
   parts.parts.replaceChildren(...inner);
 }
 function placed(one, r, c, v, from, won = false) {
-  if (v === null || from < 0 || one.top === undefined) return {class: v === null ? 'padded' : won ? 'won' : null};
+  if (v === null || from < 0 || !layerOf(from) || one.top === undefined) return {class: v === null ? 'padded' : won ? 'won' : null};
   const [stepY, stepX] = one.step ?? [1, 1];
   const go = () => follow(from, one.channel, one.top + r * stepY, one.left + c * stepX);
   return {class: won ? 'won follow' : 'follow', tabindex: -1, onclick: go, onkeydown: event => { if (event.key === 'Enter') go(); }};
 }
-function windowOf(one, from) {
+function windowOf(one, from, open = true) {
+  if (!one.input || !finite(one.input)) return el('p', {class: 'fact', text: W('part_map', {channel: one.channel, value: show(one.sum)})});
   const products = one.input.map((row, r) => row.map((v, c) => v === null ? null : v * one.weight[r][c]));
   const sum = products.map((row, r) => row.map((p, c) => p === null ? null : `${show(one.input[r][c])} × ${show(one.weight[r][c])}`)).flat().filter(Boolean).join(' + ');
-  return el('details', {class: 'window', open: one.open !== false, data: {channel: one.channel, sum: String(one.sum)}},
+  return el('details', {class: 'window', open, data: {channel: one.channel, sum: String(one.sum)}},
     el('summary', {text: W('part_map', {channel: one.channel, value: show(one.sum)})}),
     el('div', {class: 'three'},
       el('figure', {}, grid(one.input, largest(one.input), (r, c, v) => placed(one, r, c, v, from)), el('figcaption', {text: W('window_input')})), el('b', {text: '×'}),
@@ -527,14 +535,14 @@ function windowOf(one, from) {
     el('p', {class: 'unseen', text: `${W('products', {channel: one.channel})}: ${sum} = ${show(one.sum)}`}));
 }
 function curve(found) {
-  const us = found.curve.map(([u]) => u), fs = found.curve.map(([, f]) => f);
+  const points = found.curve.filter(([, f]) => f !== null), us = points.map(([u]) => u), fs = points.map(([, f]) => f);
   const [u0, u1, f0, f1] = [Math.min(...us), Math.max(...us), Math.min(...fs), Math.max(...fs)];
   const x = u => 10 + 280 * (u - u0) / (u1 - u0 || 1), y = f => 130 - 120 * (f - f0) / (f1 - f0 || 1);
   const svg = doc.createElementNS('http://www.w3.org/2000/svg', 'svg');
   svg.setAttribute('viewBox', '0 0 300 140');
   svg.setAttribute('class', 'curve');
   svg.setAttribute('aria-hidden', 'true');
-  svg.innerHTML = `<path class="axis" d="M${x(clamp(0, u0, u1))} 5V135M5 ${y(clamp(0, f0, f1))}H295"/><path d="M${found.curve.map(([u, f]) => `${x(u).toFixed(1)} ${y(f).toFixed(1)}`).join('L')}"/>`
+  svg.innerHTML = `<path class="axis" d="M${x(clamp(0, u0, u1))} 5V135M5 ${y(clamp(0, f0, f1))}H295"/><path d="M${points.map(([u, f]) => `${x(u).toFixed(1)} ${y(f).toFixed(1)}`).join('L')}"/>`
     + `<path class="drop" d="M${x(found.before)} 135V${y(found.value)}H5"/><circle r="5" cx="${x(found.before)}" cy="${y(found.value)}"/>`;
   return svg;
 }
@@ -552,10 +560,10 @@ function attended(row) {  // weights over the picture, or alone where there is n
 
 // The stage: the map that goes in with the window, beside the map that comes out with the point.
 async function stage(layer, found, mine) {
-  const one = found.windows?.[0], [, height, width] = sizeOf(layer);
+  const one = found.windows?.[0] && {step: layer.kind === 'conv2d' ? found.dilation : null, ...found.windows[0]}, [, height, width] = sizeOf(layer);
   const spatial = height > 1 || width > 1;
   parts.play.hidden = !spatial;
-  if (!spatial || (!one && layer.kind !== 'pixel_shuffle')) { parts.stage.replaceChildren(); parts.stage.dataset.key = ''; return; }
+  if (!spatial || (!one && !(layer.kind === 'pixel_shuffle' && found.place))) { parts.stage.replaceChildren(); parts.stage.dataset.key = ''; return; }
   const from = found.from ?? -1, channel = one?.channel ?? found.channel, source = layerOf(from);
   const key = [S.token, S.layer, S.channel, from, channel].join();
   if (parts.stage.dataset.key !== key) {
@@ -577,7 +585,7 @@ async function stage(layer, found, mine) {
   }
   frame('out', S.pair.out, [S.y, S.x, 1, 1]);
   if (one) {
-    const tall = one.height ?? one.input.length, wide = one.width ?? one.input[0].length, [stepY, stepX] = one.step ?? [1, 1];
+    const tall = one.height ?? one.input.length, wide = one.width ?? one.input[0]?.length ?? 0, [stepY, stepX] = one.step ?? [1, 1];
     frame('in', S.pair.in, [one.top, one.left, (tall - 1) * stepY + 1, (wide - 1) * stepX + 1]);
   } else frame('in', S.pair.in, [...found.place, 1, 1]);
 }
@@ -651,12 +659,14 @@ function stop() {
 async function field() {
   if (!S.image || !S.token) {
     parts.fieldBox.replaceChildren();
-    parts.fieldText.textContent = W('no_picture');
+    parts.fieldText.textContent = W('no_source');
+    parts.heatLine.hidden = true;
     return;
   }
   const mine = asking, found = await ask('field', {layer: S.layer, channel: S.channel, y: S.y, x: S.x});
   if (!found || mine !== asking) return;
   S.field = found;
+  parts.heatLine.hidden = false;
   S.heat = found.heat ? await loaded(found.heat) : null;
   drawField();
 }

@@ -5,7 +5,6 @@ of each visitor runs, in the lanes of `turns`: opening runs a model, all other l
 what goes wrong is one sentence under "error".
 """
 
-import base64
 import secrets
 import threading
 import time
@@ -17,14 +16,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
-import numpy as np
-from PIL import Image
 
 from imgen.cards import Card
 from imgen.catalog import CARDS, TASKS, find_card
 from imgen.controls import Reference, Seed, UserError
 from imgen.exhibits.files import example_files
-from imgen.image import Picture, decode, encode
+from imgen.image import Picture, decode
 from imgen.texts import LANGUAGES, text
 from imgen.texts.inside import INSIDE
 from imgen.ui import stock
@@ -171,10 +168,9 @@ async def inside_open(data: object, request: gr.Request) -> dict:
         card = find_card(asked.name("card"))
         given = picture_of(card, asked)
         seen = _inspect(card, given, asked.knobs(card))
-        strip = seen.strip()
-        name = inspections.put(seen, caller.client.host, asked.name("token"))
-        return {"token": name, "card": card.name, "title": text(f"title_{card.name}", language_of(request)), **strip,
-                "picture": shown(given, strip["input"]) if given else ""}
+        title = text(f"title_{card.name}", language_of(request))
+        said = {"card": card.name, "title": title, **seen.strip(), "picture": seen.picture()}
+        return {"token": inspections.put(seen, caller.client.host, asked.name("token")), **said}
 
     caller = visitor(data, request)
     return await answered(work, "quick", caller, request)
@@ -184,8 +180,6 @@ async def inside_open(data: object, request: gr.Request) -> dict:
 def _inspect(card: Card, given: Picture | None, knobs: dict) -> "Inspection":
     from imgen.inspection import inspect
 
-    if card.net is None:
-        raise UserError("inside_no_network")
     return inspect(card, given, knobs)
 
 
@@ -244,8 +238,3 @@ def picture_of(card: Card, asked: Asked) -> Picture | None:
         raise UserError("picture_first")
     return decode(examples[min(asked.whole("example"), len(examples) - 1)])
 
-
-def shown(picture: Picture, size: list[int]) -> str:
-    """size: (C, H, W) of what the network was given -> the picture at that size, for the browser."""
-    pixels = Image.fromarray(picture.rgb().pixels).resize((size[-1], size[-2]), Image.Resampling.BOX)
-    return "data:image/png;base64," + base64.b64encode(encode(Picture(np.asarray(pixels)))).decode()
