@@ -8,7 +8,7 @@ const S = {token: '', card: '', layers: [], layer: 0, channel: 0, y: 0, x: 0, or
 let words = {}, groups = [], turn = 0, look = 0, playing = 0, entered = false;
 
 // Small things.
-const W = (key, facts = {}) => (words[`inside_${key}`] ?? key).replace(/{(\w+)}/g, (_, name) => facts[name] ?? '…');
+const W = (key, facts = {}) => (words[`inside_${key}`] ?? key).replace(/{(\w+)}/g, (_, name) => facts[name] ?? '…').replace(/([万亿]) /g, '$1');
 const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 const count = n => Number(n ?? 0).toLocaleString(root.dataset.language === 'zh' ? 'zh-CN' : 'en-US', {notation: n >= 10000 ? 'compact' : 'standard', maximumFractionDigits: 1});
 const minus = text => text.replace('-', '−');
@@ -112,6 +112,7 @@ async function enter(search, path = '') {
   const where = {layer: query.has('layer') ? natural(query.get('layer')) : null, channel, y, x};
   const example = natural(query.get('example'));
   const same = S.token && S.card === card && S.example === example && S.path === path && JSON.stringify(S.knobs) === JSON.stringify(knobs);
+  if (path !== S.path) S.file = null;
   Object.assign(S, {example, path, knobs});
   same ? choose(where.layer ?? S.layer, where) : await open(card, where);
 }
@@ -170,6 +171,7 @@ async function bring(file) {
   try {
     const {path} = await upload(file);
     S.path = path;
+    S.file = file;
   } catch {
     return say(W('lost'), true);
   }
@@ -183,11 +185,12 @@ function described(layer) {  // the engine's description, its words in the visit
   let text = layer.of ?? '';
   for (const term of terms) text = text.replace(term, W(term).toLowerCase());
   for (const name of [layer.kind, layer.function]) if (name && (text === name || text.startsWith(name + ' ') || text.startsWith(name + ','))) text = text.slice(name.length).replace(/^, */, '');
-  return text.trim();
+  if (layer.kind === 'pixel_shuffle') text = text.replace(/\d/, '×$&');
+  return root.dataset.language === 'zh' ? text.trim().replaceAll(', ', '，') : text.trim();
 }
 const kindOf = layer => words[`inside_kind_${layer.kind}`] ?? layer.kind;
 function titleOf(layer) {
-  return kindOf(layer) + (layer.function && ['activation', 'norm', 'other', 'upsample', 'reshape'].includes(layer.kind) ? ` (${layer.function})` : '');
+  return kindOf(layer) + (layer.function && ['activation', 'norm', 'other', 'reshape'].includes(layer.kind) ? ` (${layer.function})` : '');
 }
 function strip() {
   parts.strip.replaceChildren(...S.layers.map(layer => {
@@ -259,10 +262,10 @@ async function sheet(id, order = S.order, scale = S.scale, limit = TILES) {
 function buildSheet() {
   const chooseOrder = el('select', {onchange: () => { S.order = chooseOrder.value; again(); }}, ...['strongest', 'given'].map(one => option(one, W(`order_${one}`))));
   const chooseScale = el('select', {onchange: () => { S.scale = chooseScale.value; again(); }}, ...['map', 'layer', 'net'].map(one => option(one, W(`scale_${one}`))));
-  parts.fieldBox = el('div', {class: 'field-view'});
-  parts.fieldText = el('p', {class: 'fact'});
+  parts.fieldBox = el('div', {class: 'field-view after'});
+  parts.fieldText = el('p', {class: 'fact after'});
   parts.heat = el('input', {type: 'checkbox', checked: true, onchange: () => drawField()});
-  parts.heatLine = el('label', {class: 'check'}, parts.heat, el('span', {text: W('heat')}));
+  parts.heatLine = el('label', {class: 'check after'}, parts.heat, el('span', {text: W('heat')}));
   parts.title = el('h3', {});
   parts.shown = el('p', {class: 'fact'});
   parts.canvas = el('canvas');
@@ -279,11 +282,11 @@ function buildSheet() {
   parts.kernelTo = whole('to', 0);
   parts.kernelFrom = whole('from', 0);
   parts.kernelTable = el('div', {class: 'kernel-numbers'});
-  parts.kernels = el('details', {class: 'kernels', ontoggle: () => { if (parts.kernels.open) kernels(); }}, el('summary', {text: W('kernels')}), parts.kernelAbout,
+  parts.kernels = el('details', {class: 'kernels after', ontoggle: () => { if (parts.kernels.open) kernels(); }}, el('summary', {text: W('kernels')}), parts.kernelAbout,
     el('div', {class: 'scroll'}, parts.kernelSheet), el('p', {class: 'tools'}, labelled(W('kernel_from'), parts.kernelFrom), labelled(W('kernel_to'), parts.kernelTo)), parts.kernelTable);
   return el('div', {class: 'maps'}, parts.title, el('div', {class: 'tools'}, labelled(W('order'), chooseOrder), labelled(W('scale'), chooseScale),
     button('−', () => zoom(0.8), {'aria-label': W('smaller')}), button('+', () => zoom(1.25), {'aria-label': W('bigger')})),
-  parts.scroll, parts.under, parts.shown, parts.statistics, el('h3', {text: W('field')}), parts.fieldBox, parts.fieldText, parts.heatLine, parts.kernels);
+  parts.scroll, parts.under, parts.shown, parts.statistics, el('h3', {class: 'after', text: W('field')}), parts.fieldBox, parts.fieldText, parts.heatLine, parts.kernels);
 }
 async function again() {
   const found = await sheet(S.layer);
@@ -874,11 +877,15 @@ own.take = image => {  // an image or canvas, at most PICTURE pixels a side
   ctx.drawImage(image, 0, 0, canvas.width, canvas.height);
   own.source = ctx.getImageData(0, 0, canvas.width, canvas.height);
 };
-own.open = async () => {  // the picture of the network above, or the first example
+own.open = async () => {  // the picture that the network is given, in all its colours; the first example where it is given none
   if (!own.source) {
-    const url = groups.flatMap(group => group.examples)[0]?.url;
-    if (S.image) own.take(S.image);
-    else if (url) own.take(await loaded(url));
+    const examples = groupOf(S.card)?.examples ?? [], all = examples.length ? examples : groups.flatMap(group => group.examples);
+    const url = S.path && S.file ? URL.createObjectURL(S.file) : (all[S.example] ?? all[0])?.url;
+    try {
+      own.take(S.path && !S.file && S.image ? S.image : await loaded(url));
+    } catch {  // a kind of file that this browser cannot show: as the network saw it
+      if (S.image) own.take(S.image);
+    }
   }
   own.draw(true);
 };
