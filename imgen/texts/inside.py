@@ -49,7 +49,7 @@ INSIDE: dict[str, tuple[str, str]] = {
     # maps
     "inside_maps": ("Feature maps", "特征图"),
     "inside_maps_some": ("{shown} of {count} maps", "共 {count} 张特征图，显示 {shown} 张"),
-    "inside_maps_all": ("{count} maps of {height} × {width}", "{count} 张 {height} × {width} 的特征图"),
+    "inside_maps_all": ("Maps: {count}, each {height} × {width}", "{count} 张 {height} × {width} 的特征图"),
     "inside_order": ("Order", "顺序"),
     "inside_order_strongest": ("strongest first", "最强的在前"),
     "inside_order_given": ("as they are", "原有顺序"),

@@ -41,6 +41,14 @@ const loaded = url => new Promise((done, failed) => {
   image.onerror = failed;
   image.src = url;
 });
+function latest(work) {  // one at a time; who asks meanwhile is answered once more at the end, by what is then chosen
+  let busy = null, more = false;
+  return () => {
+    more = true;
+    busy ??= (async () => { while (more) { more = false; await work(); } })().finally(() => { busy = null; });
+    return busy;
+  };
+}
 const sharp = canvas => { const ctx = canvas.getContext('2d'); ctx.imageSmoothingEnabled = false; return ctx; };
 // Colours of a number: warm above zero, cool below.
 const tint = (v, most) => v === null || !most ? 'transparent' : `color-mix(in srgb, ${v < 0 ? 'var(--cool)' : 'var(--warm)'} ${Math.round(70 * Math.min(1, Math.abs(v) / most))}%, transparent)`;
@@ -61,6 +69,7 @@ async function call(name, data) {
 async function ask(what, more = {}) {
   const found = await call('inside_ask', {what, token: S.token, ...more});
   if (found.error) { say(found.error, true); stop(); return null; }
+  if (status.classList.contains('failed') && S.summary) say(S.summary);
   return found;
 }
 
@@ -134,7 +143,8 @@ async function open(card, where = {}) {
   S.image = found.picture ? await loaded(found.picture) : null;
   own.offer();
   const {totals} = found;
-  say(W('totals', {title: found.title, layers: found.layers.length, parameters: count(totals.parameters), macs: count(totals.macs), seconds: show(totals.seconds)}));
+  S.summary = W('totals', {title: found.title, layers: found.layers.length, parameters: count(totals.parameters), macs: count(totals.macs), seconds: show(totals.seconds)});
+  say(S.summary);
   strip();
   const first = found.layers.find(one => ['conv2d', 'conv_transpose2d'].includes(one.kind)) ?? found.layers[0];
   await choose(where.layer === null || where.layer === undefined ? first.id : where.layer, where);
@@ -437,7 +447,7 @@ function buildNumber() {
   return el('div', {class: 'number'}, el('h3', {text: W('number')}), el('div', {class: 'tools'}, parts.play, parts.back), parts.value, parts.stage, parts.told, parts.parts);
 }
 let asking = 0;
-async function number() {
+const number = latest(async () => {
   mark();
   const mine = ++asking, layer = layerOf(S.layer), place = {channel: S.channel, y: S.y, x: S.x};
   const found = await ask('value', {layer: S.layer, ...place});
@@ -452,7 +462,7 @@ async function number() {
   await stage(layer, found, mine);
   clearTimeout(field.later);
   if (!playing) field.later = setTimeout(field, 250);
-}
+});
 const join = () => root.dataset.language === 'zh' ? '；' : '; ';
 function follow(layer, channel, y, x) {
   if (layer < 0 || !layerOf(layer)) return;
@@ -491,7 +501,7 @@ function tell(layer, found) {
   } else if (found.curve) {
     said = W('curve', {function: layer.function ?? found.function ?? kindOf(layer), before: show(found.before), value: show(value)});
     inner.push(curve(found), link(W('part', {layer: from, channel: S.channel, y: S.y, x: S.x, value: show(found.before)}), from, S.channel, S.y, S.x));
-  } else if (found.mean !== undefined && found.var !== undefined) {
+  } else if (Number.isFinite(found.before) && found.mean !== undefined && found.var !== undefined) {
     said = W('norm', {before: show(found.before), mean: show(found.mean), var: show(found.var), weight: show(found.weight ?? 1), bias: show(found.bias ?? 0), value: show(value)});
     inner.push(link(W('part', {layer: from, channel: S.channel, y: S.y, x: S.x, value: show(found.before)}), from, S.channel, S.y, S.x));
   } else if (layer.kind === 'pixel_shuffle' && found.place) {
@@ -510,7 +520,7 @@ function tell(layer, found) {
   } else if (found.length !== undefined) {
     said = W('length', {before: show(found.before), length: show(found.length), value: show(value)});
   } else if (found.parts) {
-    said = found.parts.length === 1 ? W('parts_moved', {value: show(value)}) : !['add', 'mul'].includes(layer.kind) ? W('parts_other', {value: show(value)}) : W(`parts_${layer.kind}`, {value: show(value)});
+    said = found.parts.length === 1 && ['cat', 'pad', 'reshape', 'pixel_shuffle'].includes(layer.kind) ? W('parts_moved', {value: show(value)}) : !['add', 'mul'].includes(layer.kind) ? W('parts_other', {value: show(value)}) : W(`parts_${layer.kind}`, {value: show(value)});
     inner.push(bars(found.parts.map(([id, channel, y, x, v]) => {
       const text = id < 0 ? W('constant', {value: show(v)}) : W('part', {layer: id, channel, y, x, value: show(v)});
       return [text, v, link(text, id, channel, y, x)];
@@ -570,8 +580,9 @@ async function stage(layer, found, mine) {
   const from = found.from ?? -1, channel = one?.channel ?? found.channel, source = layerOf(from);
   const key = [S.token, S.layer, S.channel, from, channel].join();
   if (parts.stage.dataset.key !== key) {
+    const here = (id, wanted) => Object.entries(S.sheets).find(([key, one]) => key.startsWith(`${S.token} ${id} `) && key.includes(' map ') && one.channels.includes(wanted))?.[1];
     const tile = async (id, wanted) => {
-      const limit = wanted < TILES ? TILES : Math.min(512, wanted + 1), whole = await sheet(id, 'given', 'map', limit), index = whole?.channels.indexOf(wanted) ?? -1;
+      const limit = wanted < TILES ? TILES : Math.min(512, wanted + 1), whole = here(id, wanted) ?? await sheet(id, 'given', 'map', limit), index = whole?.channels.indexOf(wanted) ?? -1;
       if (index < 0) return null;
       const [h, w] = whole.side, [top, left] = [Math.floor(index / whole.columns) * (h + whole.gap), (index % whole.columns) * (w + whole.gap)];
       const canvas = el('canvas', {width: w, height: h});
@@ -659,7 +670,7 @@ function stop() {
 }
 
 // The receptive field on the picture.
-async function field() {
+const field = latest(async () => {
   if (!S.image || !S.token) {
     parts.fieldBox.replaceChildren();
     parts.fieldText.textContent = W('no_source');
@@ -672,7 +683,7 @@ async function field() {
   parts.heatLine.hidden = false;
   S.heat = found.heat ? await loaded(found.heat) : null;
   drawField();
-}
+});
 function drawField() {
   if (!S.field || !S.image) return;
   const canvas = drawn(S.image), [top, left, bottom, right] = S.field.box, scale = PICTURE / Math.max(canvas.width, canvas.height);
@@ -685,7 +696,15 @@ function drawField() {
   }
   canvas.style.cssText = `width: ${canvas.width * scale}px; height: ${canvas.height * scale}px`;
   const mark = el('i', {class: 'frame', style: `top: ${top * scale}px; left: ${left * scale}px; width: ${(right - left) * scale}px; height: ${(bottom - top) * scale}px`});
-  parts.fieldBox.replaceChildren(canvas, mark);
+  const whole = el('div', {class: 'view'}, canvas, mark), [tall, wide] = [bottom - top, right - left], side = Math.max(tall, wide, 5) * 2;
+  let near = null;
+  if (side < Math.min(canvas.width, canvas.height)) {  // a small one once more, larger
+    const y = clamp(Math.round(top + tall / 2 - side / 2), 0, canvas.height - side), x = clamp(Math.round(left + wide / 2 - side / 2), 0, canvas.width - side), z = PICTURE * 0.8 / side;
+    const cut = el('canvas', {width: side, height: side, style: `width: ${side * z}px; height: ${side * z}px`});
+    sharp(cut).drawImage(canvas, x, y, side, side, 0, 0, side, side);
+    near = el('div', {class: 'view'}, cut, el('i', {class: 'frame', style: `top: ${(top - y) * z}px; left: ${(left - x) * z}px; width: ${wide * z}px; height: ${tall * z}px`}));
+  }
+  parts.fieldBox.replaceChildren(...[whole, near].filter(Boolean));
   parts.fieldText.textContent = W('field_box', {width: right - left, height: bottom - top});
 }
 
