@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 
 from imgen.controls import UserError
 from imgen.tabs.generate import generate_tab
+from imgen.tabs.inside import inside_tab
 from imgen.tabs.lessons import Lessons
 from imgen.tabs.restore import restore_tab
 from imgen.tabs.stylize import stylize_tab
@@ -31,7 +32,7 @@ from imgen.ui.work import Failure, Trouble
 
 log = logging.getLogger("imgen")
 THREADS = 2 * OF_ALL * len(SLOTS)  # events that Gradio keeps open at a time: those that wait for their turn are among them
-CSS = Path(__file__).parent / "ui" / "page.css"
+CSS = [Path(__file__).parent / "ui" / name for name in ("page.css", "inside.css")]
 LATIN = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial"]
 CHINESE = ["PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC"]
 HEADER = """
@@ -101,6 +102,7 @@ def build() -> gr.Blocks:
         gr.HTML(HEADER.format(**words), js_on_load=link.script(), elem_classes="header")
         with gr.Tabs(selected="generate", overflow_behavior="wrap", elem_classes="tabs") as tabs:
             benches = {bench.task: bench for bench in (generate_tab(), upscale_tab(), stylize_tab(), restore_tab())}
+            inside_tab()
             lessons = Lessons()
         lessons.connect()
         for bench in benches.values():
@@ -149,7 +151,7 @@ def settings(names: Collection[str] = ()) -> dict:
     """Everything `launch` must be told.  names: hosts, beside this machine's own, under which the page may be asked for."""
     outside_in = [Middleware(Doors, names=own_names(names)), Middleware(LanguageMiddleware)]
     return {
-        "theme": theme(), "css_paths": [CSS], "head": head(), "i18n": i18n,
+        "theme": theme(), "css_paths": CSS, "head": head(), "i18n": i18n,
         "app_kwargs": {"middleware": outside_in, "routes": [worksheet.ROUTE]},
         "max_file_size": MAX_FILE, "run_history": False, "footer_links": ["api"], "show_error": False, "ssr_mode": False,
         "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS,

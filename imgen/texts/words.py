@@ -7,6 +7,7 @@ catalog.
 from imgen.texts.captions import CAPTIONS
 from imgen.texts.courses import COURSES
 from imgen.texts.errors import ERRORS
+from imgen.texts.inside import INSIDE
 from imgen.texts.knobs import KNOBS
 from imgen.texts.links import LINKS
 from imgen.texts.models import MODELS
@@ -14,4 +15,5 @@ from imgen.texts.page import PAGE
 from imgen.texts.rooms import ROOMS
 from imgen.texts.tables import TABLES
 
-WORDS: dict[str, tuple[str, str]] = {**PAGE, **ROOMS, **ERRORS, **MODELS, **KNOBS, **CAPTIONS, **TABLES, **COURSES, **LINKS}
+WORDS: dict[str, tuple[str, str]] = {**PAGE, **ROOMS, **ERRORS, **MODELS, **KNOBS, **CAPTIONS, **TABLES, **COURSES, **LINKS,
+                                     **INSIDE}

@@ -204,8 +204,9 @@ class Visit:
         self.scope, self._receive, self._send = scope, receive, send
         route = scope["path"].rstrip("/")
         self.uploading = route == UPLOAD
-        self.heavy = route in (UPLOAD, PAINTED)
-        self.most = {UPLOAD: MOST_UPLOADED, PAINTED: MAX_FILE}.get(route, MOST_SAID)
+        painted = route == PAINTED and dict(scope["headers"]).get(b"content-type", b"").startswith(b"multipart/")
+        self.heavy = self.uploading or painted  # a component that is only asked something gets a few words
+        self.most = MOST_UPLOADED if self.uploading else MAX_FILE if painted else MOST_SAID
         self.until, self.whole = time.monotonic() + SLOWEST, False
         self.came, self.begun, self.ended, self.said = 0, False, False, b""
 

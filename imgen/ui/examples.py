@@ -29,7 +29,12 @@ def thumb(preset: str, path: Path, words: str) -> str:
 
 
 def name(path: Path, number: int) -> str:
-    """What an example shows, after its file's name: upscale_city.png, lion.jpg."""
+    key = key_of(path)
+    return both(key) if key else both("example", number=number)
+
+
+def key_of(path: Path) -> str:
+    """What an example shows, after its file's name: upscale_city.png, lion.jpg; "" if it has no words."""
     words = path.stem.rstrip("0123456789").split("_", 1)
     key = f"example_{words[-1] if words[0] in TASKS else '_'.join(words)}"
-    return both(key) if key in WORDS else both("example", number=number)
+    return key if key in WORDS else ""

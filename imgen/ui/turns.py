@@ -281,10 +281,17 @@ def job(work: Callable, *, lane: str | Callable[..., str] = "quick", status=None
 
 def look(work: Callable):
     """An event handler that opens a picture and is answered at once: it waits for nothing but others of its kind."""
+    return once(work, "look")
+
+
+def once(work: Callable, lane: str):
+    """An event handler that does `work(*values)` in one step when it is the turn of whoever asks; `request` says who, if no value
+    does.
+    """
     @wraps(work)
     async def handler(*values, request=None):
         visitor = next((value for value in values if isinstance(value, gr.Request)), request or LocalContext.request.get(None))
-        now = Job(work, "look", visitor)
+        now = Job(work, lane, visitor)
         try:
             async for _ in now.turn():
                 pass

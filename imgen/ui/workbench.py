@@ -195,6 +195,7 @@ class Workbench:
             if self.source:
                 self.further = gr.Button(t(f"further_{self.task}"), size="sm", elem_classes="send")
             self.send = {task: gr.Button(t(f"send_{chosen}to_{task}"), size="sm", elem_classes="send") for task in tasks}
+            gr.Button(t("inside_look"), size="sm", elem_classes=["send", "look-inside"])
             share_button()
         share_panel()
         self.code = gr.HTML(report.code(self.card, self.values), elem_classes="code-fold")

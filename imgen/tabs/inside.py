@@ -1,0 +1,23 @@
+"""The tab "Inside": any network of the catalogue opened, and one number followed through it.
+
+All of it is drawn in the browser, by inside.js; what only the server knows it asks of `inspecting`.
+"""
+
+from pathlib import Path
+
+import gradio as gr
+
+from imgen.ui.inspecting import inside_ask, inside_begin, inside_open
+from imgen.ui.language import both, t
+
+SCRIPT = Path(__file__).parent.parent / "ui" / "inside.js"
+
+
+def inside_tab() -> None:
+    with gr.Tab(t("inside_tab"), id="inside"), gr.Column(elem_classes="inside"):
+        gr.HTML(f"<p>{both('inside_hint')}</p>", elem_classes="hint")
+        gr.HTML(
+            f"<p>{both('inside_reading')}</p><p class='failed' hidden>{both('inside_lost')}</p>",
+            js_on_load=SCRIPT.read_text(encoding="utf-8"), server_functions=[inside_begin, inside_open, inside_ask],
+            elem_classes="inside-room",
+        )
