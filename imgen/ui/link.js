@@ -7,6 +7,7 @@ const pending = {};  // tab -> what an address asked to run, until there is a re
 let busy = 0;  // how many addresses are being opened: what changes by that is not chosen by anybody
 let touched = true;  // by a hand, since an address was opened: only then what changes is somebody's choice
 let seen = location.search;
+const carried = {};  // a picture of the visitor's own that went to another tab, and with which address
 
 const tabs = () => [...document.querySelectorAll('.tabs > .tab-wrapper [role=tab][data-tab-id]')];
 const current = () => (tabs().find(tab => tab.ariaSelected === 'true') ?? tabs()[0])?.dataset.tabId;
@@ -82,6 +83,10 @@ document.addEventListener('imgen:chosen', event => {  // the values of the picke
   state[name] = string(query);
   soon();
 });
+document.addEventListener('imgen:at', event => {  // a tab without a bench says itself where one is
+  state[event.detail.name] = event.detail.query;
+  soon();
+});
 document.addEventListener('imgen:said', event => {  // a run has ended: the address is that of its result
   const name = event.target.dataset.task, result = shown(name);
   if (result?.ran) state[name] = result.query;
@@ -123,8 +128,13 @@ async function open(search, again = false) {  // again: a result was seen there,
     await until(() => tabs().length);
     const name = tabs().map(tab => tab.dataset.tabId).includes(query.get('tab')) ? query.get('tab') : tabs()[0].dataset.tabId;
     await select(name);
-    const place = await until(() => bench(name)?.matches('[data-task]') && bench(name), 3000);
+    const room = () => document.querySelector(`[data-room="${CSS.escape(name)}"]`);
+    const place = await until(() => room() ?? (bench(name)?.matches('[data-task]') && bench(name)), 3000);
     if (!place) return;
+    if (place === room()) {
+      const path = carried.search === location.search ? carried.path : '';
+      return place.dispatchEvent(new CustomEvent('imgen:enter', {detail: {query: string(query), path}}));
+    }
     const knobs = new Set(['card', 'example', 'painting', 'run', ...Object.values(table(name).cards).flatMap(Object.keys)]);
     if ([...query.keys()].some(key => knobs.has(key))) {
       const run = query.get('run') === '1';
@@ -168,6 +178,18 @@ document.addEventListener('click', event => {
     for (const place of document.querySelectorAll('.bench.studying')) place.classList.toggle('studying', isOpen(place.querySelector('.lesson')));
     soon(0);
   }, 50);
+});
+document.addEventListener('click', event => {  // "look inside": the card and the picture of the result that is shown
+  const place = event.target.closest('.bench button.look-inside')?.closest('.bench');
+  if (!place) return;
+  const result = shown(place.dataset.task), query = new URLSearchParams(result?.query ?? state[place.dataset.task] ?? '');
+  if (!query.has('card')) query.set('card', place.querySelector('.picker input:checked')?.value ?? '');
+  query.set('tab', 'inside');
+  query.delete('run');
+  const own = result?.own && place.querySelector('.source img')?.src.split('/file=')[1];
+  start('?' + string(query));
+  Object.assign(carried, {search: location.search, path: own ? decodeURIComponent(own) : ''});
+  scrollTo({top: 0});
 });
 addEventListener('popstate', event => {
   if (location.search === seen) return;  // only what follows a "#"
