@@ -9,11 +9,12 @@ from test_page import TASKS, address, browser, pick, tab, visit  # noqa: F401  f
 
 from imgen.catalog import CARDS
 from imgen.catalog import TASKS as ALL_TASKS
-from imgen.texts import LESSONS
+from imgen.texts import FOLDER
 from imgen.texts.gradio import API_PAGE, GRADIO
 from imgen.texts.terms import FORBIDDEN, TERMS
 from imgen.texts.words import WORDS
 
+LESSONS = FOLDER / "lessons"
 HAN = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"U-Net|[A-Za-zÀ-ž]{2,}(?:-\d-\w+)?(?:-[A-Za-z]{2,})*")  # Real-ESRGAN, BSD-3-Clause
 CHINESE_LESSONS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((LESSONS / "zh").glob("*.md"))}

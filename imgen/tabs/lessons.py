@@ -23,18 +23,22 @@ from imgen.ui.worksheet import inline, link
 ENTER = """
 const tab = element.closest('.courses'), known = KNOWN;
 element.dataset.room = 'lessons';  // link.js tells a room what the address says, and is told where one is
+let wanted = '';
+const arrived = () => tab.classList.toggle('coming', Boolean(wanted) && !tab.querySelector(`[data-idea="${wanted}"]`));
+new MutationObserver(arrived).observe(tab, {childList: true, subtree: true});  // until it is here, the one before is not to be seen
+tab.addEventListener('click', event => {  // Markdown lets every link open a window of its own; these lead to another tab of this page
+  event.target.closest('.idea a.preset')?.removeAttribute('target');
+}, true);
 element.addEventListener('imgen:enter', event => {
   const name = new URLSearchParams(event.detail.query).get('lesson'), open = known.includes(name);
   tab.classList.toggle('reading', open);
-  if (open && tab.dataset.lesson !== name) {
-    tab.dataset.lesson = name;
-    tab.querySelector('.idea').classList.add('coming');  // until it is here, the one before is not to be seen
+  if (open && wanted !== name) {
+    wanted = name;
     trigger('click', {lesson: name});
+    arrived();
   }
   document.dispatchEvent(new CustomEvent('imgen:at', {detail: {name: 'lessons', query: 'tab=lessons' + (open ? '&lesson=' + name : '')}}));
 });
-new MutationObserver(() => tab.querySelector('.idea').classList.remove('coming'))
-  .observe(tab.querySelector('.idea .ways'), {childList: true, subtree: true, characterData: true});
 """.replace("KNOWN", json.dumps(list(IDEAS)))
 
 
@@ -76,8 +80,8 @@ def ways(name: str, language: str) -> str:
     following = names[(names.index(name) + 1) % len(names)]
     label = inline(text("ideas_next", language, title=outline(following, language).title))
     return (
-        f'{sheets(name, language)}<p><a href="?tab=lessons">← {escape(text("ideas_back", language))}</a>'
-        f'<a href="{escape(to_lesson(following))}" data-next="{following}">{label} →</a></p>'
+        f'<div data-idea="{name}">{sheets(name, language)}<p><a href="?tab=lessons">← {escape(text("ideas_back", language))}</a>'
+        f'<a href="{escape(to_lesson(following))}" data-next="{following}">{label} →</a></p></div>'
     )
 
 
