@@ -55,8 +55,9 @@ def test_a_lesson_has_all_its_parts_in_the_language(name, language):
 @EVERY
 def test_each_link_is_an_address_of_the_page(name, language):
     shown = re.findall(r'<a class="preset" href="([^"]+)">', filled(words_of(name, language), language))
-    assert [link.replace("&amp;", "&") for link in shown] == [to_experiment(name, query) for _, query in outline(name, language).tries]
-    for _, query in outline(name, language).tries:
+    tries = [query for _, query in outline(name, language).tries]
+    assert [link.replace("&amp;", "&") for link in shown] == [to_experiment(name, query) for query in tries]
+    for query in tries:
         asked = dict(parse_qsl(query, strict_parsing=True))
         tab, card, run = asked.pop("tab"), asked.get("card"), asked.pop("run", "1")
         assert run == "1" and (card is None or card in COMING or find_card(card).net or tab != "inside")
@@ -94,9 +95,10 @@ def test_the_kernels_compute_what_torch_does():
     x = np.random.default_rng(0).normal(size=(9, 11))
     for kernel, stride, padding in ((3, 1, 0), (3, 2, 1), (5, 3, 2)):
         weights = np.random.default_rng(kernel).normal(size=(kernel, kernel))
-        there = F.conv2d(torch.tensor(x)[None, None], torch.tensor(weights)[None, None], stride=stride, padding=padding)[0, 0].numpy()
+        given = torch.tensor(x)[None, None], torch.tensor(weights)[None, None]
+        there = F.conv2d(*given, stride=stride, padding=padding)[0, 0].numpy()
         np.testing.assert_allclose(ideas.convolved(x, weights, stride, padding), there, atol=1e-12)
-        back = F.conv_transpose2d(torch.tensor(x)[None, None], torch.tensor(weights)[None, None], stride=stride)[0, 0].numpy()
+        back = F.conv_transpose2d(*given, stride=stride)[0, 0].numpy()
         np.testing.assert_allclose(ideas.spread(x, weights, stride), back, atol=1e-12)
     for how, there in ((np.max, F.max_pool2d), (np.mean, F.avg_pool2d)):
         np.testing.assert_allclose(ideas.pooled(x, how), there(torch.tensor(x)[None, None], 2)[0, 0].numpy())
@@ -104,13 +106,15 @@ def test_the_kernels_compute_what_torch_does():
 
 def test_curves_are_torch_s():
     t = np.linspace(-4, 4, 33)
-    for name, there in (("relu", F.relu), ("leaky_relu", lambda x: F.leaky_relu(x, 0.2)), ("sigmoid", torch.sigmoid), ("tanh", torch.tanh)):
+    known = {"relu": F.relu, "leaky_relu": lambda x: F.leaky_relu(x, 0.2), "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+    assert list(known) == list(ideas.CURVES)
+    for name, there in known.items():
         np.testing.assert_allclose(ideas.CURVES[name](t), there(torch.tensor(t)).numpy(), atol=1e-12)
 
 
 def test_grad_cam_by_hand():
     maps = torch.tensor([[[[1.0, 2.0], [0.0, 4.0]], [[3.0, 0.0], [0.0, 1.0]]]])
-    embed = torch.tensor([[3.0, -1.0], [1.0, 1.0]])  # less their mean: (1, -1), so the score is the first's mean less the second's
+    embed = torch.tensor([[3.0, -1.0], [1.0, 1.0]])  # less their mean: (1, -1): the first's mean less the second's
     heat = ideas.cam(maps, embed, 0)
     np.testing.assert_allclose(heat, np.array([[0, 2], [0, 3]]) / 3, atol=1e-6)
 

@@ -12,7 +12,6 @@ from imgen.cards import Card
 from imgen.catalog import CARDS, RECOMMENDED, TASKS, find_card
 from imgen.controls import Choice, Knob, checked
 from imgen.exhibits import examples, files
-from imgen.exhibits import ideas
 from imgen.exhibits import lessons as makers
 from imgen.exhibits.courses import IDEAS
 from imgen.exhibits.layout import GAP, LINE, sheet, stacked
@@ -192,7 +191,8 @@ def test_a_picture_speaks_the_language_of_its_lesson(lesson):
     card = next((card for card in CARDS if card.lesson == lesson), None)
     _, words = files.words_in(PACKAGE / "assets" / "lessons" / f"{lesson}.png")
     for language in LANGUAGES:
-        figure = re.search(r'<figure class="lesson-picture".+?</figure>', markdown(card, language) if card else filled(text_of(lesson, language), language))[0]
+        page = markdown(card, language) if card else filled(text_of(lesson, language), language)
+        figure = re.search(r'<figure class="lesson-picture".+?</figure>', page)[0]
         shown = re.findall(r'<span class="(?:above|beside)" style="[^"]+">([^<]+)</span>', figure)
         assert shown == [escape(files.said(word.key, language)) for word in words]
         if any(word.key.startswith(("lesson_word_", "option_")) for word in words):

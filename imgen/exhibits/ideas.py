@@ -1,6 +1,6 @@
-"""The pictures of the lessons about ideas: each shows one kind of layer at work, on a picture or on numbers that one can check."""
+"""The pictures of the lessons about ideas: each shows a kind of layer at work, on a picture or on numbers that one can check."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -87,7 +87,8 @@ def convolution() -> Exhibit:
         y = convolved(x, kernel, padding=1)[1:-1, 1:-1]
         signed = name in ("outline", "sobel_x", "sobel_y")
         shown.append(shaded(y, *((-1, 1) if signed else (0, 1))))
-        tables.append(numbers(kernel, 148, lambda i, j, k=kernel: BLOCKS[1] if k[i, j] > 0 else BLOCKS[0] if k[i, j] < 0 else PALE, 96))
+        signs = np.sign(kernel).astype(int)
+        tables.append(numbers(kernel, 148, lambda i, j, s=signs: (PALE, BLOCKS[1], BLOCKS[0])[s[i, j]], 96))
     return sheet([shown, tables], above=[f"lesson_word_{name}" for name in KERNELS])
 
 
@@ -139,7 +140,7 @@ def pooled(x: np.ndarray, how: Callable[..., np.ndarray], size: int = 2) -> np.n
 
 
 def pooling() -> Exhibit:
-    """Sixteen numbers, and a map of ESPCN's first layer, each with the greatest and with the mean of every four, eight times less."""
+    """Sixteen numbers, and a map of ESPCN's first layer, each with the greatest and the mean of every square."""
     values = np.array([[1, 3, 2, 0], [4, 8, 1, 2], [0, 2, 9, 5], [1, 1, 3, 7]], float)
     block = lambda i, j: BLOCKS[i // 2 * 2 + j // 2]  # noqa: E731
     one = lambda i, j: BLOCKS[i * 2 + j]  # noqa: E731
@@ -174,7 +175,9 @@ CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 }
 
 
-def curve(values: np.ndarray, low: float, high: float, colour: tuple[int, int, int], width: int = 250, height: int = 150) -> Picture:
+def curve(
+    values: np.ndarray, low: float, high: float, colour: tuple[int, int, int], width: int = 250, height: int = 150
+) -> Picture:
     """Values over t from -4 to 4; a line for each whole number, darker where one of the two is 0."""
     image = Image.new("RGB", (2 * width, 2 * height), PALE)
     draw = ImageDraw.Draw(image)
@@ -328,7 +331,8 @@ def grad_cam() -> Exhibit:
     card = trained("dcgan_fashion28")
     kinds, judge = card.facts.classes, card.judged_by
     assert judge is not None
-    net, asked, rows = judge.private_copy(torch.float32), ("t_shirt", "trouser", "coat", "sneaker", "bag", "ankle_boot"), ([], [], [])
+    asked, rows = ("t_shirt", "trouser", "coat", "sneaker", "bag", "ankle_boot"), ([], [], [])
+    net = judge.private_copy(torch.float32)
     for kind in asked:
         cloth = card(label=kind, count=4, seed=3).pictures[1]
         photo = np.repeat(cloth.pixels[..., :1], 3, 2)

@@ -19,14 +19,13 @@ from imgen.ui.turns import look
 from imgen.ui.work import Trouble
 from imgen.ui.worksheet import inline, link
 
-
 ENTER = """
 const tab = element.closest('.courses'), known = KNOWN;
 element.dataset.room = 'lessons';  // link.js tells a room what the address says, and is told where one is
 let wanted = '';
 const arrived = () => tab.classList.toggle('coming', Boolean(wanted) && !tab.querySelector(`[data-idea="${wanted}"]`));
-new MutationObserver(arrived).observe(tab, {childList: true, subtree: true});  // until it is here, the one before is not to be seen
-tab.addEventListener('click', event => {  // Markdown lets every link open a window of its own; these lead to another tab of this page
+new MutationObserver(arrived).observe(tab, {childList: true, subtree: true});  // till then the one before is hidden
+tab.addEventListener('click', event => {  // Markdown gives every link a window of its own: not these
   event.target.closest('.idea a.preset')?.removeAttribute('target');
 }, true);
 element.addEventListener('imgen:enter', event => {
@@ -37,7 +36,8 @@ element.addEventListener('imgen:enter', event => {
     trigger('click', {lesson: name});
     arrived();
   }
-  document.dispatchEvent(new CustomEvent('imgen:at', {detail: {name: 'lessons', query: 'tab=lessons' + (open ? '&lesson=' + name : '')}}));
+  const query = 'tab=lessons' + (open ? '&lesson=' + name : '');
+  document.dispatchEvent(new CustomEvent('imgen:at', {detail: {name: 'lessons', query}}));
 });
 """.replace("KNOWN", json.dumps(list(IDEAS)))
 

@@ -115,7 +115,7 @@ PAGE: dict[str, tuple[str, str]] = {
     "status_work": ("Working: {done} of {total}", "正在计算：{done} / {total}"),
     "status_stopped": ("Stopped. The picture shown here is kept.", "已停止，显示的图片会保留。"),
     "status_opening": ("made earlier by this program", "由本程序事先生成"),
-    "said_smaller": ("Holes are up to {width} pixels wide: they were filled in a smaller picture, where this model does better, so they lack fine detail.", "空洞最宽处有 {width} 像素：先在缩小的图里填补（这样效果更好），所以缺少细节。"),
+    "said_smaller": ("Holes are up to {width} pixels wide: they were filled in a smaller picture, where this model does better, so they lack fine detail.", "空洞最宽处有 {width} 像素：先在缩小的图里填补（这个模型这样做效果更好），所以缺少细节。"),
     "said_diffused": ("A hole of {width} pixels is too wide for this model: the colours around it flowed into it instead (diffusion).", "空洞宽达 {width} 像素，超出了这个模型的能力，已改用扩散法：让周围的颜色流进去。"),
     "said_grain": ("An old print of one colour, with grain of σ {sigma}: light and dark were restored, the tone was kept.", "这是单色老照片，颗粒噪声 σ 约为 {sigma}：只修复明暗，色调保持不变。"),
     "seconds": ("{seconds} s", "{seconds} 秒"),
