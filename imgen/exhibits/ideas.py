@@ -1,6 +1,7 @@
 """The pictures of the lessons about ideas: each shows a kind of layer at work, on a picture or on numbers that one can check."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,6 +13,10 @@ from imgen.image import Picture, to_tensor
 from imgen.pipelines.fill import look
 from imgen.pipelines.spoil import mask_of, without
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Ink = tuple[int, int, int]
 BLUE, ORANGE, RED, INK = (61, 120, 200), (240, 150, 40), (216, 68, 60), (40, 40, 48)
 PALE, GRID = (246, 246, 249), (205, 205, 214)
 BLOCKS = ((219, 232, 250), (253, 230, 205), (221, 243, 222), (246, 222, 240))  # four colours that dark digits stand out from
@@ -44,7 +49,8 @@ def spread(x: np.ndarray, kernel: np.ndarray, stride: int) -> np.ndarray:
 
 def shaded(x: np.ndarray, low: float | None = None, high: float | None = None) -> Picture:
     """Numbers (H, W) as greys: low, or the least, is black."""
-    low, high = x.min() if low is None else low, x.max() if high is None else high
+    low = float(x.min()) if low is None else low
+    high = float(x.max()) if high is None else high
     grey = np.clip((x - low) / max(high - low, 1e-12) * 255, 0, 255).round().astype(np.uint8)
     return Picture(np.repeat(grey[..., None], 3, 2))
 
@@ -100,7 +106,7 @@ def windows(padding: int, stride: int, side: int = 5, kernel: int = 3, width: in
     draw, left = ImageDraw.Draw(image), (2 * width - cell * most) // 2 + cell  # of the grid without its padding
     top = cell
 
-    def square(x: int, y: int, step: int, fill: object, outline: object = GRID, thick: int = 2, n: int = 1) -> None:
+    def square(x: int, y: int, step: int, fill: Ink | None, outline: Ink = GRID, thick: int = 2, n: int = 1) -> None:
         draw.rectangle([x, y, x + n * step, y + n * step], fill=fill, outline=outline, width=thick)
 
     for i in range(-padding, side + padding):
@@ -152,8 +158,8 @@ def pooling() -> Exhibit:
     return sheet([tables, shown], above=["lesson_word_map", "lesson_word_max_pooling", "lesson_word_mean_pooling"])
 
 
-def network(name: str):
-    """A card's own net, in float32."""
+def network(name: str) -> Any:
+    """A card's own net, in float32; Any, for each has parts of its own."""
     import torch
 
     return trained(name).private_copy(torch.float32)
@@ -332,7 +338,7 @@ def grad_cam() -> Exhibit:
     kinds, judge = card.facts.classes, card.judged_by
     assert judge is not None
     asked, rows = ("t_shirt", "trouser", "coat", "sneaker", "bag", "ankle_boot"), ([], [], [])
-    net = judge.private_copy(torch.float32)
+    net: Any = judge.private_copy(torch.float32)
     for kind in asked:
         cloth = card(label=kind, count=4, seed=3).pictures[1]
         photo = np.repeat(cloth.pixels[..., :1], 3, 2)
@@ -345,7 +351,7 @@ def grad_cam() -> Exhibit:
     return sheet(list(rows), above=above, beside=[f"lesson_word_{one}" for one in ("given", "cam_own", "cam_other")])
 
 
-def cam(maps, embed, kind: int) -> np.ndarray:
+def cam(maps: "Tensor", embed: "Tensor", kind: int) -> np.ndarray:
     """ReLU(Σ α A), divided by its greatest; α, the mean over a map of d score / d A.  maps (1, C, h, w) -> (h, w) float32.
 
     The score is the inner product of the maps' means with the kind's embedding, less that with all kinds' mean.
