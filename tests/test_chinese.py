@@ -14,6 +14,7 @@ from imgen.texts.gradio import API_PAGE, GRADIO
 from imgen.texts.terms import FORBIDDEN, TERMS
 from imgen.texts.words import WORDS
 
+LESSONS = FOLDER / "lessons"
 HAN = re.compile(r"[\u4e00-\u9fff]")
 WORD = re.compile(r"U-Net|[A-Za-zÀ-ž]{2,}(?:-\d-\w+)?(?:-[A-Za-z]{2,})*")  # Real-ESRGAN, BSD-3-Clause
 CHINESE_LESSONS = {path.stem: path.read_text(encoding="utf-8") for path in sorted((FOLDER / "lessons" / "zh").glob("*.md"))}

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from imgen.catalog import CARDS, TASKS, find_card
 from imgen.controls import checked
 from imgen.exhibits import courses
-from imgen.exhibits.courses import LESSONS, LONG, SHORT, outline, questions, task_of, to_experiment, to_lesson
+from imgen.exhibits.courses import IDEAS, LESSONS, LONG, SHORT, outline, questions, task_of, to_experiment, to_lesson
 from imgen.exhibits.files import example_files
 from imgen.tabs.lessons import listing
 from imgen.texts import LANGUAGES, lesson, worksheet
@@ -21,7 +21,8 @@ from imgen.ui.worksheet import LETTERS, ROUTE, inline
 
 NAMES = [name for lessons in LESSONS.values() for name in lessons]
 FOLDER = Path(courses.__file__).parent.parent / "texts" / "worksheets"
-EVERY = pytest.mark.parametrize(("name", "language"), [(name, language) for name in NAMES for language in LANGUAGES])
+ALL = [*NAMES, *IDEAS]
+EVERY = pytest.mark.parametrize(("name", "language"), [(name, language) for name in ALL for language in LANGUAGES])
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +50,9 @@ def test_every_lesson_is_in_the_list_once_and_under_its_task():
 
 def test_the_lessons_of_every_course_exist_and_fill_its_time():
     assert set(SHORT) <= set(NAMES)
-    minutes = {name: time for lessons in LESSONS.values() for name, time in lessons.items()}
+    minutes = {name: time for lessons in [*LESSONS.values(), IDEAS] for name, time in lessons.items()}
     for name, lessons in LONG.items():
-        assert name not in NAMES and len(set(lessons)) == len(lessons)
+        assert name not in ALL and len(set(lessons)) == len(lessons)
         assert 30 <= sum(minutes[one] for one in lessons) <= 55, name
         assert {f"course_{name}", f"course_{name}_about"} <= set(WORDS)
 
@@ -96,7 +97,7 @@ def test_every_experiment_has_its_questions_and_an_answer(name, language):
         assert len(one.answer) > (20 if language == "zh" else 60)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ALL)
 def test_both_languages_ask_the_same(name):
     english, chinese = (questions(name, language) for language in LANGUAGES)
     shape = [[(len(one.choices), one.right, bool(one.note)) for one in asked] for asked in (english, chinese)]
@@ -104,13 +105,13 @@ def test_both_languages_ask_the_same(name):
 
 
 def test_the_right_choice_is_not_always_the_same_letter():
-    letters = [one.right for name in NAMES for one in questions(name, "en") if one.right is not None]
+    letters = [one.right for name in ALL for one in questions(name, "en") if one.right is not None]
     assert max(letters.count(n) for n in range(3)) < 0.5 * len(letters)
 
 
 def test_every_worksheet_belongs_to_a_lesson():
     for language in LANGUAGES:
-        assert sorted(path.stem for path in (FOLDER / language).glob("*.md")) == sorted(NAMES)
+        assert sorted(path.stem for path in (FOLDER / language).glob("*.md")) == sorted(ALL)
     assert worksheet("no such lesson", "en") is None
 
 
@@ -166,10 +167,10 @@ def test_the_reader_is_answered_in_his_language(client):
 def test_the_list_leads_to_every_lesson_and_every_sheet(client, language):
     page = listing(language)
     links = [unescape(link) for link in re.findall(r'href="([^"]+)"', page)]
-    assert {to_lesson(name) for name in NAMES} <= set(links)
+    assert {to_lesson(name) for name in ALL} <= set(links)
     sheets = {link for link in links if link.startswith("worksheet?")}
-    assert {parse_qs(urlsplit(link).query)["name"][0] for link in sheets} == {*NAMES, *LONG}
-    assert len(sheets) == 2 * len({*NAMES, *LONG})
+    assert {parse_qs(urlsplit(link).query)["name"][0] for link in sheets} == {*ALL, *LONG}
+    assert len(sheets) == 2 * len({*ALL, *LONG})
     for link in sheets:
         assert client.get(f"/{link}").status_code == 200
     assert bool(re.search(r"[\u4e00-\u9fff]", page)) == (language == "zh")

@@ -13,12 +13,13 @@ from imgen.catalog import CARDS, RECOMMENDED, TASKS, find_card
 from imgen.controls import Choice, Knob, checked
 from imgen.exhibits import examples, files
 from imgen.exhibits import lessons as makers
+from imgen.exhibits.courses import IDEAS
 from imgen.exhibits.layout import GAP, LINE, sheet, stacked
 from imgen.exhibits.openings import palette_png, save
 from imgen.image import Picture, decode
 from imgen.texts import LANGUAGES
 from imgen.texts.words import WORDS
-from imgen.ui.lesson import markdown
+from imgen.ui.lesson import filled, markdown
 from imgen.ui.picture import peek
 
 PACKAGE = Path(files.__file__).parent.parent
@@ -29,6 +30,9 @@ HEADINGS = {
 }
 TRY = {"en": "Try it", "zh": "试一试"}
 EVERY = pytest.mark.parametrize(("lesson", "language"), [(lesson, language) for lesson in LESSONS for language in HEADINGS])
+ALL = pytest.mark.parametrize(
+    ("lesson", "language"), [(lesson, language) for lesson in [*LESSONS, *IDEAS] for language in HEADINGS]
+)
 
 
 def text_of(lesson: str, language: str) -> str:
@@ -39,9 +43,9 @@ def part(text: str, heading: str) -> str:
     return text.split(f"## {heading}\n")[1].split("\n## ")[0]
 
 
-def test_every_lesson_file_belongs_to_a_card():
+def test_every_lesson_file_belongs_to_a_card_or_is_about_an_idea():
     for language in HEADINGS:
-        assert sorted(path.stem for path in (PACKAGE / "texts" / "lessons" / language).glob("*.md")) == LESSONS
+        assert sorted(path.stem for path in (PACKAGE / "texts" / "lessons" / language).glob("*.md")) == sorted([*LESSONS, *IDEAS])
 
 
 @EVERY
@@ -77,12 +81,12 @@ def test_there_are_three_things_to_try_and_each_sets_knobs_that_exist(lesson, la
 
 
 def test_both_languages_try_the_same():
-    for lesson in LESSONS:
+    for lesson in [*LESSONS, *IDEAS]:
         english, chinese = (re.findall(r"try:[^)]+", text_of(lesson, language)) for language in HEADINGS)
         assert english == chinese
 
 
-@EVERY
+@ALL
 def test_code_that_is_named_exists(lesson, language):
     references = re.findall(r"`([\w/]+\.py): (\w+)`", text_of(lesson, language))
     assert len(references) >= 3
@@ -90,7 +94,7 @@ def test_code_that_is_named_exists(lesson, language):
         assert re.search(rf"\b{name}\b", (PACKAGE.parent / file).read_text(encoding="utf-8")), f"{name} is not in {file}"
 
 
-@EVERY
+@ALL
 def test_the_picture_of_a_lesson_exists(lesson, language):
     pictures = re.findall(r"!\[.+\]\(lesson:([\w.]+)\)", text_of(lesson, language))
     assert pictures == [f"{lesson}.png"]
@@ -100,14 +104,14 @@ def test_the_picture_of_a_lesson_exists(lesson, language):
         assert decode(folder / pictures[0]).width <= 1200
 
 
-@EVERY
+@ALL
 def test_only_measured_figures_are_filled_in(lesson, language):
     prose = re.sub(r"\$\$.+?\$\$|\$[^$]+\$", "", text_of(lesson, language), flags=re.DOTALL)
     assert set(re.findall(r"\{(\w+)\}", prose)) <= {"parameters"}
 
 
 def test_chinese_lessons_are_chinese():
-    for lesson in LESSONS:
+    for lesson in [*LESSONS, *IDEAS]:
         prose = re.sub(r"\$\$.+?\$\$|`[^`]+`|\([^)]+\)", "", text_of(lesson, "zh"), flags=re.DOTALL)
         chinese, latin = (len(re.findall(kind, prose)) for kind in (r"[\u4e00-\u9fff]", r"[A-Za-z]+"))
         assert chinese > 3 * latin
@@ -170,7 +174,7 @@ def test_there_is_room_for_the_words_beside_in_both_languages():
 WORDLESS = {"arbitrary"}  # the paintings above, what they did below: nothing to name
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
+@pytest.mark.parametrize("lesson", [*LESSONS, *IDEAS])
 def test_the_words_of_a_picture_are_there_in_both_languages_and_within_it(lesson):
     (width, height), words = files.words_in(PACKAGE / "assets" / "lessons" / f"{lesson}.png")
     assert bool(words) == (lesson not in WORDLESS)
@@ -182,12 +186,13 @@ def test_the_words_of_a_picture_are_there_in_both_languages_and_within_it(lesson
         assert all(0 < len(files.said(word.key, language)) < 30 for language in LANGUAGES)
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
+@pytest.mark.parametrize("lesson", [*LESSONS, *IDEAS])
 def test_a_picture_speaks_the_language_of_its_lesson(lesson):
-    card = next(card for card in CARDS if card.lesson == lesson)
+    card = next((card for card in CARDS if card.lesson == lesson), None)
     _, words = files.words_in(PACKAGE / "assets" / "lessons" / f"{lesson}.png")
     for language in LANGUAGES:
-        figure = re.search(r'<figure class="lesson-picture".+?</figure>', markdown(card, language))[0]
+        page = markdown(card, language) if card else filled(text_of(lesson, language), language)
+        figure = re.search(r'<figure class="lesson-picture".+?</figure>', page)[0]
         shown = re.findall(r'<span class="(?:above|beside)" style="[^"]+">([^<]+)</span>', figure)
         assert shown == [escape(files.said(word.key, language)) for word in words]
         if any(word.key.startswith(("lesson_word_", "option_")) for word in words):

@@ -1078,7 +1078,7 @@ def test_all_lessons_are_listed_and_their_worksheets_fit_on_paper(visit, locale,
     assert page.locator(".course-list article").count() == 0  # it comes when somebody asks for it
     page.get_by_role("tab", name=name).click()
     page.locator(".course-list article[data-lesson=attention]").wait_for()
-    assert len({one.get_attribute("data-lesson") for one in page.locator("[data-lesson]").all()}) == 31
+    assert len({one.get_attribute("data-lesson") for one in page.locator("article[data-lesson]").all()}) == 41
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for label, told in ((sheet, False), (answers, True)):
         with page.context.expect_page() as opened:

@@ -27,6 +27,10 @@ LESSONS: dict[str, dict[str, int]] = {  # task -> lesson -> minutes; longer wher
     "stylize": {"texture": 10, "reconstruct": 10, "gatys": 15, "transfer": 10, "transfer_gan": 10, "arbitrary": 10},
     "restore": {"filters": 10, "nafnet": 10, "dncnn": 10, "recurrent": 15, "rednet": 15, "attention": 15},
 }
+IDEAS: dict[str, int] = {  # lessons that belong to no card, read in the tab of the lessons itself; minutes
+    "convolution": 10, "padding": 10, "pooling": 10, "receptive_field": 10, "activation": 10, "normalisation": 10,
+    "query_key_value": 10, "grad_cam": 10, "transposed": 10, "shuffle": 10,
+}
 SHORT = ("dcgan", "espcn", "transfer", "filters", "tiny_gan")  # good for a first 10 minutes
 LONG: dict[str, tuple[str, ...]] = {  # courses of 45 minutes: each lesson answers a question that the one before left open
     "noise_to_pictures": ("autoencoder", "vae", "gan", "dcgan"),
@@ -34,6 +38,8 @@ LONG: dict[str, tuple[str, ...]] = {  # courses of 45 minutes: each lesson answe
     "paint": ("texture", "gatys", "transfer"),
     "repair": ("filters", "rednet", "dncnn", "attention"),
     "belief": ("espcn", "srgan", "tiny_gan"),
+    "window": ("convolution", "padding", "pooling", "receptive_field"),
+    "answer": ("activation", "normalisation", "query_key_value", "grad_cam"),
 }
 LONG_MINUTES = 45
 TRY = re.compile(r"^\d\. (.+?) *\[[^\]]+\]\(try:([^)\s]+)\)$", re.MULTILINE)
@@ -92,8 +98,13 @@ def _question(part: str) -> Question:
     return Question(said["?"][0], tuple(words for _, words in choices), right, said[">"][0], said["="][0], note)
 
 
+def is_lesson(name: object) -> bool:
+    return name in IDEAS or any(name in lessons for lessons in LESSONS.values())
+
+
 def task_of(name: str) -> str:
-    return next(task for task, lessons in LESSONS.items() if name in lessons)
+    """The task of its cards; "ideas" if there are none."""
+    return "ideas" if name in IDEAS else next(task for task, lessons in LESSONS.items() if name in lessons)
 
 
 def first_card(name: str) -> Card:
@@ -102,7 +113,7 @@ def first_card(name: str) -> Card:
 
 
 def tried(name: str, query: str) -> tuple[Card, dict[str, str]]:
-    """The card and the knobs of one of a lesson's links."""
+    """The card and the knobs of one of a lesson's links; the lesson must be a card's."""
     knobs = dict(parse_qsl(query))
     named = knobs.pop("card", "")
     return (find_card(named) if named else first_card(name)), knobs
@@ -110,11 +121,18 @@ def tried(name: str, query: str) -> tuple[Card, dict[str, str]]:
 
 def to_lesson(name: str) -> str:
     """The address, after the page's own, that opens a lesson in its tab."""
+    if name in IDEAS:
+        return "?" + urlencode({"tab": "lessons", "lesson": name})
     return address(first_card(name), lesson=1)
 
 
 def to_experiment(name: str, query: str) -> str:
-    """The address that sets what one of a lesson's links sets, and runs it, unless one has to paint a mask first."""
+    """The address that sets what one of a lesson's links sets, and runs it, unless one has to paint a mask first.
+
+    The links of a lesson about an idea are whole addresses: they lead to many tabs.
+    """
+    if name in IDEAS:
+        return f"?{query}"
     card, knobs = tried(name, query)
     number = example_of(card, knobs)
     example = {} if number is None else {"example": number}

@@ -12,6 +12,7 @@ from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.exhibits.examples import DRAWINGS, drawn_style, trained
 from imgen.exhibits.files import DRAWN_STYLES
+from imgen.exhibits.ideas import IDEAS
 from imgen.exhibits.layout import GAP, PAPER, Exhibit, cropped, enlarged, plot, sheet, stacked, to_width
 from imgen.functional import degradations
 from imgen.image import Picture
@@ -265,6 +266,7 @@ def filtered() -> Exhibit:
 
 
 LESSONS: dict[str, Callable[[], Exhibit]] = {
+    **IDEAS,
     "dcgan": partial(classes, "dcgan_flowers64", count=9, times=1), "gan": partial(classes, "mlp_gan_fashion28"),
     "vae": partial(classes, "mlp_vae_fashion28"), "resgan": partial(classes, "resgan_flowers64", count=9, times=1),
     "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),

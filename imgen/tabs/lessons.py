@@ -1,19 +1,45 @@
-"""The tab "Lessons": courses and all lessons, each with a way into its tab and a worksheet; read when somebody opens it."""
+"""The tab "Lessons": courses and all lessons, each with a way into its tab and a worksheet; read when somebody opens it.
 
+A lesson about an idea belongs to no card's tab: it is read here, in place of the list, where the address names it.
+"""
+
+import json
 from html import escape
 
 import gradio as gr
 
-from imgen.exhibits.courses import LESSONS, LONG, LONG_MINUTES, SHORT, outline, task_of, to_lesson
+from imgen.exhibits.courses import IDEAS, LESSONS, LONG, LONG_MINUTES, SHORT, outline, task_of, to_lesson
 from imgen.exhibits.files import ASSETS
-from imgen.texts import text
+from imgen.texts import lesson, text
 from imgen.ui.event_settings import AT_ONCE
 from imgen.ui.language import both, language_of, t
-from imgen.ui.lesson import address
+from imgen.ui.lesson import FORMULAS, address, filled
 from imgen.ui.stock import staged
 from imgen.ui.turns import look
 from imgen.ui.work import Trouble
 from imgen.ui.worksheet import inline, link
+
+ENTER = """
+const tab = element.closest('.courses'), known = KNOWN;
+element.dataset.room = 'lessons';  // link.js tells a room what the address says, and is told where one is
+let wanted = '';
+const arrived = () => tab.classList.toggle('coming', Boolean(wanted) && !tab.querySelector(`[data-idea="${wanted}"]`));
+new MutationObserver(arrived).observe(tab, {childList: true, subtree: true});  // till then the one before is hidden
+tab.addEventListener('click', event => {  // Markdown gives every link a window of its own: not these
+  event.target.closest('.idea a.preset')?.removeAttribute('target');
+}, true);
+element.addEventListener('imgen:enter', event => {
+  const name = new URLSearchParams(event.detail.query).get('lesson'), open = known.includes(name);
+  tab.classList.toggle('reading', open);
+  if (open && wanted !== name) {
+    wanted = name;
+    trigger('click', {lesson: name});
+    arrived();
+  }
+  const query = 'tab=lessons' + (open ? '&lesson=' + name : '');
+  document.dispatchEvent(new CustomEvent('imgen:at', {detail: {name: 'lessons', query}}));
+});
+""".replace("KNOWN", json.dumps(list(IDEAS)))
 
 
 class Lessons:
@@ -22,15 +48,41 @@ class Lessons:
     def __init__(self):
         with gr.Tab(t("lessons_tab"), id="lessons") as self.tab, gr.Column(elem_classes="courses"):
             gr.HTML(f"<p>{both('lessons_hint')}</p>", elem_classes="hint")
+            with gr.Column(elem_classes="idea"):
+                self.idea = gr.Markdown(latex_delimiters=FORMULAS, elem_classes="lesson-text")
+                self.ways = gr.HTML(elem_classes="ways")
             self.list = gr.HTML(f"<p>{both('lessons_reading')}</p>", elem_classes="course-list")
+            self.room = gr.HTML("<i></i>", js_on_load=ENTER, elem_classes="listener")
 
     def connect(self) -> None:
         self.tab.select(look(shown), None, self.list, **AT_ONCE)
+        self.room.click(look(read), None, [self.idea, self.ways], **AT_ONCE)
 
 
 def shown(request: gr.Request) -> str:
     with Trouble(request):
         return listing(language_of(request))
+
+
+def read(request: gr.Request, event: gr.EventData) -> tuple[str, str]:
+    """A lesson about an idea, and the ways on from it; nothing for a name that is none."""
+    with Trouble(request):
+        name = event._data.get("lesson") if isinstance(event._data, dict) else None
+        if not isinstance(name, str) or name not in IDEAS:
+            return "", ""
+        language = language_of(request)
+        return filled(lesson(name, language) or "", language), ways(name, language)
+
+
+def ways(name: str, language: str) -> str:
+    """Under a lesson: its worksheet, the next idea, the list."""
+    names = list(IDEAS)
+    following = names[(names.index(name) + 1) % len(names)]
+    label = inline(text("ideas_next", language, title=outline(following, language).title))
+    return (
+        f'<div data-idea="{name}">{sheets(name, language)}<p><a href="?tab=lessons">← {escape(text("ideas_back", language))}</a>'
+        f'<a href="{escape(to_lesson(following))}" data-next="{following}">{label} →</a></p></div>'
+    )
 
 
 def listing(language: str) -> str:
@@ -46,10 +98,13 @@ def listing(language: str) -> str:
         + "".join(entry(name, minutes, language, "h4") for name, minutes in lessons.items()) + "</div>"
         for task, lessons in LESSONS.items()
     )
+    ideas = f"<p>{escape(text('ideas_about', language))}</p>" + '<div class="cards">' + "".join(
+        entry(name, minutes, language, "h3") for name, minutes in IDEAS.items()
+    ) + "</div>"
     every = escape(text("lessons_all", language, count=sum(map(len, LESSONS.values()))))
     return (
         section(title["short"], short, "cards") + section(title["long"], long, "cards wide")
-        + section(every, groups, "groups")
+        + section(escape(text("task_ideas", language)), ideas, "groups") + section(every, groups, "groups")
     )
 
 
@@ -66,14 +121,14 @@ def course(name: str, lessons: tuple[str, ...], language: str) -> str:
 
 def entry(name: str, minutes: int, language: str, heading: str) -> str:
     """heading: h3 in a section, h4 under the heading of a task."""
-    lesson, where = outline(name, language), escape(to_lesson(name))
+    about, where = outline(name, language), escape(to_lesson(name))
     path = ASSETS / "lessons" / f"{name}.png"
     picture = f'<img src="{escape(address(staged(path)))}" alt="" loading="lazy">' if path.is_file() else ""
     duration = escape(text("minutes", language, count=minutes))
     return (
         f'<article data-lesson="{name}"><a href="{where}" tabindex="-1" aria-hidden="true">{picture}</a>'
-        f'<{heading}><a href="{where}">{inline(lesson.title)}</a></{heading}><p class="facts">{duration} · '
-        f'{escape(text(f"task_{task_of(name)}", language))}</p><p>{inline(lesson.solves)}</p>{sheets(name, language)}</article>'
+        f'<{heading}><a href="{where}">{inline(about.title)}</a></{heading}><p class="facts">{duration} · '
+        f'{escape(text(f"task_{task_of(name)}", language))}</p><p>{inline(about.solves)}</p>{sheets(name, language)}</article>'
     )
 
 

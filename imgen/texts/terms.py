@@ -26,6 +26,10 @@ TERMS: tuple[Term, ...] = (
     Term("autoencoders?", ("自编码器",)),
     Term("convolutional network", ("卷积神经网络", "卷积网络"), "CNN: 卷积神经网络"),
     Term("convolutions?", ("卷积",)),
+    Term("strides?", ("步幅",), "as in 《动手学深度学习》; 步长 is how far a step of training goes"),
+    Term("padding", ("填充",)),
+    Term("poolings?", ("池化",)),
+    Term("feature maps?", ("特征图",)),
     Term("sub-pixel convolution", ("亚像素卷积",), "not 子像素"),
     Term("residual blocks?", ("残差块",)),
     Term("residual", ("残差",)),
@@ -70,6 +74,16 @@ TERMS: tuple[Term, ...] = (
     Term("lesson", ("讲解", "课", "怎样工作")),
     Term("licence", ("许可",)),
     Term("queue", ("排队", "队", "位")),
+)
+
+# Of the lessons about ideas alone.
+LESSON_TERMS: tuple[Term, ...] = (
+    Term("transposed convolution", ("转置卷积",), "not 反卷积: it is no inverse"),
+    Term("receptive fields?", ("感受野",)),
+    Term("activations?", ("激活",)),
+    Term("normali[sz]ations?", ("归一化",), "not 规范化 or 标准化"),
+    Term("batch normali[sz]ation", ("批归一化",)),
+    Term("bias", ("偏置",)),
 )
 
 # Words that are not used here, and what is said instead.

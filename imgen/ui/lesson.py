@@ -20,9 +20,13 @@ def markdown(card: Card, language: str) -> str:
     words = lesson(card.lesson, language)
     if words is None:
         return text("lesson_missing", language)
-    words = PICTURE.sub(partial(_picture, language=language), PRESET.sub(_link, words))
     count = card.facts.parameters
-    return words.replace("{parameters}", f"{count:,}" if count else "0")
+    return filled(words, language).replace("{parameters}", f"{count:,}" if count else "0")
+
+
+def filled(words: str, language: str) -> str:
+    """A lesson's Markdown with its pictures and its links."""
+    return PICTURE.sub(partial(_picture, language=language), PRESET.sub(_link, words))
 
 
 def _picture(match: re.Match, language: str) -> str:
@@ -41,8 +45,9 @@ def _picture(match: re.Match, language: str) -> str:
 
 
 def _link(match: re.Match) -> str:
-    """A link that the tab's own listener takes up: it sets the knobs and runs."""
-    return f'<a class="preset" href="{LINK}{escape(match[2])}">{match[1]}</a>'
+    """A link that the tab's own listener takes up: it sets the knobs and runs; or an address, which link.js opens."""
+    start = "?" if match[2].startswith("tab=") else LINK
+    return f'<a class="preset" href="{start}{escape(match[2])}">{match[1]}</a>'
 
 
 def address(path) -> str:

@@ -6,12 +6,13 @@ They are no part of the page: its links ask for them, and what they are asked by
 import re
 from html import escape
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
-from imgen.exhibits.courses import LESSONS, LONG, Question, example_of, outline, questions, task_of, to_experiment, tried
+from imgen.exhibits.courses import IDEAS, LONG, Question, example_of, is_lesson, outline, questions, task_of, to_experiment, tried
 from imgen.exhibits.files import example_files
 from imgen.texts import text
 from imgen.texts.words import WORDS
@@ -35,7 +36,7 @@ async def serve(request: Request) -> HTMLResponse:
     """The sheet that the address names, in the reader's language."""
     language = choose(request.url.query, request.headers.get("cookie", ""), request.headers.get("accept-language", ""))
     name = request.query_params.get("name", "")
-    lessons = LONG.get(name) or ((name,) if any(name in group for group in LESSONS.values()) else ())
+    lessons = LONG.get(name) or ((name,) if is_lesson(name) else ())
     if not lessons:
         return HTMLResponse(document(language, text("worksheet", language), f"<p>{text('worksheet_unknown', language)}</p>"), 404)
     return HTMLResponse(sheet(name, lessons, language, "answers" in request.query_params))
@@ -108,8 +109,10 @@ def answer(name: str, n: int, sentence: str, query: str, asked: Question, langua
 
 def setting(name: str, query: str, language: str) -> str:
     """What a link sets, for those who set it by hand: tab, model, knobs."""
-    card, knobs = tried(name, query)
     colon, stop = ("：", "，") if language == "zh" else (": ", ", ")
+    if name in IDEAS:
+        return placed(dict(parse_qsl(query)), language, colon, stop)
+    card, knobs = tried(name, query)
     set_to = {text(f"knob_{knob}", language): option(value, language) for knob, value in knobs.items() if knob in card.knobs}
     number = example_of(card, knobs)
     if number is not None:
@@ -117,6 +120,21 @@ def setting(name: str, query: str, language: str) -> str:
         set_to = {text("sheet_example", language): text(f"example_{shown}", language), **set_to}
     said = stop.join(f"{knob} {value}" for knob, value in set_to.items())
     return f"{text(f'task_{card.task}', language)} › {text(f'title_{card.name}', language)}{colon if said else ''}{said}"
+
+
+def placed(asked: dict[str, str], language: str, colon: str, stop: str) -> str:
+    """The same of a whole address; of a card that this program does not have, its name."""
+    def named(kind: str, word: str) -> str:
+        return text(f"{kind}_{word}", language) if f"{kind}_{word}" in WORDS else word
+
+    tab, card = asked.pop("tab"), asked.pop("card", "")
+    where = [named("place" if tab == "inside" else "task", tab), *([named("title", card)] if card else [])]
+    asked.pop("run", None)
+    if tab == "inside":  # a view, a step, a place in it
+        said = [text(f"place_{value if key == 'view' else key}", language, value=value) for key, value in asked.items()]
+    else:
+        said = [f"{named('knob', key)} {option(value, language)}" for key, value in asked.items()]
+    return " › ".join(where) + (f"{colon}{stop.join(said)}" if said else "")
 
 
 def option(value: str, language: str) -> str:
