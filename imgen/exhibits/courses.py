@@ -24,6 +24,7 @@ LESSONS: dict[str, dict[str, int]] = {  # task -> lesson -> minutes; longer wher
     },
     "stylize": {"texture": 10, "reconstruct": 10, "gatys": 15, "transfer": 10, "transfer_gan": 10, "arbitrary": 10},
     "restore": {"filters": 10, "nafnet": 10, "dncnn": 10, "recurrent": 15, "rednet": 15, "attention": 15},
+    "classify": {"classification": 10},
 }
 SHORT = ("dcgan", "espcn", "transfer", "filters", "tiny_gan")  # good for a first 10 minutes
 LONG: dict[str, tuple[str, ...]] = {  # courses of 45 minutes: each lesson answers a question that the one before left open
