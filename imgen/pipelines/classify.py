@@ -108,14 +108,13 @@ def framed(pixels: np.ndarray, ground: np.ndarray, margin: float) -> np.ndarray:
     thing = np.abs(pixels - ground).max(2) > APART
     if not thing.any():
         thing[:] = True
-    rows, columns = np.flatnonzero(thing.any(1)), np.flatnonzero(thing.any(0))
-    cut = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    height, width = cut.shape[:2]
-    side = max(1, round(max(height, width) / (1 - 2 * margin)))
+    spans = [(int(places[0]), int(places[-1]) + 1) for places in (np.flatnonzero(thing.any(axis)) for axis in (1, 0))]
+    side = max(1, round(max(end - start for start, end in spans) / (1 - 2 * margin)))
     out = np.empty((side, side, 3), np.float32)
     out[:] = ground
-    top, left = (side - height) // 2, (side - width) // 2
-    out[top : top + height, left : left + width] = cut
+    top, left = ((start + end - side) // 2 for start, end in spans)
+    cut = pixels[max(0, top) : top + side, max(0, left) : left + side]  # of the picture, as far as it goes
+    out[max(0, -top) :, max(0, -left) :][: cut.shape[0], : cut.shape[1]] = cut
     return out
 
 

@@ -35,8 +35,8 @@ CLASSIFY: dict[str, tuple[str, str]] = {
     "option_heart": ("heart", "心形"),
     "option_arrow": ("arrow", "箭头"),
     # examples
-    "example_boot": ("boot by a GAN", "GAN 画的短靴"),
-    "example_dress": ("dress by a GAN", "GAN 画的连衣裙"),
+    "example_boot": ("boot (GAN)", "短靴（GAN）"),
+    "example_dress": ("dress (GAN)", "连衣裙（GAN）"),
     "example_outline": ("drawn T-shirt", "手绘 T 恤"),
     "example_star": ("star", "五角星"),
     "example_heart": ("heart", "心形"),
