@@ -19,7 +19,7 @@ from imgen.image import Picture, decode
 ROOT = Path(__file__).parent.parent
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-TASKS = ("generate", "upscale", "stylize", "restore")
+TASKS = ("generate", "upscale", "stylize", "restore", "classify")
 pytestmark = [
     pytest.mark.slow,
     # Of pandas, with which Gradio counts its events:
@@ -841,7 +841,7 @@ def test_the_language_can_be_switched(visit):
 @pytest.mark.parametrize(("locale", "width"), [("en-US", 390), ("zh-CN", 390), ("zh-CN", 1440)])
 def test_nothing_is_wider_than_the_window(visit, locale, width):
     page = visit(locale, width)
-    assert len([one for one in page.get_by_role("tab").all() if one.is_visible()]) == len(TASKS) + 2  # and classification, and the lessons
+    assert len([one for one in page.get_by_role("tab").all() if one.is_visible()]) == len(TASKS) + 1  # and the lessons
     for task in TASKS:
         tab(page, task)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -27,7 +27,8 @@ class Classify:
         self, net: nn.Module, batches: Labelled, optimizer: Callable[[nn.Module], torch.optim.Optimizer], *, device: str,
         rate: float, decay: float = 0.999,
     ):
-        self.net, self.batches, self.device, self.rate = net.to(device, memory_format=torch.channels_last), batches, device, rate
+        net = net.to(device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  as in `device.place`
+        self.net, self.batches, self.device, self.rate = net, batches, device, rate
         self.ema, self.optimizer = EMA(net, decay), optimizer(self.net)
         self.state = {"net": self.net, "average": self.ema, "optimizer": self.optimizer}
 

@@ -159,8 +159,9 @@ def fashion_cnn(npz: Path, teachers: Path | None, device: str) -> tuple[Recipe, 
 def classifier(name: str) -> CNN:
     """As the catalog has it."""
     card = find_card(name)
-    assert card.net, name
-    return card.net.build()
+    net = card.net.build() if card.net else None
+    assert isinstance(net, CNN), name
+    return net
 
 
 def fashion_vae(latent: int) -> Make:
