@@ -127,6 +127,48 @@ def run_card(card: Card, paths: list[Path], out: str, knobs: Mapping[str, object
         raise UserError("some_failed", failed=len(failed), total=len(found))
 
 
+def tell_classes(card: Card, paths: list[Path], out: str, knobs: Mapping[str, object], as_json: bool) -> None:
+    """Print the scores of each picture, the best first; `out`: where its explanation goes, if it is to be kept."""
+    into = is_folder(out) if out else False
+    found, left = inputs(paths, Path(out) if into else Path(out).parent)
+    failed: list[tuple[str, str]] = []
+    if not found:
+        raise UserError("folder_empty", name=paths[0].name) if paths else UserError("picture_first")
+    if out and not into:
+        if len(found) > 1:
+            raise UserError("folder_needed", name=Path(out).name)
+        check_suffix(Path(out), ".png")
+    values = opened(card.knobs, checked(card.knobs, knobs))
+    if out:
+        ready(Path(out) if into else Path(out).parent)
+    try:
+        for path in found:
+            try:
+                result = result_of(card.run(decode(path), **knobs))
+            except UserError as error:
+                if len(found) == 1 and not left:
+                    raise
+                failed.append((path.name, text(error.key, LANGUAGE, **error.facts)))
+                continue
+            scores = dict(sorted(result.facts["scores"].items(), key=lambda pair: -pair[1]))
+            if as_json:
+                print(json.dumps({"file": path.name, "card": card.name, "scores": scores}))
+            else:
+                words = (f"{text(f'option_{name}', LANGUAGE)} {100 * share:.1f} %" for name, share in scores.items())
+                print(printable(f"{path.name}: {', '.join(words)}"), flush=True)
+            if out:
+                made = {"card": card.name, "knobs": recorded(values), "source": digest(path)}
+                wanted = Path(out) / f"{path.stem}.png" if into else Path(out)
+                place, there = write(wanted, result.pictures[0], made)
+                say(printable(str(place)))
+                if there:
+                    say(text("file_kept", LANGUAGE, name=place.name))
+    finally:
+        account(left, failed)
+    if failed:
+        raise UserError("some_failed", failed=len(failed), total=len(found))
+
+
 def account(left: list[LeftOut], failed: list[tuple[str, str]]) -> None:
     """All that was left out, and why: a line for each reason."""
     reasons: dict[str, list[str]] = {}
@@ -193,16 +235,23 @@ def add_run(card: Card) -> None:
     def call(out: str, pictures: list[Path] | None = None, **knobs: object) -> None:
         run_card(card, pictures or [], out, knobs)
 
+    def classify(out: str, as_json: bool, pictures: list[Path] | None = None, **knobs: object) -> None:
+        tell_classes(card, pictures or [], out, knobs, as_json)
+
     kinds: dict[str, object] = {"out": Out}
     if card.pictures:
         kinds["pictures"] = Annotated[list[Path], typer.Argument(help="pictures, or folders of them")]
     kinds |= {k.name: Annotated[k.kind, typer.Option(help=hint(k))] for k in card.knobs.values()}
     defaults = {"pictures": None} | {k.name: k.default for k in card.knobs.values()}  # without pictures: our own sentence
+    command = classify if card.abilities.classifies else call
+    if card.abilities.classifies:  # its result is what it prints; pictures only explain it
+        kinds["as_json"] = Annotated[bool, typer.Option("--json", help="a line for each picture, for programs")]
+        defaults |= {"out": "", "as_json": False}
     named, none = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
     places = [inspect.Parameter(name, named, annotation=kind, default=defaults.get(name, none)) for name, kind in kinds.items()]
-    call.__signature__ = inspect.Signature(places)
-    call.__annotations__ = kinds
-    runs.command(card.name, help=text(f"card_{card.name}", LANGUAGE))(call)
+    command.__signature__ = inspect.Signature(places)
+    command.__annotations__ = kinds
+    runs.command(card.name, help=text(f"card_{card.name}", LANGUAGE))(command)
 
 
 def hint(knob: Knob) -> str:

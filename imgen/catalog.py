@@ -10,6 +10,7 @@ from imgen.drawing.rules import lines, mesh, noise, splines, triangles, voronoi
 from imgen.hub import WeightFile
 from imgen.image import Picture
 from imgen.loader import Complete, Net
+from imgen.pipelines.classify import classify
 from imgen.pipelines.draw import drawing
 from imgen.pipelines.fill import diffuse, fill, repair
 from imgen.pipelines.filters import median, non_local_means, smooth
@@ -89,6 +90,7 @@ BERTALMIO = Paper("Navier-Stokes, fluid dynamics, and image and video inpainting
 HUANG = Paper("A fast two-dimensional median filtering algorithm", "Huang, Yang, Tang", 1979)
 DCCI = Paper("Image zooming using directional cubic convolution interpolation", "Zhou, Shen, Dong", 2012)
 PYRAMID = Paper("Pyramidal parametrics", "Williams", 1983)
+LENET = Paper("Gradient-based learning applied to document recognition", "LeCun, Bottou, Bengio, Haffner", 1998)
 INTERPOLATION = {"lanczos": LANCZOS, "bicubic": KEYS, "bilinear": KEYS, "gaussian": LANCZOS, "nearest": KEYS}
 RULES = {
     lines: Paper("Point and line to plane", "Kandinsky", 1926),
@@ -255,6 +257,18 @@ CARDS = [
             ("median_filter", median, HUANG), ("gaussian_filter", smooth, BABAUD), ("spoil", spoil, DNCNN),
         )
     ),
+    Card(  # float32: a score that hangs on rounding is none
+        "cnn_fashion28", "classify",
+        Net(
+            "cnn:CNN", classes=10, channels=1, side=28, maps=(32, 64, 128), kernel=3, padding=1, dense=(512,), dropout=0.5,
+        ),
+        classify, LENET, "MIT", lesson="classification", float32_only=True,
+    ),
+    Card(
+        "cnn_shapes32", "classify",
+        Net("cnn:CNN", classes=10, channels=3, side=32, maps=(6, 16), kernel=5, padding=0, dense=(120, 84), margin=0.12),
+        classify, LENET, "MIT", lesson="classification", float32_only=True,
+    ),
 ]
 FAILURES = [  # the network of dcgan_fashion28, badly trained on purpose: to be shown, not to be chosen
     Card(f"{how}_dcgan_fashion28", "generate", CLOTHES, generate, DCGAN, "MIT", lesson="gan", kind="adversarial")
@@ -267,6 +281,7 @@ IDEAS = (  # in this order all models are shown
 RECOMMENDED = (  # three to a task: for those who only want to begin
     "resgan_flowers64", "dcgan_fashion28", "draw_voronoi", "light_real_x4", "light_x4", "srgan_x4",
     "transfer_paintings", "arbitrary_style", "gatys", "light_restore", "attention_inpaint", "diffusion_fill",
+    "cnn_fashion28", "cnn_shapes32",
 )
 TASKS = tuple(dict.fromkeys(card.task for card in CARDS))
 

@@ -13,6 +13,7 @@ from gradio.context import LocalContext
 from starlette.middleware import Middleware
 
 from imgen.controls import UserError
+from imgen.tabs.classify import classify_tab
 from imgen.tabs.generate import generate_tab
 from imgen.tabs.inside import inside_tab
 from imgen.tabs.lessons import Lessons
@@ -101,7 +102,8 @@ def build() -> gr.Blocks:
         words = {"sentence": both("app_sentence"), "skip": both("skip_to_run"), "languages": both("language_switch")}
         gr.HTML(HEADER.format(**words), js_on_load=link.script(), elem_classes="header")
         with gr.Tabs(selected="generate", overflow_behavior="wrap", elem_classes="tabs") as tabs:
-            benches = {bench.task: bench for bench in (generate_tab(), upscale_tab(), stylize_tab(), restore_tab())}
+            tabs_of_tasks = (generate_tab, upscale_tab, stylize_tab, restore_tab, classify_tab)
+            benches = {bench.task: bench for bench in (make() for make in tabs_of_tasks)}
             inside_tab()
             lessons = Lessons()
         lessons.connect()

@@ -27,11 +27,12 @@ TASKS = ("generate", "upscale", "stylize", "restore")
 LINKED = [card for card in CARDS if card.pictures or is_seeded(card.knobs)]
 @pytest.fixture(scope="module")
 def benches(tmp_path_factory):
-    from imgen.tabs import generate, restore, stylize, upscale
+    from imgen.tabs import classify, generate, restore, stylize, upscale
 
     async def made() -> dict:  # in a loop that runs: of another Gradio would open one, and leave it open
         with gr.Blocks(analytics_enabled=False):
-            tabs = generate.generate_tab(), upscale.upscale_tab(), stylize.stylize_tab(), restore.restore_tab()
+            tabs = [generate.generate_tab(), upscale.upscale_tab(), stylize.stylize_tab(), restore.restore_tab()]
+            tabs.append(classify.classify_tab())
             return {bench.task: bench for bench in tabs}
 
     with pytest.MonkeyPatch.context() as patch:

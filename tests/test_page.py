@@ -19,7 +19,7 @@ from imgen.image import Picture, decode
 ROOT = Path(__file__).parent.parent
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-TASKS = ("generate", "upscale", "stylize", "restore")
+TASKS = ("generate", "upscale", "stylize", "restore", "classify")
 pytestmark = [
     pytest.mark.slow,
     # Of pandas, with which Gradio counts its events:

@@ -14,6 +14,7 @@ from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
+from imgen.evaluation.classification import classifying, classifying_sample
 from imgen.evaluation.generation import (
     FEATURE_NETWORK,
     SAMPLES,
@@ -59,6 +60,8 @@ def evaluate(
         return {PHOTOGRAPHS.name: (seeing if card.abilities.optimises else painting)(card, folder, teachers)}
     if card.task == "restore":
         return {folder.stem: repairing(card, folder, teachers)}
+    if card.task == "classify":
+        return {folder.stem: classifying(card, folder)}
     if card.pipeline is guess:
         return {folder.stem: guessing(card, folder, teachers)}
     if card.task == "upscale":
@@ -202,8 +205,8 @@ def sample_figure(card: Card) -> float:
 
     Super-resolution: PSNR (dB) on a drawn city; of a guess at it, the spread of its grey levels.  Of the network that measures
     others, its mean feature of a drawn landscape; of one that pictures are optimised with, the mean size of its features.
-    Restoration: PSNR (dB) of a drawn city with noise or holes.  Else the mean grey level: of 16 generated pictures, or of a
-    stylized landscape.
+    Restoration: PSNR (dB) of a drawn city with noise or holes.  Classification: see `classifying_sample`.  Else the mean grey
+    level: of 16 generated pictures, or of a stylized landscape.
     """
     if card is FEATURE_NETWORK:
         return round(features_of((to_tensor(scenes.landscape(192, seed=1).pixels) * 255).byte()).mean().item(), 3)
@@ -223,6 +226,8 @@ def sample_figure(card: Card) -> float:
             return round(net(to_tensor(scenes.landscape(192, seed=1).pixels))["relu3_1"].abs().mean().item(), 3)
     if card.task == "restore":
         return repairing_sample(card)
+    if card.task == "classify":
+        return classifying_sample(card)
     if card.task == "generate":
         pictures = card(count=16).pictures
     else:

@@ -64,7 +64,7 @@ def stored(card: Card) -> dict[str, object]:
 
 def timed() -> list[Card]:
     """The cards whose time is stored."""
-    paced = [card for card in CARDS if card.task in ("generate", "upscale", "restore") and card.net and card.ready]
+    paced = [card for card in CARDS if card.task in ("generate", "upscale", "restore", "classify") and card.net and card.ready]
     paced += [card for card in CARDS if card.task == "restore" and card.net is None and not card.abilities.spoils]
     return paced + [find_card(name) for name in (*AT_ONCE, REPAINTED)]
 

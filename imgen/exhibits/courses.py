@@ -26,6 +26,7 @@ LESSONS: dict[str, dict[str, int]] = {  # task -> lesson -> minutes; longer wher
     },
     "stylize": {"texture": 10, "reconstruct": 10, "gatys": 15, "transfer": 10, "transfer_gan": 10, "arbitrary": 10},
     "restore": {"filters": 10, "nafnet": 10, "dncnn": 10, "recurrent": 15, "rednet": 15, "attention": 15},
+    "classify": {"classification": 10},
 }
 IDEAS: dict[str, int] = {  # lessons that belong to no card, read in the tab of the lessons itself; minutes
     "convolution": 10, "padding": 10, "pooling": 10, "receptive_field": 10, "activation": 10, "normalisation": 10,

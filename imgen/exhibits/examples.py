@@ -6,6 +6,7 @@ from imgen.cards import Card
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
+from imgen.drawing.shapes import shape, t_shirt
 from imgen.exhibits.files import DRAWN_STYLES, EXAMPLES, OPENS_WITH, bundled
 from imgen.image import Picture, decode, resized
 
@@ -21,6 +22,12 @@ DRAWINGS: dict[str, Callable[[], Picture]] = {  # a file of `assets/examples` ->
     "restore_noisy": lambda: spoiled(scenes.still_life((512, 400), 2), damage="noise", amount=30),
     "restore_squeezed": lambda: spoiled(scenes.city((512, 400), 3), damage="jpeg", amount=8),
     "restore_scribbled": lambda: spoiled(scenes.landscape((512, 400), 3), damage="words", amount=25),
+    "classify_boot": lambda: dressed("ankle_boot", 1),
+    "classify_dress": lambda: dressed("dress", 1),
+    "classify_outline": lambda: t_shirt(256),
+    "classify_star": lambda: shape("star", 5, 128),
+    "classify_heart": lambda: shape("heart", 2, 128),
+    "classify_arrow": lambda: shape("arrow", 7, 128),
 }
 
 
@@ -39,6 +46,11 @@ def part(picture: Picture, box: tuple[int, int, int, int]) -> Picture:
 
 def spoiled(photo: Picture, **knobs: object) -> Picture:
     return find_card("spoil")(photo, **knobs).pictures[0]
+
+
+def dressed(kind: str, seed: int) -> Picture:
+    """What a GAN takes for one of a kind of clothes: 28×28 grey pixels."""
+    return Picture(find_card("dcgan_fashion28")(label=kind, count=1, seed=seed).pictures[0].pixels)
 
 
 def drawn_style(name: str) -> Picture:

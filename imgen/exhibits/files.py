@@ -32,6 +32,7 @@ EXAMPLES = {  # of each task, made by `examples.DRAWINGS`
     "upscale": ("cat", "city", "chart"),
     "stylize": ("astronaut", "landscape", "still_life", "portrait"),
     "restore": ("coffee", "noisy", "squeezed", "scribbled"),
+    "classify": ("boot", "dress", "outline", "star", "heart", "arrow"),
 }
 DRAWN_STYLES = tuple(f"draw_{rule}" for rule in ("lines", "splines", "triangles", "voronoi", "noise", "mesh"))
 PHOTOGRAPHS = {"gradio": "media_assets/images", "skimage": "data"}  # come with these packages: read where they lie, never copied
@@ -41,7 +42,7 @@ BUNDLED = {
     "restore": ("gradio:lion.jpg", "gradio:tower.jpg"),
 }
 OPENS_WITH = {  # of the examples; see `openings.OPENED`
-    "upscale": "upscale_cat", "stylize": "stylize_astronaut", "restore": "restore_coffee",
+    "upscale": "upscale_cat", "stylize": "stylize_astronaut", "restore": "restore_coffee", "classify": "classify_boot",
 }
 
 

@@ -15,7 +15,7 @@ from imgen.exhibits.files import DRAWN_STYLES
 from imgen.exhibits.ideas import IDEAS
 from imgen.exhibits.layout import GAP, PAPER, Exhibit, cropped, enlarged, plot, sheet, stacked, to_width
 from imgen.functional import degradations
-from imgen.image import Picture
+from imgen.image import Picture, resized
 from imgen.pipelines.fill import look
 from imgen.pipelines.repaint import LAYERS
 from imgen.pipelines.spoil import mask_of, without
@@ -265,6 +265,17 @@ def filtered() -> Exhibit:
     return sheet(rows, above=above, beside=["option_noise", "option_salt_and_pepper"])
 
 
+def explained() -> Exhibit:
+    """Some inputs, where the network looked, what it must see, and what another answer would have needed."""
+    rows, names = [], []
+    for name, drawing in (("cnn_fashion28", "boot"), ("cnn_fashion28", "dress"), ("cnn_shapes32", "star")):
+        result = trained(name)(DRAWINGS[f"classify_{drawing}"]())
+        by_kind = {picture.record["shows"]: picture for picture in result.pictures}
+        rows.append([resized(by_kind[kind], 200, 200) for kind in ("input", "grad_cam", "occlusion", "change")])
+        names.append(f"option_{result.facts['explained']}")
+    return sheet(rows, above=[f"lesson_word_{word}" for word in ("seen", "grad_cam", "occlusion", "change")], beside=names)
+
+
 LESSONS: dict[str, Callable[[], Exhibit]] = {
     **IDEAS,
     "dcgan": partial(classes, "dcgan_flowers64", count=9, times=1), "gan": partial(classes, "mlp_gan_fashion28"),
@@ -279,5 +290,5 @@ LESSONS: dict[str, Callable[[], Exhibit]] = {
     "light": clean_and_phone, "interpolation": interpolation, "realesrgan": realesrgan,
     "transfer": transfer, "transfer_gan": patched, "arbitrary": arbitrary, "gatys": optimised_one, "texture": textures,
     "reconstruct": kept_by_layers, "fastgan": fastgan, "nafnet": cleaned, "dncnn": noise_found, "rednet": put_together,
-    "recurrent": step_by_step, "attention": looked_up, "filters": filtered,
+    "recurrent": step_by_step, "attention": looked_up, "filters": filtered, "classification": explained,
 }

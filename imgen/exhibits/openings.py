@@ -24,6 +24,7 @@ OPENED: dict[str, tuple[str, dict[str, object]]] = {
     "upscale": ("srgan_x4", {}),
     "stylize": ("transfer_paintings", {"style": "woman_with_a_hat"}),
     "restore": ("light_restore", {}),
+    "classify": ("cnn_fashion28", {}),
 }
 def write(folder: Path = ASSETS) -> list[str]:
     """Make every file; returns what had to be left out because its card has no weights yet."""

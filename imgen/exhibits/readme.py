@@ -94,11 +94,13 @@ def number(value: float) -> str:
 
 
 BRIEF = (
+    "score_accuracy",
     "score_psnr", "score_ssim", "score_lpips", "score_frechet", "score_floor_frechet", "score_precision", "score_recall",
     "score_nats_per_picture", "score_reconstruction_psnr", "score_style_distance", "score_photo_lpips", "score_features",
     "score_noise_25", "score_jpeg_10_gain", "score_fill_psnr", "score_fill_lpips", "score_repeated_lpips",
 )
 SHOWN = (  # in this order
+    "score_accuracy",
     "score_psnr", "score_ssim", "score_lpips", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
     "score_inception_frechet", "score_floor_inception_frechet", "score_frechet", "score_floor_frechet", "score_usual_frechet",
     "score_nats_per_picture", "score_usual_nats_per_picture", "score_usual_pictures_seen",

@@ -8,6 +8,7 @@ from PIL import Image
 
 from imgen.catalog import RECOMMENDED, find_card
 from imgen.exhibits.examples import DRAWINGS, drawn_style, has_weights, part, photograph
+from imgen.exhibits.layout import enlarged
 from imgen.image import Picture, resized
 from imgen.pipelines.spoil import hole_known
 
@@ -31,6 +32,8 @@ SHOWN = {
     "transfer_paintings": Proof(face, (0, 0, 1, 1), lambda given: {"style": "composition_vii"}),
     "arbitrary_style": Proof(face, (0, 0, 1, 1), lambda given: {"paintings": [drawn_style("draw_voronoi")]}),
     "gatys": Proof(face, (0, 0, 1, 1), lambda given: {"paintings": [drawn_style("draw_splines")]}),
+    "cnn_fashion28": Proof(lambda: enlarged(DRAWINGS["classify_boot"](), 4), (0, 0, 1, 1)),
+    "cnn_shapes32": Proof(DRAWINGS["classify_star"], (0, 0, 1, 1)),
     "light_restore": Proof(DRAWINGS["restore_coffee"], (0.25, 0, 0.75, 0.67)),
     "attention_inpaint": Proof(DRAWINGS["restore_scribbled"], (0.1, 0, 0.7, 0.77), lambda given: {"mask": [hole_known(given)]}),
     "diffusion_fill": Proof(DRAWINGS["restore_scribbled"], (0.4, 0.2, 1, 0.97), lambda given: {"mask": [hole_known(given)]}),

@@ -1,6 +1,6 @@
 """What pipelines ask of a net: an `nn.Module` as `models` has them, or whatever else has these attributes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 if TYPE_CHECKING:
@@ -101,6 +101,25 @@ class Guesser(Network, Protocol):
     side: int
 
     def __call__(self, z: "Tensor", lr: "Tensor") -> "Tensor": ...
+
+
+class Classifier(Network, Protocol):
+    """x (N, channels, side, side) -> logits (N, classes): `classifier` of what `look` gives, maps (N, K, h, w).
+
+    margin: share of the side that is free at each side of the thing in a picture.  first, jump: the pixel on which the maps'
+    first place is centred, and how many pixels further the next.
+    """
+
+    channels: int
+    side: int
+    margin: float
+    first: float
+    jump: int
+
+    @property
+    def classifier(self) -> "Callable[[Tensor], Tensor]": ...
+    def look(self, x: "Tensor") -> "Tensor": ...
+    def __call__(self, x: "Tensor") -> "Tensor": ...
 
 
 class Stylizer(Network, Protocol):

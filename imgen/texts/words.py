@@ -5,6 +5,7 @@ catalog.
 """
 
 from imgen.texts.captions import CAPTIONS
+from imgen.texts.classify import CLASSIFY
 from imgen.texts.courses import COURSES
 from imgen.texts.errors import ERRORS
 from imgen.texts.inside import INSIDE
@@ -15,5 +16,6 @@ from imgen.texts.page import PAGE
 from imgen.texts.rooms import ROOMS
 from imgen.texts.tables import TABLES
 
-WORDS: dict[str, tuple[str, str]] = {**PAGE, **ROOMS, **ERRORS, **MODELS, **KNOBS, **CAPTIONS, **TABLES, **COURSES, **LINKS,
-                                     **INSIDE}
+WORDS: dict[str, tuple[str, str]] = {
+    **PAGE, **ROOMS, **ERRORS, **MODELS, **KNOBS, **CAPTIONS, **TABLES, **COURSES, **LINKS, **CLASSIFY, **INSIDE,
+}

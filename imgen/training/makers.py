@@ -10,13 +10,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from imgen.cards import WEIGHTS
+from imgen.catalog import find_card
 from imgen.device import fast_dtype
+from imgen.drawing.shapes import SHAPES
 from imgen.functional.losses import StyleObjective
 from imgen.loader import read_weights
 from imgen.models import mlp_gan, resgan
 from imgen.models import tiny_gan as tiny
 from imgen.models.arbitrary import ArbitraryNet
 from imgen.models.attention import AttentionNet
+from imgen.models.cnn import CNN
 from imgen.models.conv_vae import ConvAE, ConvVAE
 from imgen.models.critic import FeatureCritic, PatchCritic, PatchJudge
 from imgen.models.dcgan import Discriminator, Generator
@@ -33,6 +36,7 @@ from imgen.models.vae import VAE
 from imgen.pipelines.stylize import LOOK
 from imgen.training import data, emoji, palette
 from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
+from imgen.training.classifying import Classify, DrawnShapes, Shifted, decayed_adam, momentum
 from imgen.training.degrade import Wounds, burst, phones, plain
 from imgen.training.distilling import Distil, Resemble
 from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
@@ -136,6 +140,28 @@ def fashion(recipe: Callable[[Batches, str], Recipe], batch: int) -> Make:
         return recipe(Batches(pictures, labels, batch, device, flip=False), device), {"classes": FASHION}
 
     return make
+
+
+def shapes_cnn(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: none: it is drawn."""
+    net = classifier("cnn_shapes32")
+    recipe = Classify(net, DrawnShapes(net.side, 128, device), momentum, device=device, rate=0.05)
+    return recipe, {"classes": list(SHAPES)}
+
+
+def fashion_cnn(npz: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: fashion_mnist.npz."""
+    batches = Shifted(Batches(*data.digits(npz), 128, device))
+    recipe = Classify(classifier("cnn_fashion28"), batches, decayed_adam, device=device, rate=2e-3)
+    return recipe, {"classes": FASHION}
+
+
+def classifier(name: str) -> CNN:
+    """As the catalog has it."""
+    card = find_card(name)
+    net = card.net.build() if card.net else None
+    assert isinstance(net, CNN), name
+    return net
 
 
 def fashion_vae(latent: int) -> Make:

@@ -1,4 +1,4 @@
-"""The one public endpoint of each task: /generate, /upscale, /stylize, /restore.
+"""The one public endpoint of each task: /generate, /upscale, /stylize, /restore, /classify.
 
 A picture comes in by the page's own component, as a file that was uploaded before; see `doors`.
 """
@@ -12,6 +12,7 @@ from functools import wraps
 import gradio as gr
 
 from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Slider, UserError, Words
+from imgen.image import Frame
 from imgen.texts import text
 from imgen.ui.event_settings import WORK
 from imgen.ui.events import lane_of, work
@@ -26,7 +27,7 @@ def publish(bench: Workbench) -> None:
     def endpoint(request: gr.Request, *values) -> Iterator[tuple]:
         for now in work(bench, *values, watched=False):
             if now.frame.origin:
-                yield now.files[0] if bench.source else now.files, asdict(now.frame.origin)
+                yield now.files[0] if bench.source else now.files, told(now.frame)
 
     names = ["card", *(["picture"] if bench.source else []), *bench.widgets]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD  # Gradio reads the parameters' names here
@@ -36,6 +37,13 @@ def publish(bench: Workbench) -> None:
     inputs = [bench.picker, *([bench.source] if bench.source else []), *bench.widgets.values()]
     handler = answered(job(endpoint, lane=lane_of(bench)))
     bench.caller.click(handler, inputs, [bench.file, bench.origin], api_name=bench.task, show_progress="hidden", **WORK)
+
+
+def told(frame: Frame) -> dict:
+    """How a result came about; of a classification its scores, too."""
+    assert frame.origin
+    scores = {"scores": frame.facts["scores"]} if "scores" in frame.facts else {}
+    return asdict(frame.origin) | scores
 
 
 def answered(running: Callable[..., AsyncGenerator]) -> Callable[..., Awaitable]:

@@ -74,7 +74,10 @@ def make_picker(cards: Sequence[Card], chosen: Card) -> Picker:
     choices = [(named(card, f"for_{card.name}", by="\n"), card.name) for card in first]
     choices += [(named(card, *(["young"] if card.young else []), by=DOT), card.name) for card in rest]
     picker = Picker(choices, value=chosen.name, label=t("model"), elem_classes="picker", interactive=True)
-    gr.HTML(fold(rest, len(cards)) + pictures(first), js_on_load=FOLD, elem_classes="all-models")
+    if rest:
+        gr.HTML(fold(rest, len(cards)) + pictures(first), js_on_load=FOLD, elem_classes="all-models")
+    else:
+        gr.HTML(pictures(first), elem_classes="all-models")
     return picker
 
 

@@ -15,6 +15,7 @@ MEGA = 1_000_000
 MEANINGS = {  # words -> the measures that they explain
     "means_psnr": {"psnr", "reconstruction_psnr", "noise_25", "jpeg_10_gain", "fill_psnr"},
     "means_ssim": {"ssim"},
+    "means_accuracy": {"accuracy"},
     "means_lpips": {"lpips", "photo_lpips", "fill_lpips", "repeated_lpips"},
     "means_frechet": {"frechet"},
     "means_precision": {"precision", "recall"},

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from imgen.catalog import TASKS
 from imgen.texts.gradio import API_PAGE, GRADIO
 from imgen.texts.words import WORDS
 
@@ -12,7 +13,7 @@ SAID = ("picture", "close", "copy")  # names that access.js gives
 
 def head() -> str:
     """For the head of the page.  The language is on <html> before it runs: see `language.LanguageMiddleware`."""
-    hints = [WORDS[f"hint_{task}"] for task in ("generate", "upscale", "stylize", "restore")]  # descriptions of the endpoints
+    hints = [WORDS[f"hint_{task}"] for task in TASKS]  # descriptions of the endpoints
     phrases = {"everywhere": GRADIO, "api": [*API_PAGE, *hints]}
     words = {language: {key: WORDS[f"say_{key}"][n] for key in SAID} for n, language in enumerate(("en", "zh"))}
     spoken = f"{safe(words)}[document.documentElement.dataset.language]"
