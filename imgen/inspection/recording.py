@@ -20,6 +20,7 @@ from imgen.inspection.kinds import function_of, kind_of
 SAME = {"to", "float", "double", "contiguous", "detach", "clone", "type", "type_as"}  # the same numbers
 MADE = {"new_zeros", "new_ones", "new_empty", "new_full", "new_tensor", "zeros_like", "ones_like", "empty_like", "full_like"}
 IN_PLACE = {"__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__ipow__"}
+EXACTLY = {"group_norm", "native_group_norm", "instance_norm", "layer_norm"}  # in float32 they lose up to four digits
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]  # where in memory: offset, shape, strides
 
 
@@ -53,6 +54,12 @@ class Layer:
     def inputs(self) -> list[int]:
         """The layers that it takes from, each once, in order."""
         return list(dict.fromkeys(one.layer for one in leaves((self.args, self.kwargs)) if isinstance(one, Ref)))
+
+
+def exactly(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """In float64; the result as it would have been."""
+    given = mapped((args, kwargs), lambda one: one.double() if isinstance(one, Tensor) and one.is_floating_point() else one)
+    return mapped(func(*given[0], **given[1]), lambda one: one.float())
 
 
 def leaves(tree: Any) -> Iterator[Any]:
@@ -148,6 +155,8 @@ class Recorder(TorchFunctionMode):
         for one in tensors:
             self.renewed(one)
         frozen = mapped((args, kwargs), self.frozen)
+        if name == "pad" and isinstance(target, Tensor):  # torch keeps it for the gradient, and it may be written to later
+            args = (target.clone(), *args[1:])
         if in_place and isinstance(target, Tensor):
             if id(target) not in self.known:
                 frozen = ((target.detach().clone(), *frozen[0][1:]), frozen[1])
@@ -155,6 +164,8 @@ class Recorder(TorchFunctionMode):
         began = time.perf_counter()
         out = func(*args, **kwargs)
         seconds = time.perf_counter() - began
+        if name in EXACTLY:
+            out = exactly(func, args, kwargs)
         result = target if name == "__setitem__" else out
         if isinstance(result, Tensor) and not in_place:
             if any(result is one for one in tensors):
