@@ -60,7 +60,7 @@ def feeder(card: Card, picture: Picture | None, knobs: Mapping[str, object]) -> 
         picture = picture or (paintings[0] if paintings else None)
         if picture is None or not picture.pixels.size:
             raise UserError("picture_first")
-        make = FEEDS.get(kind, _sized if hasattr(net, "side") else _enlarger)
+        make = FEEDS.get(kind, sized if hasattr(net, "side") else _enlarger)
         return make(net, picture, values)
 
 
@@ -132,7 +132,7 @@ def _interpolator(net: Any, picture: Picture, values: Mapping[str, Any]) -> Call
     return lambda side: Feed(net, {"picture": _rgb(picture, side)}, lambda picture: net(picture, *more))
 
 
-def _sized(net: Any, picture: Picture, values: Mapping[str, Any]) -> Callable[[int], Feed]:
+def sized(net: Any, picture: Picture, values: Mapping[str, Any]) -> Callable[[int], Feed]:
     """A classifier, say: the middle square at its own size."""
     channels, size = getattr(net, "channels", 3), net.side
     x = to_tensor(prepared(Picture(visible(picture).rgb().pixels), channels, size, size)[0].pixels).contiguous()

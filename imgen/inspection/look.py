@@ -93,7 +93,7 @@ class Inspection:
 
         self.layers, self.bytes, self.leaf = seen.layers, seen.bytes, seen.leaf
         self.numbers = Numbers(self.layers)
-        self.net_parameters = 0 if rule else sum(p.numel() for p in feed.net.parameters())
+        self.net_parameters = 0 if rule else sum(seen.own.values())
         self.picture_layer = next((n for n, name in enumerate(feed.inputs) if name == "picture"), -1)
         self.inputs = len(feed.inputs)
         self.seconds = sum(layer.seconds for layer in self.layers)
@@ -129,7 +129,7 @@ class Inspection:
         count, height, width = maps.shape
         shown = max(1, min(limit, count, PIXELS // ((height + GAP) * (width + GAP))))
         if order == "strongest":
-            strength = np.abs(np.nan_to_num(maps)).mean((1, 2))
+            strength = np.abs(np.nan_to_num(maps, posinf=0, neginf=0)).mean((1, 2))
             channels = np.argsort(-strength, kind="stable")[:shown]
         else:
             channels = np.arange(shown)
@@ -144,6 +144,8 @@ class Inspection:
         from imgen.inspection.numbers import finite
 
         maps = self._maps(self._layer(layer)).astype(np.float64)
+        if not np.isfinite(maps).all():
+            return {"mean": None, "std": None, "min": None, "max": None, "zeros": float((maps == 0).mean()), "dead": []}
         still = maps.max((1, 2)) == maps.min((1, 2))
         dead = np.flatnonzero(still if maps[0].size > 1 else (maps == 0).all((1, 2)))
         said = {"mean": maps.mean(), "std": maps.std(), "min": maps.min(), "max": maps.max(), "zeros": (maps == 0).mean()}
@@ -223,7 +225,7 @@ class Inspection:
 
     def _net_largest(self) -> float:
         if self._largest is None:
-            self._largest = max(float(np.abs(np.nan_to_num(self._maps(one))).max(initial=0)) for one in self.layers)
+            self._largest = max(float(np.abs(np.nan_to_num(self._maps(one), posinf=0, neginf=0)).max(initial=0)) for one in self.layers)
         return self._largest
 
     def _said(self, layer: "Layer", field: "tuple[int, bool] | None") -> dict[str, Any]:

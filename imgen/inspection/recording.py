@@ -19,6 +19,7 @@ from imgen.inspection.kinds import function_of, kind_of
 
 SAME = {"to", "float", "double", "contiguous", "detach", "clone", "type", "type_as"}  # the same numbers
 MADE = {"new_zeros", "new_ones", "new_empty", "new_full", "new_tensor", "zeros_like", "ones_like", "empty_like", "full_like"}
+LEARNED = {"conv2d", "conv_transpose2d", "linear"}  # seen even where they work on a constant, as a memory's first step does
 IN_PLACE = {"__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__ipow__"}
 EXACTLY = {"group_norm", "native_group_norm", "instance_norm", "layer_norm"}  # in float32 they lose up to four digits
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]  # where in memory: offset, shape, strides
@@ -81,12 +82,19 @@ def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
     return change(tree)
 
 
+def own_numbers(net: nn.Module) -> dict[int, int]:
+    """id -> count: parameters, and what was measured in training and is stored with them, such as batch norm's statistics."""
+    stored = net.state_dict(keep_vars=True).values()
+    return {id(one): one.numel() for one in stored if one.is_floating_point()}
+
+
 class Recorder(TorchFunctionMode):
     """`with Recorder(net) as seen: …`; `give` it the inputs first.  Afterwards `layers`, and `bytes` of all that is kept."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
         self.net = net
+        self.own = own_numbers(net)
         self.layers: list[Layer] = []
         self.bytes = 0
         self.known: dict[int, tuple[int, int]] = {}  # id of a tensor -> its layer, and its version then
@@ -126,7 +134,8 @@ class Recorder(TorchFunctionMode):
         if func.__name__ in ("__get__", "__len__", "dim", "size") and not self.is_view(func):
             return func(*args, **kwargs)
         tensors = [one for one in leaves((args, kwargs)) if isinstance(one, Tensor)]
-        if func.__name__ in MADE or not any(id(one) in self.known for one in tensors):
+        seen = any(id(one) in self.known for one in tensors) or func.__name__ in LEARNED
+        if func.__name__ in MADE or not seen:
             return self.constant(func, tensors, args, kwargs)
         return self.recorded(func, tensors, args, kwargs)
 
@@ -138,7 +147,7 @@ class Recorder(TorchFunctionMode):
         out = func(*args, **kwargs)
         used = self.used(tensors)
         for one in leaves(out):
-            if isinstance(one, Tensor) and used and not isinstance(one, nn.Parameter):
+            if isinstance(one, Tensor) and used and id(one) not in self.own:
                 self.made_of[id(one)] = used
                 self.kept.append(one)
         return out
@@ -146,7 +155,7 @@ class Recorder(TorchFunctionMode):
     def used(self, tensors: list[Tensor]) -> dict[int, int]:
         used: dict[int, int] = {}
         for one in tensors:
-            used |= {id(one): one.numel()} if isinstance(one, nn.Parameter) else self.made_of.get(id(one), {})
+            used |= {id(one): one.numel()} if id(one) in self.own else self.made_of.get(id(one), {})
         return used
 
     def recorded(self, func, tensors: list[Tensor], args, kwargs) -> Any:
