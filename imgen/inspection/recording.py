@@ -1,7 +1,7 @@
 """Every operation that a network runs, in order, with what went in and what came out.
 
-Beside modules' hooks, which know names but miss `F.relu(x)` and `x + y`, a TorchFunctionMode sees every call on a tensor, functional
-and in-place ones too, at the level at which a lesson speaks of them: one call of `group_norm`, not the ten operations within.
+Beside modules' hooks, which know names but miss `F.relu(x)` and `x + y`, a TorchFunctionMode sees every call on a tensor,
+functional and in-place ones too, at the level at which a lesson speaks of them: `group_norm`, not the ten operations within.
 """
 
 import time
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
@@ -34,7 +33,7 @@ class Ref:
 
 @dataclass
 class Layer:
-    """One operation as it was run.  args, kwargs: as given, tensors of earlier layers as Refs; out: what came of it, batch of 1."""
+    """One operation as it was run.  args, kwargs: as given, earlier layers' tensors as Refs; out: what came of it."""
 
     id: int
     name: str
@@ -185,7 +184,7 @@ class Recorder(TorchFunctionMode):
                 self.kept.append(result)
                 self.by_memory[memory(result)].append(self.layers[source[0]])  # it may be written to under this name
                 return out
-        if kwargs.get("inplace") is True and isinstance(result, Tensor) and memory(result) != memory(target):
+        if kwargs.get("inplace") is True and result is not target:
             in_place = False
         results = [one for one in leaves(result) if isinstance(one, Tensor)]
         kind, function = kind_of(func, args, kwargs, results), function_of(func, args)
@@ -193,7 +192,7 @@ class Recorder(TorchFunctionMode):
             results = results[:1]  # statistics come with it
         for n, one in enumerate(results):
             part = n if isinstance(result, (list, tuple)) else None
-            layer = self.add("", kind, function, func, *frozen, one, part=part, seconds=seconds if n == 0 else 0.0)
+            layer = self.add("", kind, function, func, frozen[0], frozen[1], one, part=part, seconds=seconds if n == 0 else 0.0)
             layer.parameters = self.used(tensors) if n == 0 else {}
             if in_place:
                 self.writes[memory(one)].append((one._version, layer.id, layer.geometry))
@@ -253,4 +252,4 @@ def memory(x: Tensor) -> int:
 
 
 def geometry(x: Tensor) -> Geometry:
-    return x.storage_offset(), tuple(x.shape), x.stride()
+    return int(x.storage_offset()), tuple(x.shape), x.stride()
