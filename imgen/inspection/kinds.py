@@ -230,7 +230,8 @@ def reaches(layer: "Layer", source: int, one: Any, tensor: Any) -> tuple[Reach, 
             return both([Reach(Fraction(r), Fraction(0), Fraction(r - 1), r - 1)] * 2)
         case "enlarged":
             radius = _taps(given["kernel"], given["scale"]) // 2
-            return both([Reach(Fraction(1, given["scale"]), Fraction(-radius), Fraction(radius), 2 * radius, fold="replicate")] * 2)
+            step = Fraction(1, given["scale"])
+            return both([Reach(step, Fraction(-radius), Fraction(radius), 2 * radius, fold="replicate")] * 2)
         case "interpolate":
             ways = zip(one.shape[2:], layer.out.shape[2:], strict=True)
             return both(_interpolated(Fraction(a, b), given["mode"]) for a, b in ways)
