@@ -60,7 +60,7 @@ def feeder(card: Card, picture: Picture | None, knobs: Mapping[str, object]) -> 
         picture = picture or (paintings[0] if paintings else None)
         if picture is None or not picture.pixels.size:
             raise UserError("picture_first")
-        make = FEEDS.get(kind, _sized if hasattr(net, "side") else _enlarger)
+        make = FEEDS.get(kind, sized if hasattr(net, "side") else _enlarger)
         return make(net, picture, values)
 
 
@@ -94,15 +94,16 @@ def _generator(net: Any, picture: Picture | None, values: Mapping[str, Any]) -> 
         label[0, list(values["words"].indices)] = 1 / max(1, len(values["words"].indices))
     if not encodes(net):
         return lambda side: Feed(net, {"noise": z, "class": label}, lambda **given: net(given["noise"], given["class"]), True)
-    drawn = net(z, label)
+    whole: Any = net
+    drawn = whole(z, label)
     if picture is not None:
         drawn = to_tensor(prepared(Picture(visible(picture).rgb().pixels), *drawn.shape[1:])[0].pixels)
 
     def both(picture: "Tensor", **given: "Tensor") -> "Tensor":
-        code = net.encode(picture, given["class"])
-        return net.show(code[0] if isinstance(code, tuple) else code, given["class"])
+        code = whole.encode(picture, given["class"])
+        return whole.show(code[0] if isinstance(code, tuple) else code, given["class"])
 
-    return lambda side: Feed(net, {"picture": drawn, "class": label}, both, True)
+    return lambda side: Feed(whole, {"picture": drawn, "class": label}, both, True)
 
 
 def _rgb(picture: Picture, side: int, grid: int = 1) -> "Tensor":
@@ -132,7 +133,7 @@ def _interpolator(net: Any, picture: Picture, values: Mapping[str, Any]) -> Call
     return lambda side: Feed(net, {"picture": _rgb(picture, side)}, lambda picture: net(picture, *more))
 
 
-def _sized(net: Any, picture: Picture, values: Mapping[str, Any]) -> Callable[[int], Feed]:
+def sized(net: Any, picture: Picture, values: Mapping[str, Any]) -> Callable[[int], Feed]:
     """A classifier, say: the middle square at its own size."""
     channels, size = getattr(net, "channels", 3), net.side
     x = to_tensor(prepared(Picture(visible(picture).rgb().pixels), channels, size, size)[0].pixels).contiguous()

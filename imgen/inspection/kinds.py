@@ -1,7 +1,7 @@
 """What an operation is called, what it costs, and how far it sees."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -14,8 +14,8 @@ ACTIVATIONS = {
     "hardswish", "relu6", "glu", "mish",
 }
 CURVES = ACTIVATIONS | {  # of one number, too
-    "exp", "log", "sqrt", "rsqrt", "abs", "clamp", "clamp_min", "clamp_max", "logit", "asinh", "square", "pow", "neg", "reciprocal",
-    "sin", "cos", "sinc", "log1p", "expm1", "log_sigmoid", "logsigmoid",
+    "exp", "log", "sqrt", "rsqrt", "abs", "clamp", "clamp_min", "clamp_max", "logit", "asinh", "square", "pow", "neg",
+    "reciprocal", "sin", "cos", "sinc", "log1p", "expm1", "log_sigmoid", "logsigmoid",
 }
 NORMS = {"batch_norm": "batch", "instance_norm": "instance", "group_norm": "group", "native_group_norm": "group",
          "layer_norm": "layer", "normalize": "l2"}
@@ -60,7 +60,8 @@ def kind_of(call: Any, args: Sequence[Any], kwargs: dict[str, Any], results: Seq
         return "matmul"
     if name in MOVES:
         return "reshape"
-    return "avg_pool2d" if name in POOLS or (name == "mean" and args[0].ndim == 4 and results[0].shape[:2] == args[0].shape[:2]) else "other"
+    over_places = name == "mean" and args[0].ndim == 4 and results[0].shape[:2] == args[0].shape[:2]
+    return "avg_pool2d" if name in POOLS or over_places else "other"
 
 
 NAMES = {  # of the arguments that count, in order, and what they are if nothing is said
@@ -135,7 +136,8 @@ def macs_of(layer: "Layer", tensor: Any) -> int:
         case "enlarged":
             x, scale = tensor(given["x"]), given["scale"]
             taps = _taps(given["kernel"], scale)
-            return x.numel() * (scale * taps) ** 2 + scale * taps * sum(x.shape[2:])  # and what falls on the picture at its border
+            at_border = scale * taps * sum(x.shape[2:])  # how much of the kernel falls on the picture there
+            return x.numel() * (scale * taps) ** 2 + at_border
     return 0
 
 
@@ -184,7 +186,8 @@ class Reach:
             return 0, length - 1
         low, high = math.floor(self.step * first + self.before), math.floor(self.step * last + self.after)
         if self.fold == "reflect":
-            turned = [n for one in (low, high) for n in ([-one, 0] if one < 0 else [2 * (length - 1) - one, length - 1] if one >= length else [])]
+            turned = [n for one in (low, high) if one < 0 for n in (-one, 0)]
+            turned += [n for one in (low, high) if one >= length for n in (2 * (length - 1) - one, length - 1)]
             low, high = min([low, *turned]), max([high, *turned])
         if self.fold:
             low, high = min(low, length - 1), max(high, 0)
@@ -192,6 +195,12 @@ class Reach:
 
 
 WHOLE, SAME = Reach(whole=True), Reach()
+TURNS = {"permute", "transpose", "T", "mT", "t", "roll", "flip", "rot90", "swapaxes", "movedim"}
+
+
+def both(ways: Iterable[Reach]) -> tuple[Reach, Reach]:
+    rows, columns = ways
+    return rows, columns
 
 
 def reaches(layer: "Layer", source: int, one: Any, tensor: Any) -> tuple[Reach, Reach]:
@@ -204,40 +213,44 @@ def reaches(layer: "Layer", source: int, one: Any, tensor: Any) -> tuple[Reach, 
             stride = pair(given["stride"] or kernel)
             spread = pair(given.get("dilation", 1))
             pads = paddings({"dilation": 1, **given}, kernel)
-            return tuple(Reach(Fraction(s), Fraction(-p), Fraction(d * (k - 1) - p), d * (k - 1))
-                         for s, p, d, k in zip(stride, pads, spread, kernel, strict=True))  # pyright: ignore
+            ways = zip(stride, pads, spread, kernel, strict=True)
+            return both(Reach(Fraction(s), Fraction(-p), Fraction(d * (k - 1) - p), d * (k - 1)) for s, p, d, k in ways)
         case "conv_transpose2d":
-            kernel, stride, pads, spread = (tuple(tensor(given["weight"]).shape[2:]), *(pair(given[n]) for n in ("stride", "padding", "dilation")))
-            return tuple(Reach(Fraction(1, s), Fraction(p - (k - 1) * d + s - 1, s), Fraction(p, s), math.ceil(((k - 1) * d + 1) / s) - 1)
-                         for s, p, d, k in zip(stride, pads, spread, kernel, strict=True))  # pyright: ignore
+            stride, pads, spread = (pair(given[n]) for n in ("stride", "padding", "dilation"))
+            ways = zip(stride, pads, spread, tensor(given["weight"]).shape[2:], strict=True)
+            return both(
+                Reach(Fraction(1, s), Fraction(p - (k - 1) * d + s - 1, s), Fraction(p, s), math.ceil(((k - 1) * d + 1) / s) - 1)
+                for s, p, d, k in ways
+            )
         case "pixel_shuffle":
             r = given["upscale_factor"]
-            return (Reach(Fraction(1, r)),) * 2
+            return both([Reach(Fraction(1, r))] * 2)
         case "pixel_unshuffle":
             r = given["downscale_factor"]
-            return (Reach(Fraction(r), Fraction(0), Fraction(r - 1), r - 1),) * 2
+            return both([Reach(Fraction(r), Fraction(0), Fraction(r - 1), r - 1)] * 2)
         case "enlarged":
             radius = _taps(given["kernel"], given["scale"]) // 2
-            return (Reach(Fraction(1, given["scale"]), Fraction(-radius), Fraction(radius), 2 * radius, fold="replicate"),) * 2
+            step = Fraction(1, given["scale"])
+            return both([Reach(step, Fraction(-radius), Fraction(radius), 2 * radius, fold="replicate")] * 2)
         case "interpolate":
-            return tuple(_interpolated(Fraction(a, b), given["mode"]) for a, b in zip(one.shape[2:], layer.out.shape[2:], strict=True))  # pyright: ignore
+            ways = zip(one.shape[2:], layer.out.shape[2:], strict=True)
+            return both(_interpolated(Fraction(a, b), given["mode"]) for a, b in ways)
         case "pad":
-            pads, fold = [*given["pad"], 0, 0, 0, 0], {"reflect": "reflect", "replicate": "replicate"}.get(given["mode"], "")
-            return tuple(Reach(before=Fraction(-p), after=Fraction(-p), fold=fold) for p in (pads[2], pads[0]))  # pyright: ignore
+            pads, fold = [*given["pad"], 0, 0, 0, 0], given["mode"] if given["mode"] in ("reflect", "replicate") else ""
+            return both(Reach(before=Fraction(-p), after=Fraction(-p), fold=fold) for p in (pads[2], pads[0]))
         case "getitem" | "setitem":
             return _sliced(layer, given, source, one)
-        case "mean" | "sum" | "std_mean" | "adaptive_avg_pool2d" | "instance_norm" | "group_norm" | "native_group_norm" | "einsum" if (
-            name != "einsum" or not (letters(layer)[1][-2:] == letters(layer)[0][-1][-2:])
-        ):
+        case "mean" | "sum" | "std_mean" | "adaptive_avg_pool2d" | "instance_norm" | "group_norm" | "native_group_norm":
             return WHOLE, WHOLE
-        case "einsum":
-            return SAME, SAME
+        case "einsum":  # of channels alone, or of places, too
+            names, result, _ = letters(layer)
+            return (SAME, SAME) if names[-1][-2:] == result[-2:] else (WHOLE, WHOLE)
     if layer.kind in ("attention", "linear", "matmul", "softmax") or layer.kind == "norm" and name == "layer_norm":
         return WHOLE, WHOLE
     if name == "normalize" and layer.out.ndim == 4 and given["dim"] == 1:
         return SAME, SAME
     alike = one.ndim >= 3 and layer.out.ndim >= 3 and one.shape[-2:] == layer.out.shape[-2:]
-    if alike and (layer.kind != "reshape" or name not in ("permute", "transpose", "T", "mT", "t", "roll", "flip", "rot90", "swapaxes", "movedim")):
+    if alike and name not in TURNS:
         return SAME, SAME
     return WHOLE, WHOLE
 

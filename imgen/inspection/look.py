@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from imgen.inspection.recording import Layer, Recorder
 
 BYTES = 96 << 20  # of one network's activations: a larger picture is shrunk
-MACS = 5_000_000_000  # of one pass: about half a second
+MACS = 4_000_000_000  # of one pass: about half a second
 PROBE = 48  # pixels of the longer side by which both are foretold
 SLOW = 0.25  # seconds: a quicker pass is run twice, and the second one timed
 PIXELS = 1 << 22  # of a sheet
@@ -83,7 +83,7 @@ def recorded(feed: "Feed") -> "Recorder":
 
 
 class Inspection:
-    """Of one pass.  Layers are counted in the order in which they ran, inputs first; channel, y and x are places of a layer's own.
+    """Of one pass.  Layers are counted in the order in which they ran, inputs first; channel, y and x are a layer's own.
 
     Nothing here changes it, so that several threads may look at once.
     """
@@ -91,9 +91,9 @@ class Inspection:
     def __init__(self, feed: "Feed", seen: "Recorder", rule: bool = False):
         from imgen.inspection.numbers import Numbers
 
-        self.feed, self.layers, self.bytes, self.leaf = feed, seen.layers, seen.bytes, seen.leaf
+        self.layers, self.bytes, self.leaf = seen.layers, seen.bytes, seen.leaf
         self.numbers = Numbers(self.layers)
-        self.net_parameters = 0 if rule else sum(p.numel() for p in feed.net.parameters())
+        self.net_parameters = 0 if rule else sum(seen.own.values())
         self.picture_layer = next((n for n, name in enumerate(feed.inputs) if name == "picture"), -1)
         self.inputs = len(feed.inputs)
         self.seconds = sum(layer.seconds for layer in self.layers)
@@ -109,7 +109,9 @@ class Inspection:
             given = self.picture_layer if self.picture_layer >= 0 else 0
             self._strip = {
                 "layers": layers, "input": self._shape(self.layers[given]),
-                "totals": {"parameters": self.net_parameters, "macs": sum(one["macs"] for one in layers), "seconds": self.seconds},
+                "totals": {
+                    "parameters": self.net_parameters, "macs": sum(one["macs"] for one in layers), "seconds": self.seconds,
+                },
             }
         return self._strip
 
@@ -121,20 +123,22 @@ class Inspection:
         return data_url(pixels[..., 0] if pixels.shape[2] == 1 else pixels, None)
 
     def maps(self, layer: int, order: str = "strongest", scale: str = "map", limit: int = 64) -> dict[str, Any]:
-        """The maps of a layer as one sheet.  order: "strongest" (by mean size) or "given"; scale: colours per map, layer or net."""
+        """The maps of a layer as one sheet.  order: "strongest" (by mean size) or "given"; scale: of colours, see SCALES."""
         one = self._layer(layer)
-        _known(order, ORDERS), _known(scale, SCALES)
+        if order not in ORDERS or scale not in SCALES:
+            raise UserError("call_unreadable")
         limit = _whole(limit, 1, MOST)
         maps = self._maps(one)
         count, height, width = maps.shape
         shown = max(1, min(limit, count, PIXELS // ((height + GAP) * (width + GAP))))
         if order == "strongest":
-            strength = np.abs(np.nan_to_num(maps)).mean((1, 2))
+            strength = np.abs(np.nan_to_num(maps, posinf=0, neginf=0)).mean((1, 2))
             channels = np.argsort(-strength, kind="stable")[:shown]
         else:
             channels = np.arange(shown)
         chosen = maps[channels]
-        most = scale_of(maps if scale == "layer" else chosen, scale, self._net_largest() if scale == "net" else 0.0)[: len(chosen)]
+        net = self._net_largest() if scale == "net" else 0.0
+        most = scale_of(maps if scale == "layer" else chosen, scale, net)[: len(chosen)]
         columns = laid(len(chosen))
         return {"png": data_url(sheet(chosen, most, columns)), "columns": columns, "side": [height, width], "gap": GAP,
                 "channels": channels.tolist(), "count": count, "scales": most}
@@ -144,6 +148,8 @@ class Inspection:
         from imgen.inspection.numbers import finite
 
         maps = self._maps(self._layer(layer)).astype(np.float64)
+        if not np.isfinite(maps).all():
+            return {"mean": None, "std": None, "min": None, "max": None, "zeros": float((maps == 0).mean()), "dead": []}
         still = maps.max((1, 2)) == maps.min((1, 2))
         dead = np.flatnonzero(still if maps[0].size > 1 else (maps == 0).all((1, 2)))
         said = {"mean": maps.mean(), "std": maps.std(), "min": maps.min(), "max": maps.max(), "zeros": (maps == 0).mean()}
@@ -154,7 +160,7 @@ class Inspection:
         weight = self._weight(self._layer(layer))[0]
         limit = _whole(limit, 1, MOST)
         outs, ins, height, width = weight.shape
-        order = np.argsort(-np.abs(weight).sum((2, 3)).ravel(), kind="stable")[: min(limit, PIXELS // ((height + 1) * (width + 1)))]
+        order = np.argsort(-np.abs(weight).sum((2, 3)).ravel(), kind="stable")[:limit]
         pairs = np.stack(np.divmod(np.sort(order), ins), 1)
         shown = weight[pairs[:, 0], pairs[:, 1]]
         columns = ins if len(shown) == outs * ins and ins <= 32 else laid(len(shown))
@@ -223,16 +229,19 @@ class Inspection:
 
     def _net_largest(self) -> float:
         if self._largest is None:
-            self._largest = max(float(np.abs(np.nan_to_num(self._maps(one))).max(initial=0)) for one in self.layers)
+            each = (np.nan_to_num(self._maps(one), posinf=0, neginf=0) for one in self.layers)
+            self._largest = max(float(np.abs(maps).max(initial=0)) for maps in each)
         return self._largest
 
     def _said(self, layer: "Layer", field: "tuple[int, bool] | None") -> dict[str, Any]:
         from imgen.inspection.kinds import macs_of
 
         said = {
-            "id": layer.id, "name": layer.name, "kind": layer.kind, "function": layer.function, "of": described(layer, self.numbers.tensor),
+            "id": layer.id, "name": layer.name, "kind": layer.kind, "function": layer.function,
+            "of": described(layer, self.numbers.tensor),
             "in": [self._shape(self.layers[one]) for one in layer.inputs], "from": layer.inputs, "out": self._shape(layer),
-            "shape": list(layer.out.shape), "parameters": sum(layer.parameters.values()), "macs": macs_of(layer, self.numbers.tensor),
+            "shape": list(layer.out.shape), "parameters": sum(layer.parameters.values()),
+            "macs": macs_of(layer, self.numbers.tensor),
             "field": field[0] if field else None, "share": layer.seconds / self.seconds if self.seconds else 0.0,
         }
         return said | ({"whole": True} if field and field[1] else {})
@@ -254,7 +263,9 @@ class Inspection:
                 rows, columns = reaches(layer, source, self.layers[source].out, self.numbers.tensor)
                 reach = rows if rows.whole or rows.extent >= columns.extent else columns
                 size, jump, whole = before
-                now = (float(side), jump, True) if whole or reach.whole else (size + reach.extent * jump, jump * float(reach.step), False)
+                now = (size + reach.extent * jump, jump * float(reach.step), False)
+                if whole or reach.whole:
+                    now = (float(side), jump, True)
                 best = now if best is None else (max(best[0], now[0]), max(best[1], now[1]), best[2] or now[2])
             found.append(best)
         return [None if one is None else (math.ceil(one[0]), one[2]) for one in found]
@@ -291,12 +302,7 @@ class Inspection:
             seed = torch.zeros(layer.out.shape, dtype=layer.out.dtype)
             seed.view(-1)[int(np.ravel_multi_index(place, self._shape(layer)))] = 1
             with self.lock, torch.inference_mode(False):
-                try:
-                    (found,) = torch.autograd.grad([layer.edge], [self.leaf], [seed], retain_graph=True, allow_unused=True)
-                except RuntimeError:  # it was never meant to be trained, and wrote over what a gradient needs: run it again
-                    with torch.autograd.graph.allow_mutation_on_saved_tensors():
-                        again = recorded(self.feed)
-                        (found,) = torch.autograd.grad([again.layers[layer.id].edge], [again.leaf], [seed], allow_unused=True)
+                (found,) = torch.autograd.grad([layer.edge], [self.leaf], [seed], retain_graph=True, allow_unused=True)
             if found is not None:
                 slope = found.abs().reshape(-1, height, width).sum(0).numpy()
         slope = np.nan_to_num(slope)
@@ -324,12 +330,6 @@ def described(layer: "Layer", tensor: Any) -> str:
     elif layer.function in ("pixel_shuffle", "pixel_unshuffle"):
         said[0] += f" {given.get('upscale_factor', given.get('downscale_factor'))}"
     return ", ".join(said)
-
-
-def _known(value: str, names: tuple[str, ...]) -> str:
-    if value not in names:
-        raise UserError("call_unreadable")
-    return value
 
 
 def _whole(value: Any, low: int, high: int) -> int:

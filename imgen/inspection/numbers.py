@@ -20,17 +20,12 @@ EXACT = 1 << 24  # whole numbers that a float32 holds
 
 def canonical(shape: "torch.Size | tuple[int, ...]") -> tuple[int, int, int]:
     """A batch of one, of any shape, as (maps, height, width), in the same order of numbers."""
-    shape = tuple(shape)
-    if len(shape) > 1 and shape[0] == 1:
-        shape = shape[1:]
-    match len(shape):
-        case 0:
-            return 1, 1, 1
-        case 1:
-            return shape[0], 1, 1
-        case 2:
-            return 1, shape[0], shape[1]
-    return math.prod(shape[:-2]), shape[-2], shape[-1]
+    sides = list(shape)
+    if len(sides) > 1 and sides[0] == 1:
+        sides = sides[1:]
+    if len(sides) < 2:
+        return math.prod(sides), 1, 1
+    return math.prod(sides[:-2]), sides[-2], sides[-1]
 
 
 class Numbers:
@@ -53,7 +48,8 @@ class Numbers:
             "conv2d": self.conv, "conv_transpose2d": self.transposed, "max_pool2d": self.max_pool, "avg_pool2d": self.linear_map,
             "upsample": self.linear_map, "linear": self.linear, "softmax": self.softmax, "attention": self.attention,
             "norm": self.norm, "activation": self.activation, "add": self.added, "mul": self.multiplied, "matmul": self.matmul,
-            "other": self.reduced if layer.function in REDUCED else self.parts, "cat": self.moved, "pad": self.moved, "reshape": self.moved, "pixel_shuffle": self.moved, "input": lambda *_: {},
+            "other": self.reduced if layer.function in REDUCED else self.parts, "cat": self.moved,
+            "pad": self.moved, "reshape": self.moved, "pixel_shuffle": self.moved, "input": lambda *_: {},
         }.get(layer.kind, self.parts)
         with torch.inference_mode(False):
             return said | explain(layer, index)
@@ -73,9 +69,10 @@ class Numbers:
         inside = [(t >= 0) & (t < side) for t, side in zip(taps, x.shape[2:], strict=True)]
         rows, columns = (torch.from_numpy(t[good]) for t, good in zip(taps, inside, strict=True))
         seen = x[n, first : first + each][:, rows][:, :, columns]
-        window[np.ix_(range(each), *map(np.flatnonzero, inside))] = numpy(seen)
+        window[np.ix_(np.arange(each), *map(np.flatnonzero, inside))] = numpy(seen)
         w = numpy(weight[out])
-        return self.windows(window, w, first, taps, bias, out) | {"stride": list(stride), "dilation": list(spread), "padding": list(pads)}
+        how = {"stride": list(stride), "dilation": list(spread), "padding": list(pads)}
+        return self.windows(window, w, first, taps, bias, out) | how
 
     def transposed(self, layer: Layer, index: tuple[int, ...]) -> dict[str, Any]:
         given = bound(layer)
@@ -140,7 +137,8 @@ class Numbers:
         alone = x[n : n + 1, c : c + 1].double()
         with torch.enable_grad():
             alone.requires_grad_()
-            args, kwargs = mapped((layer.args, layer.kwargs), lambda one: alone if isinstance(one, Ref) and one == source else one)
+            given = layer.args, layer.kwargs
+            args, kwargs = mapped(given, lambda one: alone if isinstance(one, Ref) and one == source else one)
             y = layer.call(*args, **kwargs)
             weight = torch.autograd.grad(y[(0, 0, *index[2:])], alone)[0][0, 0].numpy()
         seen = alone.detach()[0, 0].numpy()
@@ -196,7 +194,8 @@ class Numbers:
         order = np.argsort(-shares, kind="stable")[:TERMS]
         rows = [[int(n), float(logits[n]), float(powers[n]), float(shares[n])] for n in order]
         return {"terms": rows, "index": index[dim], "most": float(logits.max()), "sum": float(powers.sum()),
-                "before": float(logits[index[dim]]), "rest": float(1 - sum(row[3] for row in rows)), "total": float(shares[index[dim]])}
+                "before": float(logits[index[dim]]), "total": float(shares[index[dim]]),
+                "rest": float(1 - sum(row[3] for row in rows))}
 
     def attention(self, layer: Layer, index: tuple[int, ...]) -> dict[str, Any]:
         given = bound(layer)
@@ -237,7 +236,8 @@ class Numbers:
             part, spot = numpy(x[index[: x.ndim - inner]]), index[x.ndim - inner :]
             mean, var = part.mean(), part.var()
         elif name == "batch_norm":
-            spot, mean, var = index[1:2], number(self.tensor(given["running_mean"])[index[1]]), number(self.tensor(given["running_var"])[index[1]])
+            mean, var = (number(self.tensor(given[one])[index[1]]) for one in ("running_mean", "running_var"))
+            spot = index[1:2]
         else:
             each = 1 if name == "instance_norm" else x.shape[1] // given["num_groups"]
             first, spot = index[1] // each * each, index[1:2]
@@ -375,9 +375,9 @@ class Numbers:
         if layer.function == "setitem" and not isinstance(args[2], Tensor):
             args = (*args[:2], 0)
         with torch.no_grad():
-            out = layer.call(*args, **kwargs)
-        out = args[0] if layer.function == "setitem" else out
-        found = int((out if layer.part is None else out[layer.part])[index].item())
+            moved: Any = layer.call(*args, **kwargs)
+        moved = args[0] if layer.function == "setitem" else moved
+        found = int((moved if layer.part is None else moved[layer.part])[index].item())
         if not found:  # padding, or a constant that was written there
             return {"parts": [[-1, 0, 0, 0, number(layer.out[index])]], "total": number(layer.out[index])}
         first, _, one = next(origin for origin in origins if origin[0] <= found < origin[0] + origin[1])
@@ -429,7 +429,8 @@ def terms(x: np.ndarray, weight: np.ndarray, bias: float | None) -> dict[str, An
     products = x * weight
     order = np.argsort(-np.abs(products), kind="stable")
     rows = [[int(n), float(x[n]), float(weight[n]), float(products[n])] for n in order[:TERMS]]
-    return {"terms": rows, "rest": float(products[order[TERMS:]].sum()), "bias": bias, "total": float(products.sum()) + (bias or 0.0)}
+    total = float(products.sum()) + (bias or 0.0)
+    return {"terms": rows, "rest": float(products[order[TERMS:]].sum()), "bias": bias, "total": total}
 
 
 def numpy(x: Tensor) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Every operation that a network runs, in order, with what went in and what came out.
 
-Beside modules' hooks, which know names but miss `F.relu(x)` and `x + y`, a TorchFunctionMode sees every call on a tensor, functional
-and in-place ones too, at the level at which a lesson speaks of them: one call of `group_norm`, not the ten operations within.
+Beside modules' hooks, which know names but miss `F.relu(x)` and `x + y`, a TorchFunctionMode sees every call on a tensor,
+functional and in-place ones too, at the level at which a lesson speaks of them: `group_norm`, not the ten operations within.
 """
 
 import time
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.autograd.graph import get_gradient_edge
 from torch.overrides import TorchFunctionMode
@@ -19,7 +18,9 @@ from imgen.inspection.kinds import function_of, kind_of
 
 SAME = {"to", "float", "double", "contiguous", "detach", "clone", "type", "type_as"}  # the same numbers
 MADE = {"new_zeros", "new_ones", "new_empty", "new_full", "new_tensor", "zeros_like", "ones_like", "empty_like", "full_like"}
+LEARNED = {"conv2d", "conv_transpose2d", "linear"}  # seen even where they work on a constant, as a memory's first step does
 IN_PLACE = {"__setitem__", "__iadd__", "__isub__", "__imul__", "__itruediv__", "__idiv__", "__ipow__"}
+EXACTLY = {"group_norm", "native_group_norm", "instance_norm", "layer_norm"}  # in float32 they lose up to four digits
 Geometry = tuple[int, tuple[int, ...], tuple[int, ...]]  # where in memory: offset, shape, strides
 
 
@@ -32,7 +33,7 @@ class Ref:
 
 @dataclass
 class Layer:
-    """One operation as it was run.  args, kwargs: as given, tensors of earlier layers as Refs; out: what came of it, batch of 1."""
+    """One operation as it was run.  args, kwargs: as given, earlier layers' tensors as Refs; out: what came of it."""
 
     id: int
     name: str
@@ -55,6 +56,12 @@ class Layer:
         return list(dict.fromkeys(one.layer for one in leaves((self.args, self.kwargs)) if isinstance(one, Ref)))
 
 
+def exactly(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """In float64; the result as it would have been."""
+    given = mapped((args, kwargs), lambda one: one.double() if isinstance(one, Tensor) and one.is_floating_point() else one)
+    return mapped(func(*given[0], **given[1]), lambda one: one.float())
+
+
 def leaves(tree: Any) -> Iterator[Any]:
     if isinstance(tree, (list, tuple)):
         for one in tree:
@@ -74,12 +81,19 @@ def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
     return change(tree)
 
 
+def own_numbers(net: nn.Module) -> dict[int, int]:
+    """id -> count: parameters, and what was measured in training and is stored with them, such as batch norm's statistics."""
+    stored = net.state_dict(keep_vars=True).values()
+    return {id(one): one.numel() for one in stored if one.is_floating_point()}
+
+
 class Recorder(TorchFunctionMode):
     """`with Recorder(net) as seen: …`; `give` it the inputs first.  Afterwards `layers`, and `bytes` of all that is kept."""
 
     def __init__(self, net: nn.Module):
         super().__init__()
         self.net = net
+        self.own = own_numbers(net)
         self.layers: list[Layer] = []
         self.bytes = 0
         self.known: dict[int, tuple[int, int]] = {}  # id of a tensor -> its layer, and its version then
@@ -119,7 +133,8 @@ class Recorder(TorchFunctionMode):
         if func.__name__ in ("__get__", "__len__", "dim", "size") and not self.is_view(func):
             return func(*args, **kwargs)
         tensors = [one for one in leaves((args, kwargs)) if isinstance(one, Tensor)]
-        if func.__name__ in MADE or not any(id(one) in self.known for one in tensors):
+        seen = any(id(one) in self.known for one in tensors) or func.__name__ in LEARNED
+        if func.__name__ in MADE or not seen:
             return self.constant(func, tensors, args, kwargs)
         return self.recorded(func, tensors, args, kwargs)
 
@@ -131,7 +146,7 @@ class Recorder(TorchFunctionMode):
         out = func(*args, **kwargs)
         used = self.used(tensors)
         for one in leaves(out):
-            if isinstance(one, Tensor) and used and not isinstance(one, nn.Parameter):
+            if isinstance(one, Tensor) and used and id(one) not in self.own:
                 self.made_of[id(one)] = used
                 self.kept.append(one)
         return out
@@ -139,7 +154,7 @@ class Recorder(TorchFunctionMode):
     def used(self, tensors: list[Tensor]) -> dict[int, int]:
         used: dict[int, int] = {}
         for one in tensors:
-            used |= {id(one): one.numel()} if isinstance(one, nn.Parameter) else self.made_of.get(id(one), {})
+            used |= {id(one): one.numel()} if id(one) in self.own else self.made_of.get(id(one), {})
         return used
 
     def recorded(self, func, tensors: list[Tensor], args, kwargs) -> Any:
@@ -148,6 +163,8 @@ class Recorder(TorchFunctionMode):
         for one in tensors:
             self.renewed(one)
         frozen = mapped((args, kwargs), self.frozen)
+        if name == "pad" and isinstance(target, Tensor):  # torch keeps it for the gradient, and it may be written to later
+            args = (target.clone(), *args[1:])
         if in_place and isinstance(target, Tensor):
             if id(target) not in self.known:
                 frozen = ((target.detach().clone(), *frozen[0][1:]), frozen[1])
@@ -155,6 +172,8 @@ class Recorder(TorchFunctionMode):
         began = time.perf_counter()
         out = func(*args, **kwargs)
         seconds = time.perf_counter() - began
+        if name in EXACTLY:
+            out = exactly(func, args, kwargs)
         result = target if name == "__setitem__" else out
         if isinstance(result, Tensor) and not in_place:
             if any(result is one for one in tensors):
@@ -165,7 +184,7 @@ class Recorder(TorchFunctionMode):
                 self.kept.append(result)
                 self.by_memory[memory(result)].append(self.layers[source[0]])  # it may be written to under this name
                 return out
-        if kwargs.get("inplace") is True and isinstance(result, Tensor) and memory(result) != memory(target):
+        if kwargs.get("inplace") is True and result is not target:
             in_place = False
         results = [one for one in leaves(result) if isinstance(one, Tensor)]
         kind, function = kind_of(func, args, kwargs, results), function_of(func, args)
@@ -173,7 +192,7 @@ class Recorder(TorchFunctionMode):
             results = results[:1]  # statistics come with it
         for n, one in enumerate(results):
             part = n if isinstance(result, (list, tuple)) else None
-            layer = self.add("", kind, function, func, *frozen, one, part=part, seconds=seconds if n == 0 else 0.0)
+            layer = self.add("", kind, function, func, frozen[0], frozen[1], one, part=part, seconds=seconds if n == 0 else 0.0)
             layer.parameters = self.used(tensors) if n == 0 else {}
             if in_place:
                 self.writes[memory(one)].append((one._version, layer.id, layer.geometry))
@@ -233,4 +252,4 @@ def memory(x: Tensor) -> int:
 
 
 def geometry(x: Tensor) -> Geometry:
-    return x.storage_offset(), tuple(x.shape), x.stride()
+    return int(x.storage_offset()), tuple(x.shape), x.stride()

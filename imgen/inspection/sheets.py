@@ -32,7 +32,7 @@ def sheet(maps: np.ndarray, scales: Sequence[float], columns: int) -> np.ndarray
     rows = math.ceil(count / columns)
     out = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP), GROUND, np.uint8)
     most = np.maximum(np.asarray(scales, np.float64), 1e-30)[:, None, None]
-    coloured = np.rint(ZERO + ZERO * np.clip(np.nan_to_num(maps / most), -1, 1)).astype(np.uint8)
+    coloured = np.rint(ZERO + ZERO * np.clip(np.nan_to_num(maps, posinf=3e38, neginf=-3e38) / most, -1, 1)).astype(np.uint8)
     for n, one in enumerate(coloured):
         y, x = n // columns * (height + GAP), n % columns * (width + GAP)
         out[y : y + height, x : x + width] = one
@@ -59,5 +59,5 @@ def scale_of(maps: np.ndarray, way: str, net: float) -> list[float]:
     """way: "map", "layer" or "net"."""
     if way == "net":
         return [net] * len(maps)
-    each: Any = np.abs(np.nan_to_num(maps)).max((1, 2), initial=0)
+    each: Any = np.abs(np.nan_to_num(maps, posinf=0, neginf=0)).max((1, 2), initial=0)
     return [float(each.max(initial=0))] * len(maps) if way == "layer" else each.tolist()
