@@ -76,6 +76,7 @@ def test_there_are_three_things_to_try_and_each_sets_knobs_that_exist(lesson, la
         card = find_card(named) if named else family[0]
         assert card.task == family[0].task
         knobs = {name: knob for name, knob in card.knobs.items() if not unknown(knob, card)}
+        assert int(preset.pop("example", 0)) < max(1, len(files.example_files(card.task)))
         assert preset.keys() <= card.knobs.keys()
         checked(knobs, {name: value for name, value in preset.items() if name in knobs})
 

@@ -142,7 +142,7 @@ def to_experiment(name: str, query: str) -> str:
 
 def example_of(card: Card, knobs: dict[str, str]) -> int | None:
     """Its number; a lesson's link works on whatever lies there, but a worksheet's answers hold for one picture."""
-    if card.abilities.needs_mask or not card.pictures:
+    if card.abilities.needs_mask or not card.pictures or card.task not in WORKED_ON:
         return None
     if "example" in knobs:
         return int(knobs.pop("example"))
