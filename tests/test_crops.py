@@ -149,11 +149,11 @@ def test_many_files_become_one_zip_and_a_bad_one_is_named(photo, tmp_path):
 def test_after_a_stop_what_is_done_can_be_had_and_the_rest_follows(photo, tmp_path, monkeypatch):
     Image.new("RGB", (6, 5)).save(tmp_path / "another.png")
     files = [str(photo), str(tmp_path / "another.png")]
-    running = enlarge_all(None, files, "nearest", {"scale": 3})
+    running = enlarge_all(asked_in("en"), files, "nearest", {"scale": 3})
     while "1 of 2" not in next(running)[0]:
         pass
     running.close()
-    _, download, _ = stopped(None)
+    _, download, _ = stopped(asked_in("en"))
     assert decode(Path(download["value"])).width == 3 * 96
     done = []
     monkeypatch.setattr(many, "batch", lambda *a, **k: (done.append(f) or f for f in batch(*a, **k)))
