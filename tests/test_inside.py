@@ -6,6 +6,7 @@ import io
 import re
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import numpy as np
@@ -22,11 +23,11 @@ from imgen.ui.inspecting import Asked, Inspections, inside_ask, inside_begin, in
 HERE, THERE = "127.0.0.1", "10.0.0.7"
 
 
-def request(host: str = HERE, language: str = "en") -> SimpleNamespace:
+def request(host: str = HERE, language: str = "en") -> Any:
     return SimpleNamespace(client=SimpleNamespace(host=host), headers={"cookie": f"language={language}"})
 
 
-def held(size: int = 1) -> SimpleNamespace:
+def held(size: int = 1) -> Any:
     return SimpleNamespace(bytes=size)
 
 
@@ -51,7 +52,8 @@ def calls():
 
 
 @pytest.mark.parametrize("data", [
-    None, [], "x", {}, {"what": "nothing"}, {"what": "value", "token": 3}, {"what": ["value"]}, {"what": "value", "token": "x" * 1000},
+    None, [], "x", {}, {"what": "nothing"}, {"what": "value", "token": 3}, {"what": ["value"]},
+    {"what": "value", "token": "x" * 1000},
 ])
 def test_what_nobody_can_read_is_one_sentence(calls, data):
     assert set(calls(inside_ask, data)) == {"error"}
@@ -156,8 +158,8 @@ def opened(page):
 
 
 def numbers(table) -> np.ndarray:
-    rows = table.locator("tr").all()
-    return np.array([[float(v) for v in row.locator("td").evaluate_all("cells => cells.map(cell => cell.dataset.value)")] for row in rows])
+    cells = "rows => rows.map(row => [...row.cells].map(cell => Number(cell.dataset.value)))"
+    return np.array(table.locator("tr").evaluate_all(cells))
 
 
 def test_the_tab_opens_with_a_network_and_its_numbers_are_right(visit):  # noqa: F811
@@ -209,6 +211,39 @@ def test_an_address_opens_the_layer_and_the_value(visit):  # noqa: F811
     assert "第 2 张特征图，第 10 行第 20 列" in room.locator(".value").inner_text()
 
 
+def test_a_number_is_followed_back_and_forth(visit):  # noqa: F811
+    page = visit()
+    room = opened(page)
+    room.locator(".layer").nth(3).click()
+    page.wait_for_function("location.search.includes('layer=3')")
+    before = room.locator(".value").inner_text()
+    cell = room.locator(".window td.follow").first
+    wanted = float(cell.get_attribute("data-value"))
+    cell.click()
+    room.locator("button.back:not([hidden])").wait_for()
+    page.wait_for_function("location.search.includes('layer=2')")
+    assert abs(float(room.locator(".value").get_attribute("data-value")) - wanted) < 1e-6
+    room.locator("button.back").click()
+    page.wait_for_function("text => document.querySelector('.inside-room .value').textContent === text", arg=before)
+
+
+def test_a_picture_of_ones_own_goes_in_and_what_is_none_is_said(visit, tmp_path):  # noqa: F811
+    page = visit()
+    room = opened(page)
+    grey = tmp_path / "grey.png"
+    Image.fromarray(np.full((1, 900), 77, np.uint8)).save(grey)
+    room.locator(".net input[type=file]").set_input_files(grey)
+    room.locator(".mine").wait_for()
+    page.wait_for_function("document.querySelector('.inside-room .field-view canvas')?.width === 256")
+    assert "example" not in page.evaluate("location.search")
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no picture")
+    room.locator(".net input[type=file]").set_input_files(broken)
+    room.locator(".said.failed").wait_for()
+    room.locator(".thumb").first.click()
+    page.wait_for_function("!document.querySelector('.inside-room .said').classList.contains('failed')")
+
+
 def test_look_inside_carries_card_and_picture(visit):  # noqa: F811
     page = visit()
     page.locator('.tabs > .tab-wrapper [data-tab-id="restore"]').click()
@@ -227,14 +262,16 @@ def test_sizes_are_those_of_torch(visit):  # noqa: F811
     said = page.evaluate("""() => {
         const field = name => document.querySelector(`.inside-room .sizes input[type=number].${name}`);
         const put = (name, value) => { const one = field(name); one.value = value; one.dispatchEvent(new Event('input')); };
-        const way = document.querySelector('.inside-room .sizes .way'), answer = document.querySelector('.inside-room .answer'), found = [];
+        const way = document.querySelector('.inside-room .sizes .way'), answer = document.querySelector('.inside-room .answer');
+        const found = [];
         for (const kind of ['conv', 'transposed']) {
           way.value = kind;
           way.dispatchEvent(new Event('change'));
           for (const size of [1, 4, 7, 12]) for (const kernel of [1, 2, 3, 5]) for (const stride of [1, 2, 3])
             for (const padding of [0, 1, 3]) for (const dilation of [1, 2]) for (const extra of kind === 'conv' ? [0] : [0, 1]) {
               for (const [name, value] of Object.entries({size, kernel, stride, padding, dilation, extra})) put(name, value);
-              found.push([kind, size, kernel, stride, padding, dilation, extra, answer.dataset.out, answer.classList.contains('failed')]);
+              const failed = answer.classList.contains('failed');
+              found.push([kind, size, kernel, stride, padding, dilation, extra, answer.dataset.out, failed]);
             }
         }
         return found;
