@@ -66,7 +66,7 @@ def classify(
     ordered = sorted(EXPLANATIONS, key=lambda kind: kind != explanation)
     facts = {
         "scores": told, "explained": names[label], "other": names[other], "reached": reached,
-        "change": round(255 * change.square().mean().sqrt().item(), 2),
+        "change": round(255 * change.abs().mean().item(), 2),  # grey levels, the mean over all pixels
     }
     yield Frame(3, 3, [Picture(to_pixels(shown[kind]), {**facts, "shows": kind}) for kind in ordered], facts)
 
