@@ -186,7 +186,7 @@ def test_a_connection_cut_once_is_taken_up_again(server):
     assert drain(hub.fetch(weights()))[1].read_bytes() == CONTENT
 
 
-@pytest.mark.parametrize("sha256", [None, SHA256])
+@pytest.mark.parametrize("sha256", [None, SHA256], ids=["of the Hub", "of the card"])
 def test_wrong_bytes_of_the_right_size_are_refused_and_removed(server, sha256):
     server.mode = "wrong bytes"
     assert error_of(weights(sha256=sha256)).key == "weights_altered"
