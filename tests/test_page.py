@@ -932,7 +932,7 @@ def test_the_sizes_of_a_family_are_one_choice(visit):
     before = shown(bench)
     bench.locator(".about .sizes button", has_text="×2").click()
     new_result(page, bench, before)
-    assert all(words in bench.locator(".status-line p").inner_text() for words in ("×2", "192×192 → 384×384"))
+    assert all(words in bench.locator(".status-line p").inner_text() for words in ("×2", "180×150 → 360×300"))
     assert bench.locator(".picker label.selected:visible input").get_attribute("value") == "light_x2"
     assert bench.locator(".about .sizes button[aria-pressed=true]").all_inner_texts() == ["×2"]
 
