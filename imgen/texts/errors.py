@@ -16,7 +16,6 @@ ERRORS: dict[str, tuple[str, str]] = {
     "route_closed": ("There is nothing here.", "这里没有内容。"),
     "disk_full": ("There is no room left to store the result. Please try again later, or with a smaller picture.", "没有空间保存结果了。请稍后再试，或换小一些的图片。"),
     "many_most": ("At most {most} files go at a time, and {came} came. Please bring them in parts, or use the command line.", "一次最多处理 {most} 个文件，现在有 {came} 个。请分批上传，或使用命令行。"),
-    "example_unknown": ("There is no example number {number} here. Please choose one of those shown.", "这里没有编号为 {number} 的示例，请选择显示的示例。"),
     "out_of_memory": ("There is not enough memory for this picture, even in small tiles. Please shrink it, or choose a smaller model.", "内存不够，即使分成小块也放不下这张图片。请先缩小图片，或换一个更小的模型。"),
     # knobs
     "knob_not_an_option": ("“{value}” is not a choice for {knob}. Please choose one of: {options}.", "{knob} 没有“{value}”这个选项，请从以下选项中选择：{options}。"),

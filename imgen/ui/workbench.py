@@ -1,7 +1,6 @@
 """The shape that every tab has: a picture or a seed in, pictures out, a model, its knobs, and what one can do with the result."""
 
 from collections.abc import Callable, Mapping
-from filecmp import cmp
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -235,8 +234,7 @@ class Workbench:
     def named_pictures(self) -> dict[str, tuple[str, dict[str, str]]]:
         """Word of an address -> the component that shows such pictures, and what stands for each, by its path."""
         numbers = {str(path): str(n) for n, path in enumerate(self.examples)}
-        first = {str(self.given): numbers[str(path)] for path in self.examples if self.given and cmp(path, self.given, False)}
-        return {"example": ("source", {**numbers, **first})} if numbers else {}
+        return {"example": ("source", numbers)} if numbers else {}
 
     @property
     def told(self) -> dict[str, Component]:
