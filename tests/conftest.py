@@ -1,9 +1,11 @@
 """What tests share: small inputs that are drawn here, and ends of what comes in steps."""
 
+import sys
 from collections.abc import Iterable
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 
 from imgen.image import Frame, Picture
@@ -45,3 +47,20 @@ def scratched(photo: Picture, seed: int, count: int = 5) -> tuple[Picture, np.nd
         share = (cover * rng.uniform(0.7, 1))[..., None]
         out += share * (rng.choice([250, 235, 12]) - out)
     return Picture(out.round().astype(np.uint8)), hole
+
+
+@pytest.fixture
+def here(monkeypatch, capsys):
+    """Run a command in this process -> (exit code, standard output, standard error)."""
+    from imgen.__main__ import main
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["imgen", *map(str, arguments)])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        return code, *capsys.readouterr()
+
+    return run

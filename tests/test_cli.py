@@ -11,29 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imgen.__main__ import main
 from imgen.catalog import CARDS, CATALOG
 from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.image import Picture, decode, encode
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def imgen(monkeypatch, capsys):
-    """Run a command in this process -> (exit code, standard output, standard error)."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["imgen", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -47,21 +30,21 @@ def one_sentence(error):
     return "Traceback" not in error and len(error.strip().splitlines()) == 1 and error.strip()[-1] in ".?"
 
 
-def test_list_for_people_names_every_card(imgen):
-    code, out, _ = imgen("list")
+def test_list_for_people_names_every_card(here):
+    code, out, _ = here("list")
     assert code == 0 and [line.split()[0] for line in out.splitlines()] == [card.name for card in CARDS]
 
 
-def test_list_for_programs_tells_what_the_cards_say(imgen):
-    code, out, _ = imgen("list", "--json")
+def test_list_for_programs_tells_what_the_cards_say(here):
+    code, out, _ = here("list", "--json")
     rows = {row["name"]: row for row in json.loads(out)}
     assert code == 0 and list(rows) == [card.name for card in CARDS]
     for card in CARDS:
         assert rows[card.name]["license"] == card.license and rows[card.name]["scores"] == card.facts.scores
 
 
-def test_a_picture_is_enlarged_as_in_python(imgen, photo, tmp_path):
-    code, out, _ = imgen("run", "bicubic", photo, "--scale", "3", "-o", tmp_path / "new" / "large.png")
+def test_a_picture_is_enlarged_as_in_python(here, photo, tmp_path):
+    code, out, _ = here("run", "bicubic", photo, "--scale", "3", "-o", tmp_path / "new" / "large.png")
     assert (code, out.strip()) == (0, str(tmp_path / "new" / "large.png"))
     result = decode(tmp_path / "new" / "large.png")
     assert np.array_equal(result.pixels, CATALOG["bicubic"](decode(photo), scale=3).pictures[0].pixels)
@@ -69,73 +52,73 @@ def test_a_picture_is_enlarged_as_in_python(imgen, photo, tmp_path):
 
 
 @pytest.mark.parametrize("card", ["bicubic", "espcn_x2"])
-def test_a_factor_need_not_be_whole(imgen, photo, tmp_path, card):
-    code, *_ = imgen("run", card, photo, "--scale", "1.5", "-o", tmp_path / "large.png")
+def test_a_factor_need_not_be_whole(here, photo, tmp_path, card):
+    code, *_ = here("run", card, photo, "--scale", "1.5", "-o", tmp_path / "large.png")
     assert code == 0 and decode(tmp_path / "large.png").width == 72
 
 
-def test_a_generator_takes_its_knobs(imgen, tmp_path):
-    code, *_ = imgen("run", "mlp_vae_fashion28", "--label", "bag", "--count", "3", "--seed", "4", "-o", tmp_path / "bags")
+def test_a_generator_takes_its_knobs(here, tmp_path):
+    code, *_ = here("run", "mlp_vae_fashion28", "--label", "bag", "--count", "3", "--seed", "4", "-o", tmp_path / "bags")
     bags = CATALOG["mlp_vae_fashion28"](label="bag", count=3, seed=4).pictures
     files = [decode(path) for path in sorted((tmp_path / "bags").iterdir())]
     assert code == 0 and [np.array_equal(a.pixels, b.pixels) for a, b in zip(files, bags, strict=True)] == [True] * 3
 
 
 @pytest.mark.slow
-def test_every_card_says_its_knobs(imgen):
+def test_every_card_says_its_knobs(here):
     for card in CARDS:
-        code, out, _ = imgen("run", card.name, "--help")
+        code, out, _ = here("run", card.name, "--help")
         options = set(re.findall(r"--([a-z0-9-]+)", re.sub(r"\x1b\[[0-9;]*m", "", out)))
         assert code == 0 and {name.replace("_", "-") for name in card.knobs} <= options, card.name
 
 
-def test_a_folder_goes_on_after_a_bad_file(imgen, photo, tmp_path):
+def test_a_folder_goes_on_after_a_bad_file(here, photo, tmp_path):
     (tmp_path / "notes.png").write_text("not a picture")
     Image.new("RGB", (20, 16), "red").save(tmp_path / "photo.png")
-    code, out, error = imgen("run", "espcn_x2", tmp_path, "-o", tmp_path / "out")
+    code, out, error = here("run", "espcn_x2", tmp_path, "-o", tmp_path / "out")
     assert code == 2 and "notes.png" in error and "Traceback" not in error
     assert {Path(line).name for line in out.splitlines()} == {"photo.png", "photo-2.png"} and "there already" not in error
-    code, again, error = imgen("run", "espcn_x2", tmp_path, "-o", tmp_path / "out")
+    code, again, error = here("run", "espcn_x2", tmp_path, "-o", tmp_path / "out")
     assert (code, again) == (2, out) and error.count("there already") == 2
 
 
-def test_a_mistyped_model_is_answered_with_those_that_are_near(imgen, photo, tmp_path):
-    _, _, error = imgen("run", "espcn4", photo, "-o", tmp_path / "large.png")
+def test_a_mistyped_model_is_answered_with_those_that_are_near(here, photo, tmp_path):
+    _, _, error = here("run", "espcn4", photo, "-o", tmp_path / "large.png")
     assert "espcn_x4" in error and "dcgan" not in error
 
 
-def test_what_cannot_be_measured_is_named(imgen, tmp_path):
+def test_what_cannot_be_measured_is_named(here, tmp_path):
     (tmp_path / "city.png").write_bytes(encode(scenes.city(48, 1)))
     (tmp_path / "notes.jpg").write_text("not a picture")
-    code, out, error = imgen("evaluate", "bicubic", "--data", tmp_path, "--json")
+    code, out, error = here("evaluate", "bicubic", "--data", tmp_path, "--json")
     assert code == 2 and not out and one_sentence(error) and "notes.jpg" in error
 
 
-def test_an_upscaler_is_measured_as_from_a_phone_and_exactly_at_once(imgen, tmp_path):
+def test_an_upscaler_is_measured_as_from_a_phone_and_exactly_at_once(here, tmp_path):
     (tmp_path / "city.png").write_bytes(encode(scenes.city(96, 1)))
-    code, out, _ = imgen("evaluate", "bicubic", "--data", tmp_path, "--phone", "--exact", "--json")
+    code, out, _ = here("evaluate", "bicubic", "--data", tmp_path, "--phone", "--exact", "--json")
     rows = {row["data"]: row for row in map(json.loads, out.splitlines())}
     assert code == 0 and set(rows) == {tmp_path.stem, f"{tmp_path.stem}_phone"}
     assert "psnr" in rows[f"{tmp_path.stem}_phone"] and "float32_psnr" in rows[tmp_path.stem]
 
 
-def test_pictures_of_a_generator_become_a_film_and_a_sum(imgen, tmp_path):
-    assert imgen("run", "mlp_vae_fashion28", "--count", "3", "-o", tmp_path)[0] == 0
+def test_pictures_of_a_generator_become_a_film_and_a_sum(here, tmp_path):
+    assert here("run", "mlp_vae_fashion28", "--count", "3", "-o", tmp_path)[0] == 0
     stops = sorted(tmp_path.glob("*.png"))
-    assert imgen("film", *stops, "--steps", "4", "-o", tmp_path / "film.webp")[0] == 0
+    assert here("film", *stops, "--steps", "4", "-o", tmp_path / "film.webp")[0] == 0
     with Image.open(tmp_path / "film.webp") as film:
         assert (film.n_frames, film.size, film.info["loop"]) == (12, (28, 28), 0)
         film.seek(4)  # a stop, without loss
         assert np.abs(np.asarray(film.convert("L")).astype(int) - decode(stops[1]).pixels[..., 0]).max() <= 1
-    assert imgen("combine", *stops, "-o", tmp_path / "sum.png")[0] == 0
+    assert here("combine", *stops, "-o", tmp_path / "sum.png")[0] == 0
     assert decode(tmp_path / "sum.png").width == 28
 
 
-def test_a_picture_of_ones_own_is_found_and_can_be_filmed(imgen, photo, tmp_path):
-    code, out, said = imgen("find", "mlp_vae_fashion28", photo, "--label", "bag", "-o", tmp_path / "bag.png")
+def test_a_picture_of_ones_own_is_found_and_can_be_filmed(here, photo, tmp_path):
+    code, out, said = here("find", "mlp_vae_fashion28", photo, "--label", "bag", "-o", tmp_path / "bag.png")
     assert (code, out.strip()) == (0, str(tmp_path / "bag.png")) and " dB" in said
     assert decode(tmp_path / "bag.png").width == 28
-    assert imgen("film", tmp_path / "bag.png", tmp_path / "bag.png", "--steps", "2", "-o", tmp_path / "film.webp")[0] == 0
+    assert here("film", tmp_path / "bag.png", tmp_path / "bag.png", "--steps", "2", "-o", tmp_path / "film.webp")[0] == 0
 
 
 @pytest.mark.parametrize(("arguments", "word"), [
@@ -162,28 +145,28 @@ def test_a_picture_of_ones_own_is_found_and_can_be_filmed(imgen, photo, tmp_path
     (["evaluate", "distilled_squeezenet", "--data", "FOLDER"], "squeezenet"),
     (["evaluate", "espcn_x2", "--data", "FOLDER", "--neighbours", "out.png"], "espcn_x2"),
 ])
-def test_a_mistake_is_one_sentence(imgen, photo, arguments, word, monkeypatch):
+def test_a_mistake_is_one_sentence(here, photo, arguments, word, monkeypatch):
     monkeypatch.chdir(photo.parent)
     known = {"PHOTO": photo.name, "FOLDER": "."}
-    code, out, error = imgen(*(known.get(a, a.replace("PHOTO", photo.name)) for a in arguments))
+    code, out, error = here(*(known.get(a, a.replace("PHOTO", photo.name)) for a in arguments))
     assert code == 2 and not out and one_sentence(error) and word in error
     assert str(photo.parent) not in error
 
 
 @pytest.mark.slow
-def test_training_writes_a_card_and_goes_on_from_there(imgen, tmp_path):
+def test_training_writes_a_card_and_goes_on_from_there(here, tmp_path):
     (tmp_path / "photos").mkdir()
     Image.fromarray(scenes.city(192, seed=1).pixels).save(tmp_path / "photos" / "city.png")
     where = ["--data", tmp_path / "photos", "--out", tmp_path / "weights", "--checkpoints", tmp_path / "runs"]
     for steps in (2, 3):
-        code, out, _ = imgen("train", "espcn_x2", "--steps", steps, *where)
+        code, out, _ = here("train", "espcn_x2", "--steps", steps, *where)
         assert code == 0 and Path(out.strip()) == tmp_path / "weights" / "espcn_x2.safetensors"
         facts = json.loads((tmp_path / "weights" / "espcn_x2.json").read_text())
         assert facts["training"]["steps"] == steps and facts["scale"] == 2
     assert facts["training"]["planned_steps"] == [2, 3]
 
 
-def test_evaluate_measures_what_the_papers_measure(imgen, tmp_path):
+def test_evaluate_measures_what_the_papers_measure(here, tmp_path):
     """Against scikit-image, on the same LR picture."""
     from skimage.metrics import peak_signal_noise_ratio
 
@@ -191,7 +174,7 @@ def test_evaluate_measures_what_the_papers_measure(imgen, tmp_path):
 
     pixels = scenes.city(96, seed=2).pixels
     Image.fromarray(pixels).save(tmp_path / "city.png")
-    code, out, _ = imgen("evaluate", "espcn_x3", "--data", tmp_path, "--json")
+    code, out, _ = here("evaluate", "espcn_x3", "--data", tmp_path, "--json")
     hr, lr = shrink(pixels, 3)
     sr = CATALOG["espcn_x3"](Picture(lr)).pictures[0].pixels
     y = [(p.astype(float) @ (65.481, 128.553, 24.966) / 255 + 16)[3:-3, 3:-3] for p in (hr, sr)]

@@ -53,23 +53,6 @@ def imgen(*arguments, folder=ROOT, **settings):
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.fixture
-def here(monkeypatch, capsys):
-    """The same in this process, in text."""
-    from imgen.__main__ import main
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["imgen", *map(str, arguments)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return run
-
-
 # -- nothing is lost, nothing is made twice ----------------------------------------------------------------------------
 
 
