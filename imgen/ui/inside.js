@@ -4,7 +4,7 @@ const STEP = 400, STEPS = 120;  // milliseconds between two steps of the window 
 const STAGE = 230, PICTURE = 256;  // pixels of a map on the stage; of a picture in the browser
 const TILES = 64;  // maps in a sheet
 const doc = document, root = doc.documentElement;
-const S = {token: '', card: '', layers: [], layer: 0, channel: 0, y: 0, x: 0, order: 'strongest', scale: 'map', zoom: 0, view: 'net', example: 0, path: '', knobs: {}, trail: []};
+const S = {token: '', card: '', layers: [], layer: 0, channel: 0, y: 0, x: 0, order: 'strongest', scale: 'map', zoom: 0, view: 'net', example: 0, path: '', mask: '', knobs: {}, trail: []};
 let words = {}, groups = [], turn = 0, look = 0, playing = 0, entered = false;
 
 // Small things.
@@ -109,7 +109,7 @@ const cardOf = name => groups.flatMap(group => group.cards).find(card => card.na
 const groupOf = name => groups.find(group => group.cards.some(card => card.name === name));
 const natural = (text, usual = 0) => /^\d{1,6}$/.test(text ?? '') ? Number(text) : usual;
 
-async function enter(search, path = '') {
+async function enter(search, path = '', mask = '') {
   entered = true;
   await ready;
   if (!words.inside_tab) return;
@@ -120,9 +120,9 @@ async function enter(search, path = '') {
   const [channel, y, x] = (query.get('at') ?? '').split(',').map(one => natural(one, null));
   const where = {layer: query.has('layer') ? natural(query.get('layer')) : null, channel, y, x};
   const example = natural(query.get('example'));
-  const same = S.token && S.card === card && S.example === example && S.path === path && JSON.stringify(S.knobs) === JSON.stringify(knobs);
+  const same = S.token && S.card === card && S.example === example && S.path === path && S.mask === mask && JSON.stringify(S.knobs) === JSON.stringify(knobs);
   if (path !== S.path) S.file = null;
-  Object.assign(S, {example, path, knobs});
+  Object.assign(S, {example, path, mask, knobs});
   same ? choose(where.layer ?? S.layer, where) : await open(card, where);
 }
 
@@ -135,7 +135,7 @@ async function open(card, where = {}) {
   chooser();
   room.setAttribute('aria-busy', 'true');
   say(W('opening', {title: entry?.title ?? card}));
-  const found = await call('inside_open', {card, example: S.example, path: S.path, knobs: S.knobs, token: S.token});
+  const found = await call('inside_open', {card, example: S.example, path: S.path, mask: S.mask, knobs: S.knobs, token: S.token});
   if (mine !== turn) return;
   room.removeAttribute('aria-busy');
   if (found.error) return say(found.error, true);
@@ -156,13 +156,13 @@ function chooser() {
   parts.pictures.hidden = !pictured;
   parts.examples.replaceChildren(...(pictured ? examples : []).map((one, n) => el('button', {
     type: 'button', class: 'thumb', 'aria-pressed': String(!S.path && n === S.example), 'aria-label': one.name, title: one.name,
-    onclick: () => { S.path = ''; S.example = n; open(S.card, {layer: S.layer, channel: S.channel}); },
+    onclick: () => { S.path = S.mask = ''; S.example = n; open(S.card, {layer: S.layer, channel: S.channel}); },
   }, el('img', {src: one.url, alt: ''}))));
   parts.mine.hidden = !S.path;
   parts.seed.hidden = !entry?.seeded;
 }
 function buildNet() {
-  parts.card = el('select', {onchange: () => { S.example = 0; S.path = ''; S.knobs = {}; open(parts.card.value); }},
+  parts.card = el('select', {onchange: () => { S.example = 0; S.path = S.mask = ''; S.knobs = {}; open(parts.card.value); }},
     ...groups.map(group => el('optgroup', {label: group.title}, ...group.cards.map(card => option(card.name, card.title)))));
   parts.file = el('input', {type: 'file', accept: 'image/*', hidden: true, onchange: () => bring(parts.file.files[0])});
   parts.examples = el('span', {class: 'thumbs'});
@@ -181,6 +181,7 @@ async function bring(file) {
   try {
     const {path} = await upload(file);
     S.path = path;
+    S.mask = '';
     S.file = file;
   } catch {
     return say(W('lost'), true);
@@ -984,6 +985,6 @@ const ready = (async () => {
   build();
 })();
 new ResizeObserver(() => { if (S.found && element.checkVisibility()) fit(); }).observe(element);
-element.addEventListener('imgen:enter', event => enter(event.detail.query, event.detail.path));
+element.addEventListener('imgen:enter', event => enter(event.detail.query, event.detail.path, event.detail.mask));
 element.dataset.room = 'inside';
 setTimeout(() => { if (!entered) enter(''); }, 150);  // an address would have said by now
