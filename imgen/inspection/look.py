@@ -40,8 +40,10 @@ def inspect(card: Card, picture: Picture | None = None, knobs: Mapping[str, obje
         seen = recorded(feed)
         if not feed.fixed:
             feed = feed_at(_side(seen, feed))
+            seen = None  # before the next pass: never two at a time in memory
             seen = recorded(feed)
-        if feed.fixed or sum(layer.seconds for layer in seen.layers) < SLOW:
+        if feed.fixed or sum(layer.seconds for layer in seen.layers) < SLOW:  # a second time, for the times
+            seen = None
             seen = recorded(feed)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):

@@ -67,7 +67,8 @@ async function call(name, data) {
   }
 }
 async function ask(what, more = {}) {
-  const found = await call('inside_ask', {what, token: S.token, ...more});
+  const {token} = S, found = await call('inside_ask', {what, token, ...more});
+  if (token !== S.token) return null;  // of a network that was left meanwhile
   if (found.error) { say(found.error, true); stop(); return null; }
   if (status.classList.contains('failed') && S.summary) say(S.summary);
   return found;
