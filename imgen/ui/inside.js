@@ -19,6 +19,7 @@ function show(v) {  // four digits
   if (v === 0) return '0';
   return minus(size < 1e-3 || size >= 1e5 ? v.toExponential(2) : String(Number(v.toPrecision(4))));
 }
+const time = seconds => seconds < 1 ? W('ms', {count: show(Number((1000 * seconds).toPrecision(2)))}) : W('s', {count: show(Number(seconds.toPrecision(2)))});
 const brief = v => v === 0 || Math.abs(v) >= 1e3 || Math.abs(v) < 5e-4 ? minus(v === 0 ? '0' : v.toExponential(0)) : minus(String(Number(Math.abs(v) >= 10 ? v.toPrecision(3) : v.toFixed(Math.abs(v) >= 1 ? 2 : 3))));
 function el(name, settings = {}, ...inner) {
   const one = doc.createElement(name);
@@ -144,7 +145,7 @@ async function open(card, where = {}) {
   S.image = found.picture ? await loaded(found.picture) : null;
   own.offer();
   const {totals} = found;
-  S.summary = W('totals', {title: found.title, layers: found.layers.length, parameters: count(totals.parameters), macs: count(totals.macs), seconds: show(totals.seconds)});
+  S.summary = W('totals', {title: found.title, layers: found.layers.length, parameters: count(totals.parameters), macs: count(totals.macs), time: time(totals.seconds)});
   say(S.summary);
   strip();
   const first = found.layers.find(one => ['conv2d', 'conv_transpose2d'].includes(one.kind)) ?? found.layers[0];
@@ -213,7 +214,8 @@ function strip() {
       el('b', {text: titleOf(layer)}), el('span', {class: 'of', text: described(layer)}), el('code', {text: layer.name}),
       el('span', {class: 'shapes', text: `${layer.in?.length ? layer.in.map(shape).join(' + ') + ' → ' : ''}${shape(layer.out)}`}),
       ...facts.map(text => el('span', {class: 'fact', text})), el('span', {class: 'fact', text: field}),
-      el('span', {class: 'share', style: `--share: ${percent}%`, title: W('share', {percent: percent.toFixed(1)})}, el('span', {class: 'unseen', text: W('share', {percent: percent.toFixed(1)})})));
+      el('span', {class: 'fact', text: percent >= 0.05 ? W('share', {percent: percent.toFixed(1)}) : ''}),
+      el('span', {class: 'share', 'aria-hidden': 'true', style: `--share: ${percent}%`}));
   }));
 }
 function stripKeys(event) {
@@ -252,7 +254,10 @@ async function choose(id, where = {}) {
   parts.kernels.open = false;
   const found = await sheet(layer.id);
   if (!found || mine !== look) return;
-  if (!given && found.channels.length) S.channel = found.channels[0];
+  if (!given && found.channels.length) {  // where most is to be seen
+    S.channel = found.channels[0];
+    [S.y, S.x] = [where.y ?? found.peak[0], where.x ?? found.peak[1]];
+  }
   S.zoom = 0;
   await drawSheet(found);
   statistics(layer.id);
@@ -297,7 +302,7 @@ function buildSheet() {
   parts.kernels = el('details', {class: 'kernels after', ontoggle: () => { if (parts.kernels.open) kernels(); }}, el('summary', {text: W('kernels')}), parts.kernelAbout,
     el('div', {class: 'scroll'}, parts.kernelSheet), el('p', {class: 'tools'}, labelled(W('kernel_from'), parts.kernelFrom), labelled(W('kernel_to'), parts.kernelTo)), parts.kernelTable);
   return el('div', {class: 'maps'}, parts.title, el('div', {class: 'tools'}, labelled(W('order'), chooseOrder), labelled(W('scale'), chooseScale),
-    button('−', () => zoom(0.8), {'aria-label': W('smaller')}), button('+', () => zoom(1.25), {'aria-label': W('bigger')})),
+    el('span', {class: 'zooms'}, button('−', () => zoom(0.8), {'aria-label': W('smaller')}), button('+', () => zoom(1.25), {'aria-label': W('bigger')}))),
   parts.scroll, parts.under, parts.shown, parts.statistics, el('h3', {class: 'after', text: W('field')}), parts.fieldBox, parts.fieldText, parts.heatLine, parts.kernels);
 }
 async function again() {
