@@ -67,6 +67,27 @@ def test_axe_finds_nothing_serious_in_any_tab_with_its_folds_open(visit, axe, lo
             assert one.evaluate(CONTRAST) >= 4.5, (theme, one.inner_text())
 
 
+def test_axe_finds_nothing_serious_in_the_rooms(visit, axe):  # noqa: F811
+    page = visit("zh-CN", 1366, 768)
+
+    def judged() -> None:
+        for dark in (False, True):
+            page.evaluate("dark => document.body.classList.toggle('dark', dark)", dark)
+            assert judge(page, axe, "color-contrast" if dark else "") == [], dark
+
+    page.locator('.tabs > .tab-wrapper [data-tab-id="inside"]').click()
+    room = page.locator('[data-room="inside"]')
+    room.locator(".value[data-value]").wait_for()
+    room.evaluate(OPEN_ALL)
+    judged()
+    for view in ("sizes", "kernel"):
+        room.locator(f".views [data-view={view}]").click()
+        judged()
+    page.locator('.tabs > .tab-wrapper [data-tab-id="lessons"]').click()
+    page.locator(".courses a").first.wait_for()
+    judged()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious_in_what_comes_and_goes(visit, address, axe, theme):  # noqa: F811
     page = visit("zh-CN", 1366, 768)

@@ -18,10 +18,9 @@ from imgen.ui.examples import name, thumb
 from imgen.ui.language import both, spans, t
 from imgen.ui.lesson import address
 from imgen.ui.pad import pad
-from imgen.ui.picture import Download, PictureInput, bundle
+from imgen.ui.picture import Download, bundle
 from imgen.ui.share import share_button, share_panel
 from imgen.ui.turns import look
-from imgen.ui.way_in import WayIn
 from imgen.ui.work import Result, Trouble
 from imgen.ui.workbench import Workbench
 
@@ -35,12 +34,8 @@ class Classifiers(Workbench):
     def __init__(self):
         super().__init__("classify", lambda value: gr.HTML(value, elem_classes="result answer"), answered)
 
-    def make_entry(self) -> tuple[PictureInput, WayIn]:
-        entry = super().make_entry()
-        pad(self.task)
-        return entry
-
     def make_examples(self) -> None:
+        pad(self.task)  # below Run, which few keys away has to be
         thumbs = []
         for n, path in enumerate(self.examples):
             card = BEST_FOR.get(path.stem.partition("_")[2], self.cards[0].name)
