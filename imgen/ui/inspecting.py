@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from imgen.inspection import Inspection
 
 FIRST = "espcn_x4"  # small, quick, and ends in a sub-pixel shuffle
-MOST = 512 << 20  # bytes of activations kept for all visitors together
+MOST = 320 << 20  # bytes kept for all visitors together; whose network had to go, for him the page opens it anew
 OF_ADDRESS = 40  # networks that one address has open, behind which a whole class may sit
 IDLE = 1800.0  # seconds after which what nobody looked at is forgotten
 LONGEST = 200  # letters of a name, a path aside
