@@ -19,7 +19,7 @@ INSIDE: dict[str, tuple[str, str]] = {
     "inside_seed": ("New seed", "换个种子"),
     "inside_opening": ("Opening {title} …", "正在打开“{title}”……"),
     "inside_lost": ("The server did not answer. Please check the connection and try again.", "服务器没有回应。请检查网络后再试。"),
-    "inside_totals": ("{title}: {layers} steps, {parameters} parameters, {macs} multiply-adds for this picture, {seconds} s", "{title}：共 {layers} 步，{parameters} 个参数，处理这张图片需要 {macs} 次乘加，用时 {seconds} 秒"),
+    "inside_totals": ("{title}: {layers} steps, {parameters} parameters, {macs} multiply-adds for this picture, {time} ms", "{title}：共 {layers} 步，{parameters} 个参数，处理这张图片需要 {macs} 次乘加，用时 {time} 毫秒"),
     # the strip
     "inside_layers": ("Layers, in the order in which the data passes", "各层（按数据经过的顺序）"),
     "inside_parameters": ("{count} parameters", "{count} 个参数"),
@@ -67,6 +67,7 @@ INSIDE: dict[str, tuple[str, str]] = {
     # kernels
     "inside_kernels": ("Kernels of this layer", "这一层的卷积核"),
     "inside_kernels_about": ("{outs} × {ins} kernels of {height} × {width}: a row for each map that comes out, a column for each that goes in. Click one for its numbers.", "{outs} × {ins} 个 {height} × {width} 的卷积核：每行对应一张输出特征图，每列对应一张输入特征图。点击查看数值。"),
+    "inside_kernels_all": ("{outs} × {ins} kernels of {height} × {width}, one after another. Click one for its numbers.", "共 {outs} × {ins} 个 {height} × {width} 的卷积核，依次排列。点击查看数值。"),
     "inside_kernels_some": ("The {shown} strongest of {outs} × {ins} kernels of {height} × {width}. Click one for its numbers.", "共 {outs} × {ins} 个 {height} × {width} 的卷积核，这里是最强的 {shown} 个。点击查看数值。"),
     "inside_kernel_numbers": ("Kernel from map {from} to map {to}, bias {bias}", "从特征图 {from} 到特征图 {to} 的卷积核，偏置 {bias}"),
     "inside_kernel_from": ("from map", "输入特征图"),
@@ -97,6 +98,7 @@ INSIDE: dict[str, tuple[str, str]] = {
     "inside_mean": ("The mean of the {count} numbers of the window is {value}.", "窗口里 {count} 个数的平均值是 {value}。"),
     "inside_mixed": ("A weighted sum of {count} numbers: {value}.", "{count} 个数的加权和：{value}。"),
     "inside_curve": ("{function}: {before} becomes {value}.", "{function}：{before} 变为 {value}。"),
+    "inside_gated": ("{before} × the gate {share}, which is sigmoid({gate}) = {value}", "{before} × 门 {share}（即 sigmoid({gate})）= {value}"),
     "inside_norm": ("({before} − mean {mean}) ÷ √(variance {var} + ε) × {weight} + {bias} = {value}", "（{before} − 均值 {mean}）÷ √（方差 {var} + ε）× {weight} + {bias} = {value}"),
     "inside_length": ("{before} ÷ length {length} = {value}", "{before} ÷ 长度 {length} = {value}"),
     "inside_shuffled": ("It was only moved: from map {channel}, row {y}, column {x}.", "数值没有变，只是换了位置：来自特征图 {channel} 第 {y} 行第 {x} 列。"),
@@ -104,7 +106,7 @@ INSIDE: dict[str, tuple[str, str]] = {
     "inside_terms_softmax": ("e is raised to each score, less the largest of them, and divided by the sum of all; the share of this one is {value}.", "每个得分先减去最大的得分，取 e 的指数，再除以总和；这一项所占的比例是 {value}。"),
     "inside_term": ("{index}: {input} × {weight} = {product}", "第 {index} 项：{input} × {weight} = {product}"),
     "inside_term_softmax": ("{index}: e^({logit} − {most}) = {exp}, share {share}", "第 {index} 项：e^({logit} − {most}) = {exp}，占 {share}"),
-    "inside_attended": ("The brighter, the more this place looks there.", "越亮的地方，这个位置看得越多。"),
+    "inside_attended": ("The brighter, the more this place (framed) looks there.", "越亮的地方，这个位置（方框处）看得越多。"),
     "inside_parts_add": ("These numbers were added; together they are {value}.", "把这些数相加，得到 {value}。"),
     "inside_parts_mul": ("These numbers were multiplied: {value}.", "把这些数相乘，得到 {value}。"),
     "inside_parts_moved": ("The number stays as it is; it only moves to another place: {value}.", "数值没有变，只是换了位置：{value}。"),
