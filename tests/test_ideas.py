@@ -73,8 +73,8 @@ def test_each_link_is_an_address_of_the_page(name, language):
 
 @pytest.mark.parametrize(("name", "number", "kind"), [
     ("query_key_value", 1, "attention"), ("normalisation", 1, "norm"), ("normalisation", 2, "norm"), ("pooling", 1, "max_pool2d"),
-    ("pooling", 2, "max_pool2d"), ("grad_cam", 3, "activation"), ("receptive_field", 1, "conv2d"),
-    ("activation", 1, "activation"), ("shuffle", 1, "pixel_shuffle"), ("shuffle", 2, "conv2d"), ("convolution", 2, "conv2d"), ("padding", 2, "conv2d"),
+    ("pooling", 2, "max_pool2d"), ("grad_cam", 3, "activation"), ("receptive_field", 1, "conv2d"), ("shuffle", 2, "conv2d"),
+    ("activation", 1, "activation"), ("shuffle", 1, "pixel_shuffle"), ("convolution", 2, "conv2d"), ("padding", 2, "conv2d"),
 ])
 def test_a_button_opens_the_layer_of_which_it_speaks(name, number, kind):
     (_, query), = outline(name, "en").tries[number - 1 : number]

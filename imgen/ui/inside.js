@@ -6,7 +6,7 @@ const TILES = 64;  // maps in a sheet
 const ANEW = 1500;  // milliseconds after which a network that is gone is opened again
 const doc = document, root = doc.documentElement;
 const S = {token: '', card: '', layers: [], layer: 0, channel: 0, y: 0, x: 0, order: 'strongest', scale: 'map', zoom: 0, view: 'net', example: 0, path: '', mask: '', knobs: {}, trail: []};
-let words = {}, groups = [], turn = 0, look = 0, playing = 0, entered = false;
+let words = {}, groups = [], turn = 0, opening = null, latestToken = '', look = 0, playing = 0, entered = false;
 
 // Small things.
 const W = (key, facts = {}) => (words[`inside_${key}`] ?? key).replace(/{(\w+)}/g, (_, name) => facts[name] ?? '…').replace(/([万亿]) /g, '$1');
@@ -70,6 +70,7 @@ async function call(name, data) {
 async function ask(what, more = {}) {
   const {token} = S, found = await call('inside_ask', {what, token, ...more});
   if (token !== S.token) return null;  // of a network that was left meanwhile
+  if (found.error === W('gone') && room.hasAttribute('aria-busy')) return null;  // another one is on its way
   if (found.error === W('gone') && Date.now() - S.opened > ANEW) {  // others needed its room: it is opened again, at this very place
     S.opened = Date.now();
     open(S.card, {layer: S.layer, channel: S.channel, y: S.y, x: S.x});
@@ -142,7 +143,12 @@ async function open(card, where = {}) {
   chooser();
   room.setAttribute('aria-busy', 'true');
   say(W('opening', {title: entry?.title ?? card}));
-  const found = await call('inside_open', {card, example: S.example, path: S.path, mask: S.mask, knobs: S.knobs, token: S.token});
+  while (opening) await opening;  // one at a time: of what was chosen meanwhile only the last is opened
+  if (mine !== turn) return;
+  opening = call('inside_open', {card, example: S.example, path: S.path, mask: S.mask, knobs: S.knobs, token: latestToken});
+  const found = await opening;
+  opening = null;
+  latestToken = found.token ?? latestToken;
   if (mine !== turn) return;
   room.removeAttribute('aria-busy');
   if (found.error) return say(found.error, true);

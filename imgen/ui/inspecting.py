@@ -213,11 +213,14 @@ def place(asked: Asked) -> tuple[int, int, int, int]:
 
 
 def visitor(data: object, request: gr.Request) -> SimpleNamespace:
-    """Whose turn it is: the address, and of those behind one address who has which network open."""
+    """Whose turn it is: the address, and of those behind one address who has which network open; `turns` asks the request
+    itself whether anybody still waits.
+    """
     token = data.get("token") if isinstance(data, dict) else None
     host = getattr(getattr(request, "client", None), "host", "") or ""
     session = token if isinstance(token, str) and len(token) <= LONGEST else ""
-    return SimpleNamespace(client=SimpleNamespace(host=host), session_hash=session or secrets.token_urlsafe(8))
+    return SimpleNamespace(client=SimpleNamespace(host=host), session_hash=session or secrets.token_urlsafe(8),
+                           request=getattr(request, "request", None))
 
 
 async def answered(work: Callable[[], dict], lane: str, caller: SimpleNamespace, request: gr.Request) -> dict:
