@@ -397,3 +397,25 @@ def test_what_is_drawn_is_classified_stroke_by_stroke(visit):  # noqa: F811
     for key in ["ArrowLeft"] * 12 + [" "] + ["ArrowRight"] * 24 + [" "]:
         page.keyboard.press(key)
     page.wait_for_function(f"{best} === 'bar'")
+
+
+def test_the_last_stroke_is_sent_however_slow_the_net_is(visit):  # noqa: F811
+    page = visit()
+    page.locator('.tabs > .tab-wrapper [data-tab-id="classify"]').click()
+    sent = []
+
+    def slowly(route):
+        sent.append(route.request.post_data_buffer)
+        page.wait_for_timeout(900)
+        route.continue_()
+
+    page.route("**/gradio_api/upload*", slowly)
+    page.locator(".bench-classify .pad summary").click()
+    sheet = page.locator(".bench-classify .pad canvas")
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+    for x in (60, 160):
+        page.mouse.click(box["x"] + x, box["y"] + 90)
+        page.wait_for_timeout(600)  # the first is on its way when the second is drawn and sent
+    page.wait_for_timeout(1500)
+    assert len(sent) == 2 and sent[0] != sent[1]

@@ -13,7 +13,10 @@ from imgen.catalog import TASKS, find_card
 from imgen.controls import checked
 from imgen.exhibits import ideas
 from imgen.exhibits.courses import IDEAS, LONG, outline, to_experiment, to_lesson
+from imgen.exhibits.files import example_files
 from imgen.exhibits.lessons import LESSONS as MAKERS
+from imgen.image import decode
+from imgen.inspection import inspect
 from imgen.tabs.lessons import listing, ways
 from imgen.texts import LANGUAGES, lesson
 from imgen.texts.terms import LESSON_TERMS, TERMS
@@ -66,6 +69,23 @@ def test_each_link_is_an_address_of_the_page(name, language):
             found = find_card(asked.pop("card"))
             assert tab == found.task and tab in TASKS
             checked({knob: found.knobs[knob] for knob in asked}, asked)
+
+
+@pytest.mark.parametrize(("name", "number", "kind"), [
+    ("query_key_value", 1, "attention"), ("normalisation", 1, "norm"), ("normalisation", 2, "norm"), ("pooling", 1, "max_pool2d"),
+    ("pooling", 2, "max_pool2d"), ("grad_cam", 3, "activation"), ("receptive_field", 1, "conv2d"), ("shuffle", 2, "conv2d"),
+    ("activation", 1, "activation"), ("shuffle", 1, "pixel_shuffle"), ("convolution", 2, "conv2d"), ("padding", 2, "conv2d"),
+])
+def test_a_button_opens_the_layer_of_which_it_speaks(name, number, kind):
+    (_, query), = outline(name, "en").tries[number - 1 : number]
+    assert query == outline(name, "zh").tries[number - 1][1]
+    asked = dict(parse_qsl(query))
+    card = find_card(asked["card"])
+    seen = inspect(card, decode(example_files(card.task)[0]) if card.pictures else None)
+    assert seen.layers[int(asked["layer"])].kind == kind
+    if name == "grad_cam":
+        net = card.private_copy(dtype=torch.float32)
+        torch.testing.assert_close(seen.layers[int(asked["layer"])].out, net.look(seen.layers[0].out), atol=1e-4, rtol=0)
 
 
 SAID = [*LESSON_TERMS, *(term for term in TERMS if term.english in (

@@ -5,6 +5,7 @@ import base64
 import io
 import re
 import threading
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,6 +82,33 @@ def test_who_opens_another_network_gives_the_first_back():
     assert first != second and list(store.held) == [second]
     with pytest.raises(UserError, match="inside_gone"):
         store.get(first, HERE)
+
+
+def test_nobody_waits_for_who_has_hung_up(calls):
+    async def gone():
+        return True
+
+    left = request()
+    left.request = SimpleNamespace(is_disconnected=gone)
+    begun, end = [], threading.Event()
+
+    async def asked(data, who):
+        caller = inspecting.visitor(data, who)
+        return await inspecting.answered(lambda: begun.append(data) or end.wait(20) and {}, "quick", caller, who)
+
+    threads = [threading.Thread(target=calls, args=(asked, {"token": name})) for name in ("one", "two")]
+    for one in threads:
+        one.start()
+    while len(begun) < 2:  # all slots are taken by others
+        time.sleep(0.01)
+    assert set(calls(asked, {"token": "three"}, left)) == {"error"} and len(begun) == 2
+    end.set()
+    for one in threads:
+        one.join()
+
+
+def test_a_card_that_is_listed_opens_with_what_the_page_sends(calls):
+    assert calls(inside_open, {"card": "texture", "example": 0})["picture"]  # it takes a painting, by a knob
 
 
 def test_nobody_sees_or_closes_what_another_has_open():
@@ -225,6 +253,49 @@ def test_a_number_is_followed_back_and_forth(visit):  # noqa: F811
     assert abs(float(room.locator(".value").get_attribute("data-value")) - wanted) < 1e-6
     room.locator("button.back").click()
     page.wait_for_function("text => document.querySelector('.inside-room .value').textContent === text", arg=before)
+
+
+def test_a_number_in_a_window_is_followed_by_keys_alone(visit):  # noqa: F811
+    page = visit()
+    room = opened(page)
+    room.locator(".layer").nth(3).click()
+    page.wait_for_function("location.search.includes('layer=3')")
+    table = room.locator(".window table").first
+    assert table.locator("td[tabindex='0']").count() == 1
+    table.locator("td[tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    wanted = float(table.locator("td:focus").get_attribute("data-value"))
+    assert wanted == float(table.locator("td.follow").nth(1).get_attribute("data-value"))
+    page.keyboard.press("Enter")
+    page.wait_for_function("document.activeElement.matches('.inside-room button.back')")
+    assert abs(float(room.locator(".value").get_attribute("data-value")) - wanted) < 1e-6
+    page.keyboard.press("Enter")
+    page.wait_for_function("location.search.includes('layer=3') && document.activeElement.matches('.inside-room button.play')")
+
+
+def test_of_many_cards_chosen_in_haste_the_last_is_opened(visit):  # noqa: F811
+    page = visit()
+    room = opened(page)
+    before = len(inspecting.inspections.held)
+    last = page.evaluate("""() => {
+        const cards = document.querySelector('.inside-room .choosing select');
+        for (let n = 0; n < 9; n++) { cards.selectedIndex = n; cards.dispatchEvent(new Event('change')); }
+        return cards.value;
+    }""")
+    page.wait_for_function("last => location.search.includes('card=' + last) && location.search.includes('at=')", arg=last)
+    assert not room.locator(".said.failed").count() and len(inspecting.inspections.held) == before
+
+
+def test_a_network_that_had_to_go_is_opened_again_at_the_same_place(visit):  # noqa: F811
+    page = visit()
+    room = opened(page)
+    page.wait_for_timeout(1600)
+    inspecting.inspections.held.clear()
+    text = room.locator(".value").inner_text()
+    room.locator(".sheet").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("text => document.querySelector('.inside-room .value').textContent !== text", arg=text)
+    assert inspecting.inspections.held and not room.locator(".said.failed").count()
 
 
 def test_a_picture_of_ones_own_goes_in_and_what_is_none_is_said(visit, tmp_path):  # noqa: F811

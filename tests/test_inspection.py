@@ -430,6 +430,23 @@ def test_the_receptive_field_grows_as_the_formula_says():
     assert seen.strip()["layers"][-1]["field"] == 7  # the larger of two branches
 
 
+def test_a_border_that_is_joined_on_leaves_the_field_as_small_as_it_is():
+    conv = nn.Conv2d(2, 3, 3)
+
+    def framed(x):
+        x = torch.cat([x[:, :, 1:2], x, x[:, :, -2:-1]], 2)
+        return conv(torch.cat([x[..., 1:2], x, x[..., -2:-1]], 3))
+
+    x = torch.randn(1, 2, 9, 12, requires_grad=True)
+    seen = opened(framed, x.detach(), conv)
+    last = len(seen.layers) - 1
+    assert seen.strip()["layers"][last]["field"] == 3 and "whole" not in seen.strip()["layers"][last]
+    y = framed(x)
+    for place in [(0, 0, 0), (2, 4, 6), (1, 8, 11), (0, 8, 3)]:
+        rows, columns = np.nonzero(torch.autograd.grad(y[(0, *place)], x, retain_graph=True)[0][0].abs().sum(0).numpy())
+        assert seen.field(last, *place)["box"] == [rows.min(), columns.min(), rows.max() + 1, columns.max() + 1]
+
+
 def test_the_box_holds_all_that_can_matter_and_no_more():
     """By trying: without activations that hide, each pixel in the box changes the number, no other does."""
     torch.manual_seed(0)
@@ -537,6 +554,36 @@ def test_the_seed_and_the_knobs_are_heeded():
     assert np.abs(drawn - 255.0 * one.layers[-1].out.numpy().reshape(28, 28)).max() < 3
     with pytest.raises(UserError, match="knob_unknown"):
         inspect(card, None, {"colour": 1})
+
+
+@pytest.mark.parametrize("name", ["transfer_paintings", "attention_inpaint", "resgan_flowers64"])
+def test_all_that_is_kept_is_counted(name):
+    feed, kept = feeder(CATALOG[name], photo(), {})(60), {}
+
+    def noted(x):
+        kept[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(noted, lambda x: x):
+        seen = recorded(feed)
+    kept |= {x.untyped_storage().data_ptr(): x.untyped_storage().nbytes() for x in feed.net.parameters()}
+    kept |= {layer.out.untyped_storage().data_ptr(): layer.out.untyped_storage().nbytes() for layer in seen.layers}
+    assert Inspection(feed, seen).bytes == pytest.approx(sum(kept.values()), rel=0.15)
+
+
+@pytest.mark.parametrize("name", ["cnn_fashion28", "cnn_shapes32"])
+def test_a_classifier_is_given_what_its_tab_gives_it(name):
+    pixels = np.full((90, 140, 3), 240, np.uint8)
+    pixels[50:80, 20:60] = 30, 60, 150  # small, dark on light, and not in the middle
+    card = CATALOG[name]
+    for knobs in ({}, {"turn": 45, "right": 3, "down": -2, "grain": 40}):
+        last = inspect(card, Picture(pixels), knobs).layers[-1].out.float()
+        scores = card(Picture(pixels), **knobs).facts["scores"]
+        np.testing.assert_allclose(last.softmax(1)[0].numpy(), list(scores.values()), atol=2e-3)
+
+
+def test_a_card_that_takes_a_painting_alone_opens_with_one():
+    assert inspect(CATALOG["texture"]).picture()
 
 
 def test_two_visitors_share_nothing():

@@ -10,6 +10,7 @@ from imgen.image import Picture
 from imgen.models import transfer
 from imgen.models.arbitrary import ArbitraryNet
 from imgen.models.transfer import Framed, Normalized, TransferNet
+from imgen.pipelines.stylize import mask as levels
 from imgen.pipelines.stylize import stylize, stylize_any
 
 STYLES = ["waves", "stars", "photograph"]
@@ -113,6 +114,11 @@ def test_a_mask_of_another_size_or_with_alpha_fits():
     alpha[..., 3] = 255 * (np.arange(14) > 6)
     made = any_style(picture(32, 64), paintings=[RED, BLUE], region=[Picture(alpha)])
     assert made[:, :20, 2].max() == 0 and made[:, 50:, 2].min() == 100
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_mask_on_which_nothing_was_painted_is_empty():
+    assert not levels(Picture(np.zeros((20, 30, 4), np.uint8)), 10, 15).any()
 
 
 @pytest.mark.parametrize(("knobs", "key"), [

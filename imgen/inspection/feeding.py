@@ -14,6 +14,7 @@ from imgen.controls import UserError, checked
 from imgen.functional.alpha import visible
 from imgen.image import Picture, decode, to_pixels, to_tensor
 from imgen.loader import Complete
+from imgen.pipelines.classify import grained, moved, small
 from imgen.pipelines.fill import input_of
 from imgen.pipelines.generate import noise
 from imgen.pipelines.nets import encodes
@@ -58,6 +59,8 @@ def feeder(card: Card, picture: Picture | None, knobs: Mapping[str, object]) -> 
             return _generator(net, picture, values)
         paintings = values.get("paintings") or ()
         picture = picture or (paintings[0] if paintings else None)
+        if picture is None and not card.pictures and PAINTING.exists():
+            picture = decode(PAINTING)  # it takes a painting alone, as a knob
         if picture is None or not picture.pixels.size:
             raise UserError("picture_first")
         make = FEEDS.get(kind, sized if hasattr(net, "side") else _enlarger)
@@ -133,8 +136,16 @@ def _interpolator(net: Any, picture: Picture, values: Mapping[str, Any]) -> Call
     return lambda side: Feed(net, {"picture": _rgb(picture, side)}, lambda picture: net(picture, *more))
 
 
+def _classified(net: Any, picture: Picture, values: Mapping[str, Any]) -> Callable[[int], Feed]:
+    """What its tab gives it: the thing cut out, turned, shifted and under noise as the knobs say."""
+    clean, ground = small(net, picture)
+    turn, right, down, grain = (int(values[name]) for name in ("turn", "right", "down", "grain"))
+    x = grained(moved(clean, ground, turn, right, down), grain).contiguous()
+    return lambda side: Feed(net, {"picture": x}, lambda picture: net(picture), True)
+
+
 def sized(net: Any, picture: Picture, values: Mapping[str, Any]) -> Callable[[int], Feed]:
-    """A classifier, say: the middle square at its own size."""
+    """Of a network that is known by no more than its size: the middle square."""
     channels, size = getattr(net, "channels", 3), net.side
     x = to_tensor(prepared(Picture(visible(picture).rgb().pixels), channels, size, size)[0].pixels).contiguous()
     return lambda side: Feed(net, {"picture": x}, lambda picture: net(picture), True)
@@ -210,7 +221,7 @@ FEEDS: dict[str, Callable[[Any, Picture, Mapping[str, Any]], Callable[[int], Fee
     "interpolate": _interpolator, "interpolate_between": _interpolator, "guess": _guesser, "stylize": _stylizer,
     "stylize_any": _any_stylizer, "fill": _masked, "repair": _masked, "restore_steps": _recurrent, "opinion": _judge,
     "upscale": _enlarger, "upscale_between": _enlarger, "restore": _enlarger,
-    "repaint": _enlarger, "synthesize": _enlarger, "reconstruct": _enlarger,
+    "repaint": _enlarger, "synthesize": _enlarger, "reconstruct": _enlarger, "classify": _classified,
 }
 
 

@@ -238,6 +238,8 @@ def reaches(layer: "Layer", source: int, one: Any, tensor: Any) -> tuple[Reach, 
         case "pad":
             pads, fold = [*given["pad"], 0, 0, 0, 0], given["mode"] if given["mode"] in ("reflect", "replicate") else ""
             return both(Reach(before=Fraction(-p), after=Fraction(-p), fold=fold) for p in (pads[2], pads[0]))
+        case "cat" | "concat":
+            return _joined(layer, given, source, tensor)
         case "getitem" | "setitem":
             return _sliced(layer, given, source, one)
         case "mean" | "sum" | "std_mean" | "adaptive_avg_pool2d" | "instance_norm" | "group_norm" | "native_group_norm":
@@ -263,6 +265,19 @@ def _interpolated(step: Fraction, mode: str) -> Reach:
     if step > 1:  # perhaps antialiased
         near, far = near + math.ceil(2 * step), far + math.ceil(2 * step)
     return Reach(step, centre - near, centre + far, near + far, fold="replicate")
+
+
+def _joined(layer: "Layer", given: dict[str, Any], source: int, tensor: Any) -> tuple[Reach, Reach]:
+    """Along rows or columns, as where a border is added, each part lies where those before it end."""
+    axis = int(given["dim"]) % layer.out.ndim - (layer.out.ndim - 2)
+    if axis < 0:
+        return SAME, SAME
+    numbers = [getattr(one, "layer", None) for one in given["tensors"]]
+    if layer.out.ndim < 3 or numbers.count(source) != 1:
+        return WHOLE, WHOLE
+    first = sum(tensor(one).shape[axis - 2] for one in given["tensors"][: numbers.index(source)])
+    moved = Reach(before=Fraction(-first), after=Fraction(-first))
+    return (moved, SAME) if axis == 0 else (SAME, moved)
 
 
 def _sliced(layer: "Layer", given: dict[str, Any], source: int, one: Any) -> tuple[Reach, Reach]:

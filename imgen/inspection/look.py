@@ -93,7 +93,7 @@ class Inspection:
     def __init__(self, feed: "Feed", seen: "Recorder", rule: bool = False):
         from imgen.inspection.numbers import Numbers
 
-        self.layers, self.bytes, self.leaf = seen.layers, seen.bytes, seen.leaf
+        self.layers, self.bytes, self.leaf = seen.layers, seen.bytes + seen.beside, seen.leaf
         self.numbers = Numbers(self.layers)
         self.net_parameters = 0 if rule else sum(seen.own.values())
         self.picture_layer = next((n for n, name in enumerate(feed.inputs) if name == "picture"), -1)
@@ -171,7 +171,7 @@ class Inspection:
         order = np.argsort(-np.abs(weight).sum((2, 3)).ravel(), kind="stable")[:limit]
         pairs = np.stack(np.divmod(np.sort(order), ins), 1)
         shown = weight[pairs[:, 0], pairs[:, 1]]
-        columns = ins if len(shown) == outs * ins and ins <= 32 else laid(len(shown))
+        columns = ins if len(shown) == outs * ins and 1 < ins <= 32 else laid(len(shown))
         most = [float(np.abs(shown).max(initial=0))] * len(shown)
         return {"png": data_url(sheet(shown, most, columns)), "columns": columns, "shape": [outs, ins, height, width], "gap": GAP,
                 "pairs": pairs.tolist(), "scale": most[0]}

@@ -88,7 +88,10 @@ def own_numbers(net: nn.Module) -> dict[int, int]:
 
 
 class Recorder(TorchFunctionMode):
-    """`with Recorder(net) as seen: …`; `give` it the inputs first.  Afterwards `layers`, and `bytes` of all that is kept."""
+    """`with Recorder(net) as seen: …`; `give` it the inputs first.  Afterwards `layers`, and `bytes` of all that they gave.
+
+    beside: bytes that are kept beside these, weights and what only the gradient needs.
+    """
 
     def __init__(self, net: nn.Module):
         super().__init__()
@@ -96,6 +99,7 @@ class Recorder(TorchFunctionMode):
         self.own = own_numbers(net)
         self.layers: list[Layer] = []
         self.bytes = 0
+        self.beside = 4 * sum(self.own.values())
         self.known: dict[int, tuple[int, int]] = {}  # id of a tensor -> its layer, and its version then
         self.made_of: dict[int, dict[int, int]] = {}  # id of a tensor that is made of parameters alone -> these
         self.kept: list[Any] = []  # so that no id comes twice
@@ -174,6 +178,7 @@ class Recorder(TorchFunctionMode):
         seconds = time.perf_counter() - began
         if name in EXACTLY:
             out = exactly(func, args, kwargs)
+            self.beside += 8 * out[0].numel() if isinstance(out, (list, tuple)) else 8 * out.numel()
         result = target if name == "__setitem__" else out
         if isinstance(result, Tensor) and not in_place:
             if any(result is one for one in tensors):

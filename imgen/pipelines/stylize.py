@@ -173,7 +173,7 @@ def mask(picture: Picture, height: int, width: int) -> np.ndarray:
         dark, light = (shown < 0.1).sum(), (shown > 0.9).sum()
         black_and_white = dark and light and dark + light > 0.95 * shown.size
         if (opacity < 0.5).mean() > HIDDEN and not black_and_white:
-            level = opacity / opacity.max()  # of a brush that paints thinly, too
+            level = opacity / (opacity.max() or 1)  # of a brush that paints thinly, too
     small = Picture((level * 255).astype(np.uint8)[..., None])
     return resized(small, height, width).pixels[..., 0] / 255
 

@@ -3,15 +3,16 @@
 const STEP = 400, STEPS = 120;  // milliseconds between two steps of the window that slides by itself; then it rests
 const STAGE = 230, PICTURE = 256;  // pixels of a map on the stage; of a picture in the browser
 const TILES = 64;  // maps in a sheet
+const ANEW = 1500;  // milliseconds after which a network that is gone is opened again
 const doc = document, root = doc.documentElement;
 const S = {token: '', card: '', layers: [], layer: 0, channel: 0, y: 0, x: 0, order: 'strongest', scale: 'map', zoom: 0, view: 'net', example: 0, path: '', mask: '', knobs: {}, trail: []};
-let words = {}, groups = [], turn = 0, look = 0, playing = 0, entered = false;
+let words = {}, groups = [], turn = 0, opening = null, latestToken = '', look = 0, playing = 0, entered = false;
 
 // Small things.
 const W = (key, facts = {}) => (words[`inside_${key}`] ?? key).replace(/{(\w+)}/g, (_, name) => facts[name] ?? '…').replace(/([万亿]) /g, '$1');
 const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 const count = n => Number(n ?? 0).toLocaleString(root.dataset.language === 'zh' ? 'zh-CN' : 'en-US', {notation: n >= 10000 ? 'compact' : 'standard', maximumFractionDigits: 1});
-const minus = text => text.replace('-', '−');
+const minus = text => text.replaceAll('-', '−');
 function show(v) {  // four digits
   if (v === null || v === undefined) return '–';
   if (!Number.isFinite(v)) return String(v);
@@ -70,6 +71,12 @@ async function call(name, data) {
 async function ask(what, more = {}) {
   const {token} = S, found = await call('inside_ask', {what, token, ...more});
   if (token !== S.token) return null;  // of a network that was left meanwhile
+  if (found.error === W('gone') && room.hasAttribute('aria-busy')) return null;  // another one is on its way
+  if (found.error === W('gone') && Date.now() - S.opened > ANEW) {  // others needed its room: it is opened again, at this very place
+    S.opened = Date.now();
+    open(S.card, {layer: S.layer, channel: S.channel, y: S.y, x: S.x});
+    return null;
+  }
   if (found.error) { say(found.error, true); stop(); return null; }
   if (status.classList.contains('failed') && S.summary) say(S.summary);
   return found;
@@ -137,18 +144,24 @@ async function open(card, where = {}) {
   chooser();
   room.setAttribute('aria-busy', 'true');
   say(W('opening', {title: entry?.title ?? card}));
-  const found = await call('inside_open', {card, example: S.example, path: S.path, mask: S.mask, knobs: S.knobs, token: S.token});
+  while (opening) await opening;  // one at a time: of what was chosen meanwhile only the last is opened
+  if (mine !== turn) return;
+  opening = call('inside_open', {card, example: S.example, path: S.path, mask: S.mask, knobs: S.knobs, token: latestToken});
+  const found = await opening;
+  opening = null;
+  latestToken = found.token ?? latestToken;
   if (mine !== turn) return;
   room.removeAttribute('aria-busy');
   if (found.error) return say(found.error, true);
   Object.assign(S, {token: found.token, layers: found.layers, totals: found.totals, input: found.input, picture: found.picture, zoom: 0, sheets: {}});
+  S.opened = Date.now();
   S.image = found.picture ? await loaded(found.picture) : null;
   own.offer();
   const {totals} = found;
   S.summary = W('totals', {title: found.title, layers: found.layers.length, parameters: count(totals.parameters), macs: count(totals.macs), time: time(totals.seconds)});
   say(S.summary);
   strip();
-  const first = found.layers.find(one => ['conv2d', 'conv_transpose2d'].includes(one.kind)) ?? found.layers[0];
+  const first = found.layers.find(one => ['conv2d', 'conv_transpose2d'].includes(one.kind)) ?? found.layers.find(one => one.kind === 'linear') ?? found.layers[0];
   await choose(where.layer === null || where.layer === undefined ? first.id : where.layer, where);
 }
 function chooser() {
@@ -198,7 +211,7 @@ function described(layer) {  // the engine's description, its words in the visit
   let text = layer.of ?? '';
   for (const term of terms) text = text.replace(term, W(term).toLowerCase());
   for (const name of [layer.kind, layer.function]) if (name && (text === name || text.startsWith(name + ' ') || text.startsWith(name + ','))) text = text.slice(name.length).replace(/^, */, '');
-  if (layer.kind === 'pixel_shuffle') text = text.replace(/\d/, '×$&');
+  if (layer.kind === 'pixel_shuffle') text = text.replace(/^\D*(\d)/, layer.function === 'pixel_unshuffle' ? '÷$1' : '×$1');
   return root.dataset.language === 'zh' ? text.trim().replaceAll(', ', '，') : text.trim();
 }
 const kindOf = layer => words[`inside_kind_${layer.kind}`] ?? layer.kind;
@@ -408,7 +421,7 @@ async function kernels() {
   sharp(parts.kernelSheet).drawImage(image, 0, 0);
   const wide = clamp((parts.scroll.clientWidth - 4) / image.naturalWidth, 2, 12);
   parts.kernelSheet.style.width = `${image.naturalWidth * wide}px`;
-  parts.kernelSheet.setAttribute('aria-label', parts.kernelAbout.textContent = found.columns === ins && (found.pairs?.length ?? outs * ins) === outs * ins ? W('kernels_about', {outs, ins, height, width}) : W('kernels_some', {shown: found.pairs.length, outs, ins, height, width}));
+  parts.kernelSheet.setAttribute('aria-label', parts.kernelAbout.textContent = found.columns === ins && (found.pairs?.length ?? outs * ins) === outs * ins ? W('kernels_about', {outs, ins, height, width}) : found.pairs.length === outs * ins ? W('kernels_all', {outs, ins, height, width}) : W('kernels_some', {shown: found.pairs.length, outs, ins, height, width}));
   parts.kernelTo.max = outs - 1;
   parts.kernelFrom.max = ins - 1;
   parts.kernelTo.value = clamp(S.channel, 0, outs - 1);
@@ -440,7 +453,21 @@ function grid(rows, most, each = () => ({})) {  // numbers on their colours
     text: v === null ? '0' : brief(v), class: v === null ? 'padded' : null, title: v === null ? W('padded') : String(v), data: {value: String(v ?? 0)},
     style: `background: ${tint(v, most)}`, ...each(r, c, v),
   })))));
+  const [first] = table.querySelectorAll('td.follow');
+  if (first) {  // one stop for the tab key, arrow keys within
+    first.tabIndex = 0;
+    table.setAttribute('role', 'grid');
+    table.addEventListener('keydown', walk);
+  }
   return table;
+}
+function walk(event) {
+  const [dy, dx] = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[event.key] ?? [];
+  const now = event.target.closest('td'), next = dy === undefined ? null : event.currentTarget.rows[now.parentNode.rowIndex + dy]?.cells[now.cellIndex + dx];
+  if (dy !== undefined) event.preventDefault();
+  if (!next?.matches('.follow')) return;
+  [now.tabIndex, next.tabIndex] = [-1, 0];
+  next.focus();
 }
 
 // One number.
@@ -474,11 +501,13 @@ const join = () => root.dataset.language === 'zh' ? '；' : '; ';
 function follow(layer, channel, y, x) {
   if (layer < 0 || !layerOf(layer)) return;
   S.trail.push([S.layer, S.channel, S.y, S.x]);
-  choose(layer, {channel, y, x});
+  const here = parts.parts.contains(doc.activeElement);  // what has the focus goes: from its neighbour one can go on, and back
+  choose(layer, {channel, y, x}).then(() => { if (here) parts.back.focus({preventScroll: true}); });
 }
 function back() {
   const [layer, channel, y, x] = S.trail.pop() ?? [];
-  if (layer !== undefined) choose(layer, {channel, y, x});
+  const here = parts.back === doc.activeElement;
+  if (layer !== undefined) choose(layer, {channel, y, x}).then(() => { if (here && parts.back.hidden) parts.play.focus({preventScroll: true}); });
 }
 const link = (text, layer, channel, y, x) => layer >= 0 && layerOf(layer) ? button(text, () => follow(layer, channel, y, x), {class: 'follow'}) : el('span', {text});
 function bars(rows) {  // [text, number, element or nothing]
@@ -498,16 +527,19 @@ function tell(layer, found) {
     found.windows.forEach((one, n) => inner.push(windowOf({step: layer.kind === 'conv2d' ? found.dilation : null, ...one}, from, n < 2)));
   } else if (found.windows?.length) {
     const [one] = found.windows, [wy, wx] = Array.isArray(found.winner) ? found.winner : [null, null];
-    said = wy !== null ? W('winner', {value: show(value), y: wy, x: wx})
-      : W(found.winner === 'mean' ? 'mean' : 'mixed', {count: (one.height ?? one.input.length) * (one.width ?? one.input[0].length), value: show(value)});
+    const count = (one.height ?? one.input.length) * (one.width ?? one.input[0].length);
+    said = count === 1 && !one.weight?.some(row => row.some(w => w !== 1)) ? W('parts_moved', {value: show(value)}) : wy !== null ? W('winner', {value: show(value), y: wy, x: wx})
+      : W(found.winner === 'mean' ? 'mean' : 'mixed', {count, value: show(value)});
     if (one.weight) inner.push(windowOf(one, from));
     else if (one.input) inner.push(grid(one.input, largest(one.input), (r, c, v) => placed(one, r, c, v, from, one.top + r === wy && one.left + c === wx)));
   } else if (found.row) {
     said = W('attended');
-    inner.push(attended(found.row));
+    inner.push(attended(found.row, found.place));
   } else if (found.curve) {
-    said = W('curve', {function: layer.function ?? found.function ?? kindOf(layer), before: show(found.before), value: show(value)});
-    inner.push(curve(found), link(W('part', {layer: from, channel: S.channel, y: S.y, x: S.x, value: show(found.before)}), from, S.channel, S.y, S.x));
+    said = found.gate !== undefined ? W('gated', {before: show(found.before), gate: show(found.gate), share: show(found.share), value: show(value)})
+      : W('curve', {function: layer.function ?? found.function ?? kindOf(layer), before: show(found.before), value: show(value)});
+    const both = (found.parts ?? []).map(([id, channel, y, x, v]) => link(W('part', {layer: id, channel, y, x, value: show(v)}), id, channel, y, x));
+    inner.push(curve(found), ...both.length ? both : [link(W('part', {layer: from, channel: S.channel, y: S.y, x: S.x, value: show(found.before)}), from, S.channel, S.y, S.x)]);
   } else if (Number.isFinite(found.before) && found.mean !== undefined && found.var !== undefined) {
     said = W('norm', {before: show(found.before), mean: show(found.mean), var: show(found.var), weight: show(found.weight ?? 1), bias: show(found.bias ?? 0), value: show(value)});
     inner.push(link(W('part', {layer: from, channel: S.channel, y: S.y, x: S.x, value: show(found.before)}), from, S.channel, S.y, S.x));
@@ -566,7 +598,7 @@ function curve(found) {
     + `<path class="drop" d="M${x(found.before)} 135V${y(found.value)}H5"/><circle r="5" cx="${x(found.before)}" cy="${y(found.value)}"/>`;
   return svg;
 }
-function attended(row) {  // weights over the picture, or alone where there is none
+function attended(row, place) {  // weights over the picture, or alone where there is none
   const canvas = el('canvas', {class: 'attended', role: 'img', 'aria-label': W('attended')}), height = row.length, width = row[0].length;
   const side = 256 / Math.max(height, width);
   [canvas.width, canvas.height] = S.image ? [S.image.naturalWidth, S.image.naturalHeight] : [width * side, height * side];
@@ -575,7 +607,9 @@ function attended(row) {  // weights over the picture, or alone where there is n
   ctx.fillStyle = '#000b';
   ctx.fillRect(0, 0, canvas.width, canvas.height);
   row.forEach((line, r) => line.forEach((v, c) => { ctx.fillStyle = `rgba(255, 190, 60, ${Math.sqrt(Math.abs(v) / most)})`; ctx.fillRect(c * w, r * h, Math.ceil(w), Math.ceil(h)); }));
-  return canvas;
+  if (!place) return canvas;
+  const [top, left, tall, wide] = [place[0] / height, place[1] / width, 1 / height, 1 / width].map(share => `${100 * share}%`);
+  return el('div', {class: 'view attended'}, canvas, el('i', {class: 'frame', style: `top: ${top}; left: ${left}; height: ${tall}; width: ${wide}`}));
 }
 
 // The stage: the map that goes in with the window, beside the map that comes out with the point.

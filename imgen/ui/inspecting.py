@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from imgen.inspection import Inspection
 
 FIRST = "espcn_x4"  # small, quick, and ends in a sub-pixel shuffle
-MOST = 512 << 20  # bytes of activations kept for all visitors together
+MOST = 320 << 20  # bytes kept for all visitors together; whose network had to go, for him the page opens it anew
 OF_ADDRESS = 40  # networks that one address has open, behind which a whole class may sit
 IDLE = 1800.0  # seconds after which what nobody looked at is forgotten
 LONGEST = 200  # letters of a name, a path aside
@@ -213,11 +213,14 @@ def place(asked: Asked) -> tuple[int, int, int, int]:
 
 
 def visitor(data: object, request: gr.Request) -> SimpleNamespace:
-    """Whose turn it is: the address, and of those behind one address who has which network open."""
+    """Whose turn it is: the address, and of those behind one address who has which network open; `turns` asks the request
+    itself whether anybody still waits.
+    """
     token = data.get("token") if isinstance(data, dict) else None
     host = getattr(getattr(request, "client", None), "host", "") or ""
     session = token if isinstance(token, str) and len(token) <= LONGEST else ""
-    return SimpleNamespace(client=SimpleNamespace(host=host), session_hash=session or secrets.token_urlsafe(8))
+    return SimpleNamespace(client=SimpleNamespace(host=host), session_hash=session or secrets.token_urlsafe(8),
+                           request=getattr(request, "request", None))
 
 
 async def answered(work: Callable[[], dict], lane: str, caller: SimpleNamespace, request: gr.Request) -> dict:

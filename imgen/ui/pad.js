@@ -6,7 +6,8 @@ const MOST = 30;  // strokes that can be taken back
 let paper = '#ffffff', ink = '#1e3a8a', earlier = [], last = null, timer = 0, place = [sheet.width / 2, sheet.height / 2], down = false;
 
 const width = () => +pad.querySelector('input[type=range]').value;
-const send = () => sheet.toBlob(blob => way().bring(new File([blob], 'drawing.png'), false));
+const send = () => way().busy() ? calm()  // the last one is still on its way, and would be all that is ever seen
+  : sheet.toBlob(blob => way().bring(new File([blob], 'drawing.png'), false));
 const calm = () => { clearTimeout(timer); timer = setTimeout(send, CALM); };
 const remember = () => {
   earlier = [...earlier, pen.getImageData(0, 0, sheet.width, sheet.height)].slice(-MOST);

@@ -18,9 +18,10 @@ way.changed = file => {  // told whatever lies there now
 };
 way.changed(way.seen[0]);
 
+way.busy = () => ways.ariaBusy === 'true';
 const refuse = why => { way.refused = why; trigger('refused'); };
 const bring = way.bring = async (file, scroll = true) => {
-  if (!file || ways.ariaBusy === 'true') return;
+  if (!file || way.busy()) return;
   if (file.size > +ways.dataset.most) return refuse('file_too_large');
   ways.ariaBusy = 'true';
   try {
