@@ -6,12 +6,16 @@ It is asked over a pipe, answers over another, and ends when whoever asked has g
 import os
 import queue
 import threading
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from imgen.controls import UserError
+from imgen.lab.own import Own
 from imgen.lab.pipe import put, take, take_json
+
+if TYPE_CHECKING:
+    from imgen.lab.run import Teaching
 
 
 def serve(asked: BinaryIO, answers: BinaryIO) -> None:
@@ -19,7 +23,11 @@ def serve(asked: BinaryIO, answers: BinaryIO) -> None:
     wanted = take_json(asked)
     if wanted is None:
         return
-    own = np.frombuffer(take(asked) or b"", np.uint8).reshape(wanted["own"]) if wanted.get("own") else None
+    own = None
+    if wanted["own"]:
+        said = wanted["own"]
+        pictures = np.frombuffer(take(asked) or b"", np.uint8).reshape(said["shape"])
+        own = Own(pictures, np.array(said["labels"]), tuple(said["classes"]))
     orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=listen, args=(asked, orders), daemon=True).start()
     try:
@@ -37,7 +45,7 @@ def listen(asked: BinaryIO, orders: "queue.SimpleQueue[dict[str, Any]]") -> None
     os._exit(0)
 
 
-def teach(written: dict[str, Any], own: np.ndarray | None, orders: "queue.SimpleQueue", answers: BinaryIO) -> None:
+def teach(written: dict[str, Any], own: Own | None, orders: "queue.SimpleQueue", answers: BinaryIO) -> None:
     import torch
 
     from imgen.lab.kept import packed
@@ -52,7 +60,7 @@ def teach(written: dict[str, Any], own: np.ndarray | None, orders: "queue.Simple
         while not orders.empty():
             order = orders.get()
             if "look" in order:
-                put(answers, {"looked": order["number"], **teaching.answer(order["look"])})
+                put(answers, {"looked": order["number"], **answered(teaching, order["look"])})
             elif "net" in order:
                 put(answers, {"net": order["number"]}, packed(teaching))
             else:
@@ -62,3 +70,10 @@ def teach(written: dict[str, Any], own: np.ndarray | None, orders: "queue.Simple
     for moment in teaching.moments(steer):
         put(answers, {"moment": moment})
     put(answers, {"net": 0}, packed(teaching), {"end": True})
+
+
+def answered(teaching: "Teaching", question: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"answer": teaching.looking.answer(question)}
+    except UserError as error:
+        return {"error": error.key, "facts": error.facts}

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imgen.controls import UserError
 from imgen.functional.losses import GAMES
 from imgen.functional.metrics import luma
+from imgen.functional.resample import enlarged
 from imgen.lab.data import Lot
 from imgen.lab.pictures import rows, sheet
 from imgen.loader import Net
@@ -256,28 +256,32 @@ class Mending(Course):
     """A spoiled picture -> a better one: enlarging, denoising."""
 
     SIGMA = 25  # grey levels of 255
+    MEASURED, SEEN = 4, 64  # pieces, and pixels a side of the first three that are shown
 
     def __init__(self, net: Net, recipe: Any, lot: Lot, **steered: Any):
         self.nets = {"net": recipe.net}
         super().__init__(net, recipe, lot, **steered)
         scale = recipe.net.scale
         if scale > 1:
-            lr, hr = shrunk(lot.held_out[:4], scale)
+            lr, hr = shrunk(lot.held_out[: self.MEASURED], scale)
             self.given, self.truth = (luma(x.float() / 255) for x in (lr, hr))
-            plain = F.interpolate(self.given, scale_factor=scale, mode="bicubic")  # torch's kernel: what is at hand
-            from imgen.functional.resample import enlarged
-
-            plain = enlarged(self.given, "bicubic", scale)
+            self.plain = enlarged(self.given, "bicubic", scale)
         else:
-            self.truth = self.held[:4].float() / 255
+            self.truth = self.held[: self.MEASURED].float() / 255
             noise = torch.randn(self.truth.shape, generator=torch.Generator().manual_seed(0))
-            self.given = plain = self.truth + noise * self.SIGMA / 255
-        self.plain, self.name = plain, "bicubic" if scale > 1 else "noisy"
+            self.given = self.plain = self.truth + noise * self.SIGMA / 255
+        self.name = "bicubic" if scale > 1 else "noisy"
 
     def shown(self) -> dict[str, Any]:
         made = self.average().eval()(self.given)
         scores = {"psnr": decibels(made, self.truth), self.name: decibels(self.plain, self.truth)}
-        return {"recon": rows({self.name: self.plain, "made": made, "truth": self.truth}), "scores": scores}
+        parts = {self.name: self.plain, "made": made, "truth": self.truth}
+        return {"recon": rows({name: middle(x[:3], self.SEEN) for name, x in parts.items()}), "scores": scores}
+
+
+def middle(x: Tensor, side: int) -> Tensor:
+    top, left = ((length - side) // 2 for length in x.shape[2:])
+    return x[..., top : top + side, left : left + side]
 
 
 def decibels(x: Tensor, truth: Tensor) -> float:

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
-
 from imgen.controls import UserError
 from imgen.lab.nursery import Nursery, nursery
+from imgen.lab.own import Own
 from imgen.lab.pipe import put, take, take_json
 from imgen.lab.setups import Setup, ordered
 
@@ -26,8 +25,8 @@ class Job:
     Any number may watch: each gets what is new since it looked last, and all curves from the beginning.
     """
 
-    def __init__(self, setup: Setup, own: np.ndarray | None = None, ground: Nursery = nursery):
-        """own: the visitor's pictures, see `data.own_pictures`."""
+    def __init__(self, setup: Setup, own: Own | None = None, ground: Nursery = nursery):
+        """own: the visitor's pictures, see `own.own_pictures`."""
         self.setup, self.began = setup, time.monotonic()
         self._moments: list[Moment] = []
         self._net: bytes | None = None
@@ -37,8 +36,8 @@ class Job:
         self._changed, self._writing = threading.Condition(), threading.Lock()
         self._over = False
         self._child = ground.child()
-        frames: list[dict[str, Any] | bytes] = [{"setup": setup.written(), "own": None if own is None else list(own.shape)}]
-        self._send(*frames, *([own.tobytes()] if own is not None else []))
+        said = own and {"shape": own.pictures.shape, "labels": own.labels.tolist(), "classes": own.classes}
+        self._send({"setup": setup.written(), "own": said}, *([own.pictures.tobytes()] if own else []))
         threading.Thread(target=self._read, daemon=True, name="lab").start()
 
     @property

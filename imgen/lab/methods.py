@@ -23,9 +23,9 @@ Settled = Annotated[str, Choice(("relativistic", "non_saturating", "saturating",
 
 
 def gan(
-    lot: "Lot", *, rate: Rate = 1e-3, rate_d: Rate = 5e-4, loss: Game = "non_saturating", d_steps: Turns = 1, g_steps: Turns = 1,
+    lot: "Lot", *, rate: Rate = 1e-3, rate_d: Rate = 1e-3, loss: Game = "non_saturating", d_steps: Turns = 1, g_steps: Turns = 1,
     optimizer: Optimizer = "adam", batch: Batch = 64, latent: Annotated[int, Slider(1, 64, 1, more=True)] = 16,
-    units: Annotated[int, Slider(4, 256, 4, more=True)] = 128, units_d: Annotated[int, Slider(2, 256, 2, more=True)] = 128,
+    units: Annotated[int, Slider(4, 256, 4, more=True)] = 128, units_d: Annotated[int, Slider(2, 256, 2, more=True)] = 256,
     batch_norm: Switch = "on", few: Few = 0,
 ) -> "Course":
     """Dense layers: noise -> units, 2·units, pixels; the judge: pixels -> units_d, a logit."""

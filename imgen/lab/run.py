@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 
 from imgen.lab.courses import Course
 from imgen.lab.data import lot_for
+from imgen.lab.looking import Looking
 from imgen.lab.methods import METHODS
+from imgen.lab.own import Own
 from imgen.lab.setups import Setup
 
 Moment = dict[str, Any]
@@ -23,7 +24,7 @@ KEPT_EVERY = 50  # steps after which healthy weights are remembered
 MOST_PAUSED = 600.0  # seconds
 
 
-def run(setup: Setup, steer: Callable[[], Orders] = dict, own: np.ndarray | None = None) -> Iterator[Moment]:
+def run(setup: Setup, steer: Callable[[], Orders] = dict, own: Own | None = None) -> Iterator[Moment]:
     """Learn as `setup` says and yield moments, the first before the first step, the last with "done".
 
     steer: asked before each step for what is new: knobs by their names, "pause" True or False, "step" (that many while paused),
@@ -35,12 +36,13 @@ def run(setup: Setup, steer: Callable[[], Orders] = dict, own: np.ndarray | None
 class Teaching:
     """One run: the course, and where it stands."""
 
-    def __init__(self, setup: Setup, own: np.ndarray | None = None):
+    def __init__(self, setup: Setup, own: Own | None = None):
         self.setup = setup
         torch.manual_seed(setup.seed)
         self.lot = lot_for(setup, own)
         self.course: Course = METHODS[setup.method](self.lot, **setup.knobs)
         self.step, self.trouble, self.seconds = 0, None, 0.0
+        self.looking = Looking(self)
         self.steered: list[dict[str, Any]] = []  # what was changed, and before which step
         self.scores: dict[str, Any] = {}
         self._sums: dict[str, float] = defaultdict(float)

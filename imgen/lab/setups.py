@@ -9,8 +9,8 @@ from imgen.lab.methods import METHODS
 from imgen.loader import Net
 
 CLOTHES = Net("dcgan:Generator", classes=10, latent=64, side=28, channels=1)  # the card dcgan_fashion28
-DATA = ("shapes", "strokes", "fashion", "mnist", "own")
-PHOTOS = ("pictures", "shapes", "strokes", "own")  # for what enlarges and mends
+DATA = ("shapes", "digits", "characters", "fashion", "mnist", "own")
+PIECES = ("pictures", "shapes", "digits", "characters", "own")  # for what enlarges and mends
 MENDING = ("espcn", "denoiser")
 
 
@@ -25,7 +25,7 @@ def knobs(method: str) -> dict[str, Knob]:
     """All that can be chosen for a method: what it learns from, how long, and its own knobs.  UserError lab_method."""
     if method not in METHODS:
         raise UserError("lab_method", method=str(method)[:40], methods=", ".join(METHODS))
-    data = PHOTOS if method in MENDING else DATA
+    data = PIECES if method in MENDING else DATA
     return {**knobs_of(_common, {"data": data}), **knobs_of(METHODS[method], {})}
 
 
@@ -113,11 +113,12 @@ def _preset(method: str, steps: int, remedy: Mapping[str, Any], **values: Any) -
 
 STARTS: dict[str, Setup] = {method: Setup.read({"method": method}) for method in METHODS}  # good ones
 PRESETS: dict[str, Preset] = {
-    "mode_collapse": _preset("gan", 600, {"rate": 1e-3, "g_steps": 1}, rate=5e-3, g_steps=5),
-    "judge_too_strong": _preset("gan", 600, {"rate": 1e-3, "d_steps": 1}, rate=1e-4, d_steps=5, rate_d=2e-3),
-    "judge_too_weak": _preset("gan", 600, {"units_d": 128}, units_d=2),
+    "mode_collapse": _preset("gan", 400, {"g_steps": 1, "batch_norm": "on"}, g_steps=5, batch_norm="off"),
+    "judge_too_strong": _preset("gan", 250, {"rate": 1e-3, "rate_d": 1e-3, "d_steps": 1}, rate=1e-4, d_steps=5, rate_d=2e-3),
+    "judge_too_weak": _preset("gan", 500, {"units_d": 256}, units_d=2),
+    "saturating": _preset("gan", 300, {"loss": "non_saturating"}, loss="saturating", optimizer="sgd", rate=0.05, rate_d=0.05),
     "rate_too_high": _preset("vae", 300, {"rate": 1e-3}, rate=0.3),
-    "kl_vanishing": _preset("vae", 600, {"beta": 1.0}, beta=50.0),
-    "overfitting": _preset("cnn", 400, {"few": 0, "shuffled": 0.0}, few=16, shuffled=0.5),
-    "dead_relus": _preset("cnn", 200, {"rate": 2e-3}, rate=0.3),
+    "kl_vanishing": _preset("vae", 400, {"beta": 1.0}, beta=50.0),
+    "overfitting": _preset("cnn", 300, {"few": 0, "shuffled": 0.0}, few=16, shuffled=0.5),
+    "dead_relus": _preset("cnn", 150, {"rate": 2e-3}, rate=0.3),
 }
