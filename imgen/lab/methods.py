@@ -64,7 +64,7 @@ def dcgan(
 
 
 def vae(
-    lot: "Lot", *, rate: Rate = 1e-3, beta: Annotated[float, Slider(0.0, 100.0, 0.1)] = 1.0, batch: Batch = 64,
+    lot: "Lot", *, rate: Rate = 2e-3, beta: Annotated[float, Slider(0.0, 100.0, 0.1)] = 1.0, batch: Batch = 128,
     latent: Annotated[int, Slider(1, 64, 1)] = 8, units: Annotated[int, Slider(8, 512, 8, more=True)] = 256, few: Few = 0,
 ) -> "Course":
     """Dense layers: pixels -> a Gaussian of `latent` numbers -> pixels."""
