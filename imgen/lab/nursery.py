@@ -95,6 +95,8 @@ class Nursery:
             return
         command = [sys.executable, "-m", "imgen.lab"]
         if FORKS:
+            if self._control:
+                self._control.close()
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             with theirs:
                 self._process = subprocess.Popen([*command, "--fork"], stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd=ROOT)
