@@ -13,6 +13,8 @@ import subprocess
 import sys
 import time
 import zipfile
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +30,9 @@ from imgen.lab.job import Job
 from imgen.lab.kept import FIELD, KNOWN, card_of, facts_of, packed, setup_of
 from imgen.lab.methods import METHODS
 from imgen.lab.nursery import Nursery
+from imgen.lab.parquet import columns
 from imgen.lab.run import Teaching, run
+from imgen.lab.sets import read as read_set
 from imgen.lab.setups import PRESETS, STARTS, STEERED, Setup, knobs, ordered
 from imgen.models import mlp_gan
 from imgen.models.vae import VAE
@@ -355,6 +359,66 @@ def test_a_disc_is_round_and_a_cross_is_not():
     assert area["cross"] == pytest.approx((2 * 2 * 0.95 * 2 * 0.28 - (2 * 0.28) ** 2) * radius**2, rel=0.03)
 
 
+PARQUET = (  # eleven pictures and labels as pyarrow writes them, in two groups of rows; packed by zlib, in base 85
+    "c-rMxTWl0n7(VCBncL3pcDH4Q-P(u7z@(T0ZAq~ur83(KtSnd>ZY5|~O5Ku_Qno<h#R`dN6Er?3ikj$)m<T~5Mw_Tu<yK0Agj7&sf`rBgHN9-x"
+    "ZKvIx@yyI_yU><cedMG)=Raru+xfrm{K-}+)%hY8zqE_(Y(R91ARU1BnC*=KfVQgjs~xsX8xbA;HRaW0Wgs5#b3_1_KKcADvK0Eum5ql!fKP#+"
+    "b;!kq5ej4UgYMQK0%^<`h@e=6vJKG)xh6&_6|wzL$7orr^Uf{$zy;{f@>i@cKkM6Z^m-WF02$7Vt4<o)ZVd4w6yl@wsE%MyoEf7jRH_fM8bYHw"
+    "oIqMWblqFmTk|o=AQA>0&^`1MJyHx^7j!Dl!`l(aF@soh0u-@fYBa`ZDs*4OIvm;kuKVb#YhQu)qr{BAraJmuut(*`ISQ#bO2^_@pnw*MV>K>l"
+    "G>4GTKTd1MPN$#y^eX=?Z0_3(J7GGEtK0x|jOjc=5Ie3!Cn~XhY)EGSj*i>lNDQzxV5fx_gfw5febbX*<!0OfPOLy+nSaGEwY@vk%UxaF9oIWr"
+    "+TJ<YwqaoS!~432juu2-3Waw4Q9Sg<ug8zP{raGM+68*Twj*D+mEHrOc;k;vV4(Ewg-gRHj||3^9;`gk8VGcE+q(m~X9BHSJoKWfzJKp-D|4dt"
+    "cz4z_?SLI}eDg%#t&;{`$vTTbl*G(jg0xFyL?&xF$Z4DjXyboYpyytIlngu#|0dotE8c&s)l@XMn{0#}L}n+VsMjuM61D>o1;}J@oy?>b=_v(q"
+    "l0(*G8bCmlo5Vo!VH9BucnD~o#ej8ifOl|iSOS4HxWxK!i9H;j_~J>b014#GaGIJdOeXs#D|X_5$e9^*QvdB~3g5dmZ5ZCxp&p+=6s@T`jr#$I"
+    "RfwT$Y+S&Y(rJ2v`fQQ=eD&tP&Za!go8+k=Jw2*3kY>9<#1EZUqG=-niVize0CAcgqmc@2;9`s}-P-GNX5L+}t}hJea7Q{EjAe}DIJ{<?D1z)2"
+    "$i|}NX)$r0Ml?$^BRbNb#?i6jh7$MlJ*V={m}UbdOqVdM>F8#RJVP6b;R&a%;$g&$YIejs#<h4qMng1%V%NW$cN({kpL>Yn^F&WBso4Lb_#88T"
+    "fZ}tHH|GLRBe`vX!5h-Ds9rD&$0sYoO>&$wIlf9PN-``P^9IKe&#nU0bY?$L*;Hnu8JUeznVrZGS{Zt`7XlB{Tw7naCn#c2h&=S}J;6{NkwyDL"
+    "vfFuhe_gXB<EG&L`h_5nWh8-(j}5_{bqzq0yt&>I8DxoeZy{h@-W<z^Wh)}dDfPId-vs%0R^}duUgyoVpf{j$k)=e630}s#oHP`oIK5D2Va+;i"
+    "l(xx7?Q*YRbinCufa%3>VtT=rmjn)`gO8B(GLla@<n#8qwY+J;7BODg3?+4DNKToPz9Jbt3T00ELXi46`Ba8{-uZaE_vr`?Fc#3<BZ1~jpu6VF"
+    "XXYDiU^bw+S%K!HJ}CVO<vSkvm}hPsU}m6=P|~nN;s|yGN8ru!*p=$)=eDe{dV}Y0wA2_aA)lfs8x(7-Rg@OR7g8z}C8U&v%rhTRSZ4@jisCm9"
+    "rdGugEy<kMloO{#M5rjMNEjI#WpZpXG@EO-Jln9-+=rBM(@AYY)fkoLysyg0&&V#XCK)M_YFW~g;@dE35ZsbqzpcPHEejb}E10z3WGbzmvQNp^"
+    "SHEkub<x9y{vp#D300%`TC96lOd0un)>Uh#?mv}qO=CmewyjepDc@HDPj*u<yzfBW{>8OTO^bu!@ZOf}gLUEN-Fq9e3zjd*TaxcBA${2T1D!Mg"
+    "Rpd9sKiJSM$N"
+)
+
+
+def parquet(path, cut=None):
+    path.write_bytes(zlib.decompress(base64.b85decode(PARQUET))[:cut])
+    return path
+
+
+def test_a_data_set_is_read_as_another_program_wrote_it(tmp_path):
+    pictures, labels = columns(parquet(tmp_path / "a.parquet"), ("image.bytes", "label"), 100)
+    assert labels == [4, 5, 7, 9, 0, 1, 8, 9, 2, 3, 8] and len(pictures) == 11
+    assert {Image.open(io.BytesIO(one)).size for one in pictures} == {(6, 6)}
+    assert columns(tmp_path / "a.parquet", ("label",), 3) == [[4, 5, 7]]
+
+
+def test_a_data_set_that_is_damaged_is_a_sentence(tmp_path):
+    whole = parquet(tmp_path / "a.parquet").read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        bad = np.frombuffer(whole, np.uint8).copy()
+        bad[rng.integers(len(bad), size=3)] = rng.integers(256, size=3)
+        (tmp_path / "bad.parquet").write_bytes(bad.tobytes()[: rng.integers(8, 4 * len(bad))])  # of some the end is missing
+        with suppress(ValueError):
+            columns(tmp_path / "bad.parquet", ("image.bytes", "label"), 100)
+    with pytest.raises(UserError, match="set_unreadable"):  # too few pictures, of another size
+        read_set(tmp_path / "a.parquet", "mnist")
+
+
+def test_a_set_comes_from_a_data_set_of_the_hub(monkeypatch, tmp_path):
+    asked = []
+
+    def fetch(file):
+        asked.append((file.repository, file.kind))
+        yield 1, 2
+        return parquet(tmp_path / "a.parquet")
+
+    monkeypatch.setattr("imgen.hub.fetch", fetch)
+    with pytest.raises(UserError, match="set_unreadable"):
+        Teaching(Setup.read({"method": "vae", "data": "fashion"}))
+    assert asked == [("zalando-datasets/fashion_mnist", "dataset")]
+
+
 # a visitor's own pictures
 
 
@@ -412,7 +476,9 @@ def test_every_method_learns_from_eight_pictures_but_one_that_needs_classes(tmp_
         assert json.dumps(teaching.moment())
 
 
-def test_hostile_files_are_a_sentence_each(tmp_path):
+def test_hostile_files_are_a_sentence_each(tmp_path, monkeypatch):
+    monkeypatch.setattr(own, "BYTES", 1 << 20)
+    monkeypatch.setattr(own, "ALL_BYTES", 10 << 20)
     many = zipped(tmp_path / "many.zip", [(f"{n}.png", b"x") for n in range(1000)])
     huge = zipped(tmp_path / "huge.zip", [("a.png", bytes(own.BYTES + 1))])
     climbing = zipped(tmp_path / "up.zip", [("../../etc/a.png", png())] * 1)
@@ -426,7 +492,7 @@ def test_hostile_files_are_a_sentence_each(tmp_path):
     large = tmp_path / "large.png"
     large.write_bytes(bytes(own.BYTES + 1))
     wide = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(wide, "PNG")
+    Image.new("1", (8000, 8000)).save(wide, "PNG")
     pixels = zipped(tmp_path / "pixels.zip", [("a.png", wide.getvalue())])
     assert [refused(one) for one in (many, huge, climbing, absolute, windows, bomb, text, two, broken, large, pixels)] == [
         "own_too_many", "own_file_large", "own_zip_paths", "own_zip_paths", "own_zip_paths", "own_all_large", "own_none",
@@ -436,6 +502,7 @@ def test_hostile_files_are_a_sentence_each(tmp_path):
 
 
 def test_a_zip_that_lies_about_its_sizes_unpacks_no_more_than_it_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(own, "BYTES", 1 << 20)
     path = zipped(tmp_path / "lies.zip", [("a.png", bytes(3 * own.BYTES))])
     raw = bytearray(path.read_bytes())
     size = (3 * own.BYTES).to_bytes(4, "little")

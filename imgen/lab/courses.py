@@ -21,7 +21,8 @@ from imgen.training.gan import Adversarial, UsualGAN
 from imgen.training.steps import Batches, adam
 
 STEADY = 0.02  # of a run: every recipe's warming up is over, and the cosine has taken off a thousandth
-SHOWN, JUDGED, TRIED = 32, 128, 128  # pictures of a sheet, of a histogram, of a score
+SHOWN, JUDGED, TRIED = 24, 128, 128  # pictures of a sheet, of a histogram, of a score
+RECALIBRATED = 4  # batches that give batch norm its statistics and codes their Gaussian, for a net that is wanted at once
 BINS = 20
 
 
@@ -207,6 +208,9 @@ class Coding(Course):
         super().apply()
         if "beta" in self.steered:
             self.recipe.beta = self.steered["beta"]
+
+    def result(self) -> dict[str, Tensor]:
+        return self.recipe.recalibrated(RECALIBRATED).state_dict()
 
     def shown(self) -> dict[str, Any]:
         net, labels = self.average().eval(), torch.zeros(len(self.x), dtype=torch.int64)

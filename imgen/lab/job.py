@@ -96,8 +96,11 @@ class Job:
         return found["answer"]
 
     def net(self) -> bytes:
-        """What it has learned so far, a safetensors file, see `kept`.  Raises UserError lab_died if there is nothing."""
-        if self._net is None or not self._over:
+        """What it has learned so far, a safetensors file, see `kept`; of one that was killed, what it had some seconds before.
+
+        Raises UserError lab_died if there is nothing.
+        """
+        if not self._over:
             found = self._ask({"net": True})
             if isinstance(found, bytes):
                 return found

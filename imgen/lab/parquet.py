@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 MAGIC = b"PAR1"
-PAGE = 64 << 20  # bytes of a page unpacked, at most
+PAGE, VALUES = 64 << 20, 1 << 20  # bytes of a page unpacked, and its values, at most
 INT64, BYTES = 2, 6  # physical types
 DATA, DICTIONARY = 0, 2  # kinds of pages
 PLAIN, PLAIN_DICTIONARY, RLE_DICTIONARY = 0, 2, 8  # encodings
@@ -34,15 +34,15 @@ def columns(path: Path, names: tuple[str, ...], most: int) -> list[list[Any]]:
                 if len(values) < most:
                     values.extend(column(data, chunks[name], depth[name]))
         return [values[:most] for values in found]
-    except (KeyError, IndexError, TypeError, struct.error, zlib.error, UnicodeDecodeError, AttributeError) as error:
-        raise ValueError(str(error)) from None
+    except (LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError, struct.error, zlib.error) as error:
+        raise ValueError(str(error)) from None  # RuntimeError: what next() and too deep a nesting end in
 
 
 def optional(schema: Iterator[dict[int, Any]]) -> dict[str, int]:
     """Of each column by its path how many of the fields around it, and itself, may be missing."""
     def within(count: int, path: tuple[str, ...], depth: int) -> None:
         for _ in range(count):
-            one = next(schema)
+            one = next(schema, {})
             if one.get(3, 0) == 2:
                 raise ValueError("a list")
             here, deep = (*path, one[4].decode()), depth + one.get(3, 0)
@@ -50,7 +50,7 @@ def optional(schema: Iterator[dict[int, Any]]) -> dict[str, int]:
             within(one.get(5, 0), here, deep)
 
     found: dict[str, int] = {}
-    within(next(schema)[5], (), 0)
+    within(next(schema, {})[5], (), 0)
     return found
 
 
@@ -66,11 +66,13 @@ def column(data: bytes, chunk: dict[int, Any], depth: int) -> Iterator[Any]:
         page = unpacked(data[reader.at : reader.at + packed], chunk[4], size)
         at = reader.at + packed
         if header[1] == DICTIONARY:
-            entries = list(plain(page, 0, chunk[1], header[7][1]))
+            entries = list(plain(page, 0, chunk[1], min(header[7][1], VALUES)))
         elif header[1] == DATA:
             said = header[5]
-            count = min(said[1], left)
-            left -= said[1]
+            count = said[1]
+            if not 0 < count <= VALUES:
+                raise ValueError("too many values")
+            left -= count
             start = 0
             if depth:  # which of the values are there
                 start = 4 + int.from_bytes(page[:4], "little")
