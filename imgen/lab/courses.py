@@ -213,7 +213,8 @@ class Coding(Course):
         return self.recipe.recalibrated(RECALIBRATED).state_dict()
 
     def shown(self) -> dict[str, Any]:
-        net, labels = self.average().eval(), torch.zeros(len(self.x), dtype=torch.int64)
+        net: Any = self.average().eval()
+        labels = torch.zeros(len(self.x), dtype=torch.int64)
         code, scores, samples = net.encode(self.x, labels), {}, {}
         if isinstance(code, tuple):
             code, log_var = code

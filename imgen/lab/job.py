@@ -53,7 +53,7 @@ class Job:
     def latest(self) -> Moment | None:
         """All that is known by now: the newest moment with the curves from the beginning."""
         with self._changed:
-            return merged(self._moments)
+            return merged(self._moments) if self._moments else None
 
     def moments(self) -> Iterator[Moment]:
         """Each new moment, the first with all curves so far; ends with the training.  Raises UserError lab_died and others."""
@@ -173,10 +173,8 @@ class Job:
                 self._error = UserError(key, **frame["facts"])
 
 
-def merged(moments: list[Moment]) -> Moment | None:
+def merged(moments: list[Moment]) -> Moment:
     """The last one, with the curves of all."""
-    if not moments:
-        return None
     curves: dict[str, list] = {}
     for moment in moments:
         for name, points in moment["curves"].items():
