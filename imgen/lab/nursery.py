@@ -96,8 +96,8 @@ class Nursery:
             if self._process:
                 if not FORKS:
                     self._process.kill()
-                self._process.wait()
-                self._process = None
+                with self._process:  # waits, and closes its pipes
+                    self._process = None
 
     def _start(self) -> None:
         if self._process and self._process.poll() is None:
