@@ -258,7 +258,7 @@ class Run {
     this.d = new Net([2, ...hidden(width_d, depth_d), 1]).begin(this.random.weights);
     this.place = settings.data === 'drawn' ? drawnFrom(settings.drawn) : DATA[settings.data];
     this.steps = 0;
-    this.losses = {d: 0, g: 0};
+    this.losses = {d: null, g: null};  // none yet
     this.reference = this.sample(REFERENCE, new Random(seed, 5));
     this.fixed = this.noise(REFERENCE, this.random.shown);
     this.copies = [];
@@ -480,9 +480,12 @@ function serve(post, now = () => performance.now(), later = soon()) {
     while (owed >= 1 && now() - begun < BURST) {
       owed -= 1;
       if (!run.step()) return fail();
-      if (run.steps >= LONGEST) playing = false;
+      if (run.steps >= LONGEST) {
+        playing = false;
+        return frame({ended: true});
+      }
     }
-    if (now() - drawn >= FRAME || !playing) frame();
+    if (now() - drawn >= FRAME) frame();
     later(work, owed < 1);
   };
   const begin = settings => {
