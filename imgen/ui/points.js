@@ -28,19 +28,20 @@ function el(name, settings = {}, ...inner) {
 }
 const button = (text, act, more = {}) => el('button', {type: 'button', text, onclick: act, ...more});
 const put = (one, text) => { if (one.textContent !== text) one.textContent = text; };
-const minus = text => String(text).replace('-', '−');
+const minus = text => String(text).replaceAll('-', '−');
 const percent = v => `${Math.round(100 * v)} %`.replace(root.dataset.language === 'zh' ? ' ' : '\0', '');
 function show(v) {  // three digits
+  if (v === null || v === undefined) return '–';
   if (!Number.isFinite(v)) return Number.isNaN(v) ? 'NaN' : v > 0 ? '∞' : '−∞';
   const size = Math.abs(v);
-  return size && (size < 1e-3 || size >= 1e5) ? minus(v.toExponential(1)) : minus(Number(v.toPrecision(3)));
+  return size && (size < 1e-5 || size >= 1e5) ? minus(v.toExponential(1)) : minus(size && size < 1e-3 ? Number(v.toPrecision(2)).toFixed(Math.min(7, 1 - Math.floor(Math.log10(size)))) : Number(v.toPrecision(3)));
 }
 
 // What is chosen, and what the worker told.
 const S = {settings: {...usual}, preset: '', mended: false, speed: 'normal', layers: new Set(LAYERED), playing: false, demo: false, held: false};
 const now = {frame: null, before: null, real: null, history: [], phase: null, trouble: null, glide: 0};
 const parts = {};
-let worker = null, timer = 0, entered = false, painting = null, dirty = true;
+let worker = null, runs = 0, timer = 0, entered = false, painting = null, dirty = true;
 
 function tell(message) {
   if (!worker) {
@@ -57,6 +58,7 @@ const paceOf = () => S.speed === 'fast' ? 0 : NORMAL;
 const empty = () => S.settings.data === 'drawn' && !S.settings.drawn;
 
 function heard(message) {
+  if (message.name !== runs) return;  // of a run that is over
   if (message.type === 'real') {
     now.real = message.points;
   } else {
@@ -81,7 +83,7 @@ function heard(message) {
 function start(play = S.playing) {  // from the start that the seed gives
   quiet();
   Object.assign(now, {frame: null, before: null, history: [], trouble: null});
-  tell({do: 'start', settings: {...S.settings}});
+  tell({do: 'start', name: ++runs, settings: {...S.settings}});
   controls();
   if (play) go();
 }
@@ -310,7 +312,7 @@ function card() {  // under the presets: what one sees, why, and what mends it; 
   card.key = key;
   const said = (name, text) => el('p', {}, el('b', {text: W(name)}), ' ', text);
   if (trouble) {
-    const broken = Object.entries(trouble.losses).map(([net, v]) => `${W(`loss_${net}`)} ${show(v ?? NaN)}`).join(' · ');
+    const broken = Object.entries(trouble.losses).map(([net, v]) => `${W(`loss_${net}`)} ${show(Number.isFinite(v) ? v : NaN)}`).join(' · ');
     const inner = [el('h4', {text: W('trouble')}), el('p', {text: W(`trouble_${trouble.trouble}`, troubleFacts())}), el('p', {class: 'fact', text: broken}),
       said('why', W('trouble_why', troubleFacts())), el('div', {class: 'row'}, button(W('tenth'), tenth, {class: 'main tenth'}), button(W('same'), again))];
     parts.card.className = 'card failed';
@@ -345,7 +347,7 @@ function paint() {
   const {canvas} = parts, side = Math.round(canvas.clientWidth * Math.min(2, devicePixelRatio || 1));
   if (!side) return;
   if (canvas.width !== side) canvas.width = canvas.height = side;
-  const ctx = canvas.getContext('2d'), c = colours(), [left, bottom, span] = viewOf(S.settings), unit = side / 560;
+  const ctx = canvas.getContext('2d'), c = colours(), [left, bottom, span] = now.frame?.view ?? viewOf(S.settings), unit = side / 560;
   const x = v => (v - left) / span * side, y = v => side - (v - bottom) / span * side;
   const {frame, before, phase} = now, has = name => S.layers.has(name);
   ctx.globalAlpha = 1;
@@ -388,7 +390,7 @@ function dots(ctx, points, count, colour, alpha, size, x, y, side, rim = '') {
       ctx.moveTo(a + size, b);
       ctx.arc(a, b, size, 0, TURN);
     } else if (rim) {  // beyond the edge: a mark that points there
-      const px = clamp(a, 2 * size, side - 2 * size), py = clamp(b, 2 * size, side - 2 * size), angle = Math.atan2(b - py, a - px);
+      const px = clamp(a, 4 * size, side - 4 * size), py = clamp(b, 4 * size, side - 4 * size), angle = Math.atan2(b - py, a - px);
       for (let k = 0; k < 3; k++) ctx[k ? 'lineTo' : 'moveTo'](px + 2.4 * size * Math.cos(angle + k * TURN / 3), py + 2.4 * size * Math.sin(angle + k * TURN / 3));
     }
   }
@@ -459,7 +461,7 @@ function stroke(cell, wide) {  // a brush of three cells a side for a finger or 
   stroke.later = setTimeout(at, 300);
 }
 function cellAt(event) {
-  const box = parts.canvas.getBoundingClientRect(), [left, bottom, span] = viewOf(S.settings), side = 2 * REACH / CELLS;
+  const box = parts.canvas.getBoundingClientRect(), [left, bottom, span] = now.frame?.view ?? viewOf(S.settings), side = 2 * REACH / CELLS;
   const x = left + (event.clientX - box.x) / box.width * span - S.settings.shift, y = bottom + span - (event.clientY - box.y) / box.height * span;
   return clamp(Math.floor((REACH - y) / side), 0, CELLS - 1) * CELLS + clamp(Math.floor((x + REACH) / side), 0, CELLS - 1);
 }
@@ -512,7 +514,7 @@ function curves() {
 function plot(svg, names, low, high) {
   const list = now.history, width = 320, height = 100;
   const values = list.flatMap(one => names.map(name => one[name])).filter(Number.isFinite).sort((a, b) => a - b);
-  const top = Math.max(high, Math.min(values.at(-1) ?? 0, 3 * (values[Math.floor(0.9 * values.length)] ?? 0))), base = Math.min(low, Math.max(values[0] ?? 0, -3));
+  const top = Math.max(high, 1.08 * Math.min(values.at(-1) ?? 0, 3 * (values[Math.floor(0.9 * values.length)] ?? 0))), lowest = Math.max(values[0] ?? 0, -3), base = lowest < -0.05 ? 1.08 * lowest : low;
   const last = Math.max(200, list.at(-1)?.step ?? 0);
   names.forEach((name, k) => {
     const path = list.filter(one => Number.isFinite(one[name])).map((one, n) =>
@@ -594,7 +596,7 @@ function buildScene() {
   parts.link = el('input', {class: 'address', readonly: true, hidden: true, 'aria-label': W('link')});
   parts.copied = el('span', {class: 'fact', role: 'status'});
   return el('div', {class: 'scene'}, el('div', {class: 'holder'}, parts.canvas, parts.big),
-    el('div', {class: 'row controls'}, parts.play, parts.speeds, el('span', {class: 'name', text: W('one_step')}), parts.steps),
+    el('div', {class: 'row controls'}, parts.play, parts.speeds, parts.steps),
     parts.layers, el('div', {class: 'row starts'}, button(W('same'), again, {class: 'same', title: W('same_long')}), button(W('anew'), anew, {class: 'anew', title: W('anew_long')}),
       button(W('link'), copy, {class: 'link'}), parts.copied, parts.link));
 }
@@ -670,7 +672,7 @@ function controls() {  // what is pressed, and what can be
   const label = W(S.playing ? 'pause' : 'play');
   put(parts.play, label);
   parts.play.classList.toggle('on', S.playing);
-  parts.big.hidden = S.playing || Boolean(now.frame?.step) || empty();
+  parts.big.hidden = S.playing || Boolean(now.trouble) || Boolean(now.frame?.step) || empty();
   press(parts.speeds, ({speed}) => speed === S.speed);
   press(parts.layers, ({layer}) => S.layers.has(layer));
   press(parts.data, ({data}) => data === S.settings.data);

@@ -264,6 +264,7 @@ class Run {
     this.copies = [];
     this.keep();
     this.history = [];  // of scores
+    this.wider = 1;  // the view
   }
   sample(n, random = this.random.real) {  // (n, 2)
     const points = new Float64Array(2 * n), {shift} = this.settings;
@@ -423,13 +424,21 @@ function covered(real, fake, n = PAIRS, near = 0.12) {  // shares of the real po
 }
 
 // What the canvas shows: always the same noise, the judge over the whole view, and where each point is drawn to.
-function viewOf({shift}) {  // [left, bottom, side]: of a square that holds the data and the place where the generator begins
-  const half = 1.6 + shift / 2;
+function viewOf({shift}, wider = 1) {  // [left, bottom, side]: of a square that holds the data and the place where the generator begins
+  const half = (1.6 + shift / 2) * wider;
   return [shift / 2 - half, -half, 2 * half];
 }
+function widening({shift}, points) {  // how much wider it must be to hold nine points in ten; no more than eight times
+  const away = Array.from({length: SHOWN}, (_, n) => Math.max(Math.abs(points[2 * n] - shift / 2), Math.abs(points[2 * n + 1]))).sort((a, b) => a - b);
+  const wanted = away[Math.floor(0.9 * SHOWN)] * 1.1 / (1.6 + shift / 2);
+  return wanted > 1 ? Math.min(8, wanted) : 1;
+}
 function picture(run) {
-  const {settings, d, g} = run, [left, bottom, side] = viewOf(settings), {loss, noise, noise_dim} = settings;
-  const points = run.points(SHOWN), slopes = run.slopesAt(points, SHOWN, loss === 'relativistic' ? run.reference.subarray(0, 2 * SHOWN) : null);
+  const {settings, d, g} = run, {loss, noise, noise_dim} = settings, points = run.points(SHOWN);
+  run.wider += ((settings.data === 'drawn' ? 1 : widening(settings, points)) - run.wider) * 0.2;
+  if (run.wider < 1.02) run.wider = 1;
+  const view = viewOf(settings, run.wider), [left, bottom, side] = view;
+  const slopes = run.slopesAt(points, SHOWN, loss === 'relativistic' ? run.reference.subarray(0, 2 * SHOWN) : null);
   const arrows = Float32Array.from(slopes.subarray(0, 2 * SHOWN), v => -v * SHOWN);
   const places = new Float64Array(2 * JUDGED ** 2);
   for (let i = 0; i < JUDGED ** 2; i++) {  // from the top, as pixels lie
@@ -445,14 +454,14 @@ function picture(run) {
     if (noise_dim > 1) z[noise_dim * i + 1] = along(Math.floor(i / WARPED), WARPED);
   }
   const grid = Float32Array.from(g.forward(z, WARPED ** 2).subarray(0, 2 * WARPED ** 2));
-  return {points: Float32Array.from(points), arrows, map, grid};
+  return {view: Float32Array.from(view), points: Float32Array.from(points), arrows, map, grid};
 }
 
 // The worker.  It is told {do: …} and answers with frames; scores go once, in the order of their steps.
 const FRAME = 33, BURST = 12;  // milliseconds between two frames; of work between two looks at the post
 const LONGEST = 200000;  // steps, after which nobody can be watching
 function serve(post, now = () => performance.now(), later = soon()) {
-  let run = null, playing = false, pace = 0, told = 0, seconds = 0, drawn = -1e9, since = 0, owed = 0, speed = 0, counted = [0, 0];
+  let run = null, name = 0, playing = false, pace = 0, told = 0, seconds = 0, drawn = -1e9, since = 0, owed = 0, speed = 0, counted = [0, 0];
   const frame = (more = {}) => {
     const at = now(), history = run.history.slice(told);
     told = run.history.length;
@@ -462,7 +471,7 @@ function serve(post, now = () => performance.now(), later = soon()) {
       counted = [at, run.steps];
     }
     const shown = picture(run);
-    post({type: 'frame', step: run.steps, losses: {...run.losses}, seconds, speed, playing, history, ...shown, ...more}, Object.values(shown).map(one => one.buffer));
+    post({type: 'frame', name, step: run.steps, losses: {...run.losses}, seconds, speed, playing, history, ...shown, ...more}, Object.values(shown).map(one => one.buffer));
   };
   const fail = () => {
     const {failed} = run;
@@ -493,11 +502,12 @@ function serve(post, now = () => performance.now(), later = soon()) {
     [told, seconds, speed, counted] = [0, 0, 0, [now(), 0]];
     run.history.push(run.scores());
   };
-  const real = () => post({type: 'real', points: Float32Array.from(run.reference)});
+  const real = () => post({type: 'real', name, points: Float32Array.from(run.reference)});
   return message => {
     switch (message.do) {
       case 'start':
         playing = false;
+        name = message.name;  // what is still on its way from the run before is told from this
         begin(message.settings);
         real();
         return frame();
