@@ -547,7 +547,7 @@ function buildChoice() {
   parts.presets = el('div', {class: 'presets', role: 'group', 'aria-label': W('presets')}, ...Object.keys(PRESETS).map(name =>
     button(W(`preset_${name}`), () => preset(name), {data: {preset: name}})));
   parts.card = el('div', {class: 'card', hidden: true});
-  return el('div', {class: 'choose'}, el('div', {class: 'knob-data'}, el('h3', {text: W('data')}), parts.data, parts.pens),
+  return el('div', {class: 'choice choose'}, el('div', {class: 'knob-data'}, el('h3', {text: W('data')}), parts.data, parts.pens),
     el('div', {class: 'knob-preset'}, el('h3', {text: W('presets')}), parts.presets, parts.card));
 }
 function choose(name) {

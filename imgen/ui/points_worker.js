@@ -20,7 +20,7 @@ const SETTINGS = {
 const AT_ONCE = ['loss', 'batch', 'optimizer_g', 'optimizer_d', 'rate_g', 'rate_d', 'steps_g', 'steps_d'];  // all others need a new run
 const PRESETS = {  // what goes wrong, and what mends it: from the same start, or going on with the weights as they are
   good: {set: {}},
-  collapse: {set: {steps_g: 10}, mend: {steps_g: 1, steps_d: 3}, on: true},
+  collapse: {set: {steps_g: 10}, mend: {steps_g: 1, steps_d: 5}, on: true},
   strong: {set: {steps_d: 8, rate_g: 0.00005}, mend: {steps_d: 1, rate_g: 0.001}},
   weak: {set: {width_d: 2, depth_d: 1}, mend: {width_d: 64, depth_d: 2}},
   saturating: {set: {loss: 'saturating', shift: 3, head_start: 500, optimizer_g: 'sgd', rate_g: 0.01}, mend: {loss: 'original'}, on: true},
