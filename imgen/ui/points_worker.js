@@ -224,7 +224,8 @@ const DATA = {
   },
   moons: random => {
     const upper = random.uniform() < 0.5, angle = Math.PI * random.uniform(), side = upper ? 1 : -1;
-    return [0.7 * side * Math.cos(angle) - side * 0.35 + 0.04 * random.normal(), side * (0.7 * Math.sin(angle) - 0.2) + 0.04 * random.normal()];
+    const x = side * (0.85 * Math.cos(angle) - 0.42), y = side * (0.85 * Math.sin(angle) - 0.25);
+    return [x + 0.04 * random.normal(), y + 0.04 * random.normal()];
   },
 };
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';  // six cells each
