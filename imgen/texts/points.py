@@ -121,7 +121,7 @@ POINTS: dict[str, tuple[str, str]] = {
     "points_trouble_nan": ("At step {step} a loss was no number any more (NaN). I went back to step {kept}, whose weights were kept: nothing is lost.", "第 {step} 步时损失不再是数（NaN）。已退回到保存了权重的第 {kept} 步：什么也没有丢失。"),
     "points_trouble_runaway": ("At step {step} the numbers ran away beyond all bounds. I went back to step {kept}, whose weights were kept: nothing is lost.", "第 {step} 步时数值失控，超出了界限。已退回到保存了权重的第 {kept} 步：什么也没有丢失。"),
     "points_trouble_why": ("with a learning rate of {rate} each step overshoots, the next error is larger, and so is the next step.", "学习率为 {rate}，每一步都跨过了头，下一次误差更大，下一步也更大。"),
-    "points_tenth": ("Go on with a tenth of the learning rates", "用十分之一的学习率继续"),
+    "points_tenth": ("Go on, rates ÷ 10", "学习率 ÷ 10，继续"),
     # at the side
     "points_flow": ("Noise goes into the generator, which makes points; the judge sees these and real ones; the loss sends its gradient back to both.", "噪声输入生成器得到点；判别器看这些点和真实的点；损失把梯度传回两个网络。"),
     "points_box_noise": ("noise z", "噪声 z"),

@@ -313,8 +313,10 @@ function card() {  // under the presets: what one sees, why, and what mends it; 
   const said = (name, text) => el('p', {}, el('b', {text: W(name)}), ' ', text);
   if (trouble) {
     const broken = Object.entries(trouble.losses).map(([net, v]) => `${W(`loss_${net}`)} ${show(Number.isFinite(v) ? v : NaN)}`).join(' · ');
-    const inner = [el('h4', {text: W('trouble')}), el('p', {text: W(`trouble_${trouble.trouble}`, troubleFacts())}), el('p', {class: 'fact', text: broken}),
-      said('why', W('trouble_why', troubleFacts())), el('div', {class: 'row'}, button(W('tenth'), tenth, {class: 'main tenth'}), PRESETS[S.preset]?.mend && !S.mended ? button(W('mend'), mend, {class: 'mend', title: W(`how_${S.preset}`)}) : button(W('same'), again))];
+    const better = PRESETS[S.preset]?.mend && !S.mended;
+    const ways = [button(W('tenth'), tenth, {class: 'main tenth'}), better ? button(W('mend'), mend, {class: 'mend', title: W(`how_${S.preset}`)}) : button(W('same'), again)];
+    const inner = [el('h4', {text: W('trouble')}), el('p', {text: W(`trouble_${trouble.trouble}`, troubleFacts())}), el('div', {class: 'row'}, ...ways),
+      said('why', W('trouble_why', troubleFacts())), el('p', {class: 'fact', text: broken})];
     parts.card.className = 'card failed';
     parts.card.hidden = false;
     return parts.card.replaceChildren(...inner);
