@@ -1,4 +1,4 @@
-"""The terminal face: make (list, run, film, combine, find, steer, upscale), learn (train, judge …), tell (evaluate, bench …)."""
+"""The terminal face: make (list, run, film, find, steer, upscale …), learn (train, teach, judge), tell (evaluate, bench …)."""
 
 import inspect
 import io
@@ -21,6 +21,7 @@ from imgen.exhibits.readme import Row
 from imgen.facts import read_facts
 from imgen.functional.contact_sheet import sheet
 from imgen.image import Frame, Picture, decode
+from imgen.lab.methods import METHODS
 from imgen.place import digest, digest_of, is_folder, ready, write
 from imgen.place import find as find_place
 from imgen.texts import spoken, text
@@ -229,7 +230,7 @@ runs = typer.Typer(help="Run a card: run CARD [PICTURE…] -o OUT [--knob value 
 app.add_typer(runs, name="run")
 
 
-def add_run(card: Card) -> None:
+def add_run(card: Card, name: str = "") -> None:
     """`run CARD`: a command whose options are the card's knobs, with the signature that typer would read from a written one."""
 
     def call(out: str, pictures: list[Path] | None = None, **knobs: object) -> None:
@@ -251,7 +252,14 @@ def add_run(card: Card) -> None:
     places = [inspect.Parameter(name, named, annotation=kind, default=defaults.get(name, none)) for name, kind in kinds.items()]
     command.__signature__ = inspect.Signature(places)
     command.__annotations__ = kinds
-    runs.command(card.name, help=text(f"card_{card.name}", LANGUAGE))(command)
+    runs.command(name or card.name, help=text(f"card_{card.name}", LANGUAGE))(command)
+
+
+def add_kept(file: str) -> None:
+    """`run FILE.safetensors`: what `teach` or the tab Train has made, as a command like any other."""
+    from imgen.lab.kept import card_of
+
+    add_run(card_of(Path(file)), file)
 
 
 def hint(knob: Knob) -> str:
@@ -549,6 +557,79 @@ def readme() -> None:
         print(path)
 
 
+teaching = typer.Typer(help="Train a small net here and now: teach METHOD -o FILE [--knob value …]", no_args_is_help=True)
+app.add_typer(teaching, name="teach")
+
+
+def add_teach(method: str) -> None:
+    """`teach METHOD`: a command whose options are the method's knobs."""
+    from imgen.lab.setups import knobs
+
+    def call(out: Path, pictures: list[Path] | None = None, **values: object) -> None:
+        teach(method, out, pictures or [], values)
+
+    offered = knobs(method)
+    kinds: dict[str, object] = {
+        "out": Annotated[Path, typer.Option("-o", "--out", help="a .safetensors")],
+        "pictures": Annotated[list[Path], typer.Argument(help="your own pictures, folders or zips of them, for --data own")],
+    } | {k.name: Annotated[k.kind, typer.Option(help=hint(k))] for k in offered.values()}
+    defaults = {"pictures": None} | {k.name: k.default for k in offered.values()}
+    named, none = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
+    places = [inspect.Parameter(name, named, annotation=kind, default=defaults.get(name, none)) for name, kind in kinds.items()]
+    call.__signature__ = inspect.Signature(places)
+    call.__annotations__ = kinds
+    teaching.command(method, help=text(f"lab_about_{method}", LANGUAGE))(call)
+
+
+for each in METHODS:
+    add_teach(each)
+
+
+def teach(method: str, out: Path, pictures: list[Path], values: Mapping[str, object]) -> None:
+    """Learn, and write what was learned with all that makes it again.  Ctrl-C keeps it; `run FILE` uses it."""
+    from imgen.lab.kept import is_ours
+    from imgen.lab.own import own_pictures
+    from imgen.lab.setups import Setup
+
+    check_suffix(out, ".safetensors")
+    if out.exists() and not is_ours(out):
+        raise UserError("weights_of_others", name=out.name)
+    setup = Setup.read({"method": method, **values, **({"data": "own"} if pictures else {})})
+    own = own_pictures(inputs_of(pictures)) if pictures else None
+    ready(out.parent)
+
+    import torch
+
+    from imgen.lab.kept import facts_of, packed
+    from imgen.lab.run import Teaching
+
+    torch.set_num_threads(1)
+    course, moment = Teaching(setup, own), None
+    try:
+        for moment in course.moments(dict):
+            figures = "  ".join(f"{name} {value:g}" for name, value in {**moment["losses"], **moment["scores"]}.items())
+            if sys.stderr.isatty():
+                print(f"\r{moment['step']}  {figures[:110]:110}", end="", file=sys.stderr)
+    except KeyboardInterrupt:
+        pass
+    if sys.stderr.isatty():
+        print("", file=sys.stderr)
+    data = packed(course)
+    out.write_bytes(data)
+    out.with_suffix(".json").write_text(json.dumps(facts_of(data), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(printable(str(out)))
+    if course.trouble:
+        raise UserError(course.trouble)
+
+
+def inputs_of(paths: list[Path]) -> list[Path]:
+    """Files, and what lies right inside folders; what is missing is told."""
+    for path in paths:
+        if not path.exists():
+            raise UserError("data_missing", name=path.name)
+    return [one for path in paths for one in (sorted(filter(Path.is_file, path.iterdir())) if path.is_dir() else [path])]
+
+
 def main() -> None:
     """Every mistake is one sentence in the user's language, and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
@@ -558,7 +639,10 @@ def main() -> None:
     hub.settle_proxies(os.environ)
     try:
         if sys.argv[1:2] == ["run"] and len(sys.argv) > 2 and not sys.argv[2].startswith("-"):
-            find_card(sys.argv[2])  # says which cards there are
+            if sys.argv[2].endswith(".safetensors"):
+                add_kept(sys.argv[2])
+            else:
+                find_card(sys.argv[2])  # says which cards there are
         app()
     except UserError as error:
         say(text(error.key, LANGUAGE, **error.facts))

@@ -19,6 +19,31 @@ def relativistic(winner: Tensor, loser: Tensor) -> Tensor:
     return F.softplus(loser - winner).mean()
 
 
+@dataclass(frozen=True)
+class Game:
+    """What the players of a GAN minimise.  judge: of logits (N, K) of real and of generated pictures; forger: of the latter."""
+
+    judge: Callable[[Tensor, Tensor], Tensor]
+    forger: Callable[[Tensor], Tensor]
+
+
+def cross_entropy(real: Tensor, fake: Tensor) -> Tensor:
+    """−log D(real) − log(1 − D(fake)), the discriminator's side of the min-max game.  Goodfellow et al. 2014, arXiv:1406.2661."""
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+GAMES = {
+    "non_saturating": Game(cross_entropy, lambda fake: F.softplus(-fake).mean()),  # −log D(G(z))
+    "saturating": Game(cross_entropy, lambda fake: -F.softplus(fake).mean()),  # log(1 − D(G(z))): the game itself
+    # Mao et al. 2017, arXiv:1611.04076, with the goals 1 and 0
+    "least_squares": Game(
+        lambda real, fake: ((real - 1).square().mean() + fake.square().mean()) / 2, lambda fake: (fake - 1).square().mean() / 2
+    ),
+    # Lim and Ye 2017, arXiv:1705.02894
+    "hinge": Game(lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(), lambda fake: -fake.mean()),
+}
+
+
 def gradient_penalty(logits: Tensor, x: Tensor) -> Tensor:
     """Mean over pictures of |∂ logits / ∂ x|²: R1 at real pictures, R2 at generated ones.
 

@@ -15,14 +15,17 @@ from imgen.models.layers import condition
 class Generator(nn.Module):
     """Noise and class -> picture, every pixel from every number of the last layer."""
 
-    def __init__(self, classes: int, latent: int = 100, widths: tuple[int, ...] = (256, 512, 1024), side: int = 28):
+    def __init__(
+        self, classes: int, latent: int = 100, widths: tuple[int, ...] = (256, 512, 1024), side: int = 28, norm: bool = True
+    ):
         super().__init__()
         self.classes, self.latent, self.side = classes, latent, side
-        sizes = [latent + classes, *widths]
-        self.body = nn.Sequential(
-            *(part for a, b in pairwise(sizes) for part in (nn.Linear(a, b, bias=False), nn.BatchNorm1d(b), nn.ReLU())),
-            nn.Linear(widths[-1], side * side),
-        )
+
+        def dense(a: int, b: int) -> list[nn.Module]:
+            return [nn.Linear(a, b, bias=not norm), *([nn.BatchNorm1d(b)] if norm else []), nn.ReLU()]
+
+        layers = [layer for pair in pairwise([latent + classes, *widths]) for layer in dense(*pair)]
+        self.body = nn.Sequential(*layers, nn.Linear(widths[-1], side * side))
 
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
         """z (N, latent) ~ N(0, 1), label (N,) int64 or shares of classes -> pictures (N, 1, side, side) in [0, 1]."""

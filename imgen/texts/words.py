@@ -10,6 +10,7 @@ from imgen.texts.courses import COURSES
 from imgen.texts.errors import ERRORS
 from imgen.texts.inside import INSIDE
 from imgen.texts.knobs import KNOBS
+from imgen.texts.lab import LAB
 from imgen.texts.links import LINKS
 from imgen.texts.models import MODELS
 from imgen.texts.page import PAGE
@@ -17,5 +18,5 @@ from imgen.texts.rooms import ROOMS
 from imgen.texts.tables import TABLES
 
 WORDS: dict[str, tuple[str, str]] = {
-    **PAGE, **ROOMS, **ERRORS, **MODELS, **KNOBS, **CAPTIONS, **TABLES, **COURSES, **LINKS, **CLASSIFY, **INSIDE,
+    **PAGE, **ROOMS, **ERRORS, **MODELS, **KNOBS, **CAPTIONS, **TABLES, **COURSES, **LINKS, **CLASSIFY, **INSIDE, **LAB,
 }

@@ -13,7 +13,7 @@ from imgen.training.steps import adam, cosine, drawn, total, update
 
 
 class Coder(ABC):
-    """What autoencoders share: a net that encodes and decodes, its average, and a step that lowers the sum of `losses`."""
+    """What autoencoders share: a net that encodes and decodes, its average, and a step that lowers what follows from `losses`."""
 
     def __init__(self, net, batches, *, device: str, rate=1e-3, decay=0.999):
         self.net, self.batches, self.device, self.rate = net.to(device), batches, device, rate
@@ -25,6 +25,10 @@ class Coder(ABC):
     def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
         """Of a batch, to be summed up."""
 
+    def objective(self, losses: dict[str, Tensor]) -> Tensor:
+        """What is minimised."""
+        return total(losses.values())
+
     @abstractmethod
     def code(self, net: Any, x: Tensor, label: Tensor) -> Tensor:
         """What `net`, of the kind that is trained, makes of pictures."""
@@ -32,7 +36,7 @@ class Coder(ABC):
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 100, progress)
         losses = self.losses(*self.batches())
-        update(self.optimizer, total(losses.values()))
+        update(self.optimizer, self.objective(losses))
         self.ema.update(self.net)
         return losses
 
@@ -58,6 +62,11 @@ class Coder(ABC):
 
 class Elbo(Coder):
     """A VAE: raise the evidence lower bound.  The net says whether its pixels are coins, as in the paper, or Gaussian."""
+
+    beta = 1.0  # how much the KL term counts; other than 1 it is a β-VAE (Higgins et al. 2017)
+
+    def objective(self, losses: dict[str, Tensor]) -> Tensor:
+        return losses["reconstruction"] + self.beta * losses["kl"]
 
     def losses(self, x: Tensor, label: Tensor) -> dict[str, Tensor]:
         with mixed_precision(self.device):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from imgen.device import mixed_precision
-from imgen.functional.losses import gradient_penalty, relativistic
+from imgen.functional.losses import GAMES, Game, gradient_penalty, relativistic
 from imgen.training.augment import augment
 from imgen.training.ema import EMA, recalibrated_batch_norm
 from imgen.training.steps import Batches, adam, cosine, drawn, update
@@ -24,14 +24,14 @@ class Adversarial:
     def __init__(
         self, generator, discriminator, critic, batches, *, device: str, gamma=0.1, rate=1.5e-4, decay=0.998, change=augment
     ):
-        """change: what happens to every picture before it is judged."""
+        """rate: of both, `rates` may be changed between steps; change: what happens to every picture before it is judged."""
         self.generator = generator.to(device, memory_format=torch.channels_last)
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
         self.critic = critic.to(device, memory_format=torch.channels_last) if critic else None
         self.ema = EMA(self.generator, decay)
         judges = nn.ModuleList([net for net in (self.discriminator, self.critic) if net])
         self.judges, self.batches, self.device, self.gamma = judges, batches, device, gamma
-        self.rate, self.change = rate, change
+        self.rates, self.change = (rate, rate), change  # of the generator and of the judges
         self.optimizer_g, self.optimizer_d = adam(self.generator, (0.5, 0.99)), adam(judges, (0.5, 0.99))
         self.state = {
             "generator": self.generator, "judges": judges, "average": self.ema,
@@ -50,8 +50,8 @@ class Adversarial:
             return self.generator(z, label)
 
     def step(self, progress: float) -> dict[str, Tensor]:
-        for optimizer in (self.optimizer_g, self.optimizer_d):
-            cosine(optimizer, self.rate, self.rate / 10, progress, warm=0.01)
+        for optimizer, rate in zip((self.optimizer_g, self.optimizer_d), self.rates, strict=True):
+            cosine(optimizer, rate, rate / 10, progress, warm=0.01)
         real, label = self.batches()
         with torch.no_grad():
             fake = self.generate(label)
@@ -119,34 +119,60 @@ class Guess(Adversarial):
 class UsualGAN:
     """The recipe of Radford et al. 2016 as most scripts have it, for comparison.
 
-    Binary cross-entropy, Adam at 2e-4 with β₁ = 0.5, batch norm in both networks, no augmentation, no average.
+    Binary cross-entropy, Adam at 2e-4 with β₁ = 0.5, batch norm in both networks, no augmentation, no average.  `rates`, `game`
+    and `turns` may be changed between steps.
     """
 
-    def __init__(self, generator, discriminator, batches, *, device: str, rates=(2e-4, 2e-4)):
-        """rates: of the generator and of the discriminator."""
+    def __init__(
+        self, generator, discriminator, batches, *, device: str, rates=(2e-4, 2e-4), game: Game = GAMES["non_saturating"],
+        turns=(1, 1), optimizer=adam,
+    ):
+        """rates: of the generator and of the discriminator; turns: how many updates of each make a step."""
         self.generator = generator.to(device, memory_format=torch.channels_last)
         self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
-        self.batches, self.device = batches, device
-        self.optimizer_g, self.optimizer_d = adam(self.generator, (0.5, 0.999)), adam(self.discriminator, (0.5, 0.999))
-        for optimizer, rate in zip((self.optimizer_g, self.optimizer_d), rates, strict=True):
-            optimizer.param_groups[0]["lr"] = rate
+        self.batches, self.device, self.rates, self.game, self.turns = batches, device, rates, game, turns
+        self.optimizer_g = optimizer(self.generator, (0.5, 0.999))
+        self.optimizer_d = optimizer(self.discriminator, (0.5, 0.999))
         self.state = {
             "generator": self.generator, "discriminator": self.discriminator,
             "optimizer_g": self.optimizer_g, "optimizer_d": self.optimizer_d,
         }
 
     def step(self, progress: float) -> dict[str, Tensor]:
-        real, label = self.batches()
+        for optimizer, rate in zip((self.optimizer_g, self.optimizer_d), self.rates, strict=True):
+            optimizer.param_groups[0]["lr"] = rate
+        of_g, of_d = self.turns
+        for _ in range(of_d - 1):
+            self.judge()
+        fake, label, loss_d = self.judge()
+        loss_g = self.forge(fake, label)
+        for _ in range(of_g - 1):
+            loss_g = self.forge(*self.generate(label))
+        return {"discriminator": loss_d, "generator": loss_g}
+
+    def generate(self, label: Tensor) -> tuple[Tensor, Tensor]:
         with mixed_precision(self.device):
-            fake = self.generator(torch.randn(len(label), self.generator.latent, device=self.device), label)
+            return self.generator(torch.randn(len(label), self.generator.latent, device=self.device), label), label
+
+    def judge(self) -> tuple[Tensor, Tensor, Tensor]:
+        """An update of the discriminator; what it was shown is still fresh for the generator's."""
+        real, label = self.batches()
+        fake, label = self.generate(label)
+        with mixed_precision(self.device):
             logits_real, logits_fake = self.discriminator(real, label), self.discriminator(fake.detach(), label)
-        loss_d = nn.functional.softplus(-logits_real).mean() + nn.functional.softplus(logits_fake).mean()
-        update(self.optimizer_d, loss_d)
+        loss = self.game.judge(logits_real, logits_fake)
+        update(self.optimizer_d, loss)
+        return fake, label, loss
+
+    def forge(self, fake: Tensor, label: Tensor) -> Tensor:
+        """An update of the generator, through a discriminator that stays as it is."""
+        self.discriminator.requires_grad_(False)
         with mixed_precision(self.device):
             logits = self.discriminator(fake, label)
-        loss_g = nn.functional.softplus(-logits).mean()
-        update(self.optimizer_g, loss_g)
-        return {"discriminator": loss_d, "generator": loss_g}
+        loss = self.game.forger(logits)
+        update(self.optimizer_g, loss)
+        self.discriminator.requires_grad_(True)
+        return loss
 
     def weights(self) -> dict[str, Tensor]:
         return self.generator.state_dict()

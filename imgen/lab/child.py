@@ -1,0 +1,79 @@
+"""The other side of a job: a process that learns, and does nothing else.
+
+It is asked over a pipe, answers over another, and ends when whoever asked has gone.
+"""
+
+import os
+import queue
+import threading
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from imgen.controls import UserError
+from imgen.lab.own import Own
+from imgen.lab.pipe import put, take, take_json
+
+if TYPE_CHECKING:
+    from imgen.lab.run import Teaching
+
+
+def serve(asked: BinaryIO, answers: BinaryIO) -> None:
+    """One training, from the frame that describes it to the net that it made."""
+    wanted = take_json(asked)
+    if wanted is None:
+        return
+    own = None
+    if wanted["own"]:
+        said = wanted["own"]
+        pictures = np.frombuffer(take(asked) or b"", np.uint8).reshape(said["shape"])
+        own = Own(pictures, np.array(said["labels"]), tuple(said["classes"]))
+    orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=listen, args=(asked, orders), daemon=True).start()
+    try:
+        teach(wanted["setup"], own, orders, answers)
+    except UserError as error:
+        put(answers, {"error": error.key, "facts": error.facts})
+    except (BrokenPipeError, ConnectionError):
+        pass
+
+
+def listen(asked: BinaryIO, orders: "queue.SimpleQueue[dict[str, Any]]") -> None:
+    """Nobody asks any more: then the work is for nobody."""
+    while (order := take_json(asked)) is not None:
+        orders.put(order)
+    os._exit(0)
+
+
+def teach(written: dict[str, Any], own: Own | None, orders: "queue.SimpleQueue", answers: BinaryIO) -> None:
+    import torch
+
+    from imgen.lab.kept import packed
+    from imgen.lab.run import Teaching
+    from imgen.lab.setups import Setup
+
+    torch.set_num_threads(1)
+    teaching = Teaching(Setup.read(written), own)
+
+    def steer() -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while not orders.empty():
+            order = orders.get()
+            if "look" in order:
+                put(answers, {"looked": order["number"], **answered(teaching, order["look"])})
+            elif "net" in order:
+                put(answers, {"net": order["number"]}, packed(teaching))
+            else:
+                found |= order | {"step": found.get("step", 0) + order.get("step", 0)}
+        return found
+
+    for moment in teaching.moments(steer):
+        put(answers, {"moment": moment})
+    put(answers, {"net": 0}, packed(teaching), {"end": True})
+
+
+def answered(teaching: "Teaching", question: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"answer": teaching.looking.answer(question)}
+    except UserError as error:
+        return {"error": error.key, "facts": error.facts}
