@@ -8,13 +8,13 @@ from typing import Any
 import gradio as gr
 
 from imgen.cards import Card
-from imgen.catalog import find_card
 from imgen.exhibits.readme import data_name
 from imgen.image import record_of
 from imgen.texts import LANGUAGES, text
 from imgen.ui import report
 from imgen.ui.event_settings import AT_ONCE
 from imgen.ui.examples import name, thumb
+from imgen.ui.kept import find_card
 from imgen.ui.language import both, spans, t
 from imgen.ui.lesson import address
 from imgen.ui.pad import pad

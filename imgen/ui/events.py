@@ -11,12 +11,12 @@ from typing import Any
 import gradio as gr
 
 from imgen.cards import Card
-from imgen.catalog import find_card
 from imgen.controls import Reference, UserError, is_seeded
 from imgen.image import Frame
 from imgen.ui import cost, lesson, link, report
 from imgen.ui.doors import number_of
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.kept import file_stem, find_card, is_own
 from imgen.ui.knobs import MaskKnob, ReferenceKnob, updates
 from imgen.ui.language import both, language_of, t
 from imgen.ui.picture import bundle, picked
@@ -223,7 +223,7 @@ def on_the_way(bench: Workbench, now: Result, left: Remaining | None = None) -> 
     if shown and bench.source:  # whoever stops may keep it
         # Wrapped in an update: Gradio's browser applies the next frame, which has no file, to the very value that it gave the
         # button, and so would strip a bare file of its address; of an update it only takes the file out.
-        shown[bench.download] = gr.update(value=bundle(now.files, now.card.name))
+        shown[bench.download] = gr.update(value=bundle(now.files, file_stem(now.card.name)))
     status = left.status(now.frame) if left else report.progress(now.frame)
     return {bench.status: status, **shown, **bench.also(now)}
 
@@ -238,7 +238,7 @@ def outcome(bench: Workbench, now: Result) -> dict:
     return {
         bench.result: bench.show(now),
         bench.status: report.finished(origin, before, sizes, *linked, said=said),
-        bench.download: gr.update(value=bundle(now.files, now.card.name), label=label),
+        bench.download: gr.update(value=bundle(now.files, file_stem(now.card.name)), label=label),
         bench.code: report.code(now.card, origin.knobs), bench.chosen: 0, bench.stop: gr.update(interactive=False),
         **bench.also(now),
     }
@@ -317,7 +317,8 @@ def preset_applier(bench: Workbench):
             preset = link.read(query)
             fresh, address = lesson.LINK in query or query.startswith("?"), query.startswith("?")
             name = preset.pop("card", None)
-            named = next((card for card in bench.cards if card.name == name), None)
+            own = find_card(name) if is_own(name) else None
+            named = next((card for card in [*bench.cards, *([own] if own else [])] if card.name == name and card.task == bench.task), None)
             card = named or (bench.card if address else find_card(card_name))
             example = the_example(bench, preset.pop("example", ""))
             card, preset, extra = bench.understood(card, preset)

@@ -12,8 +12,9 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
-from imgen.catalog import TASKS, find_card
+from imgen.catalog import TASKS
 from imgen.ui.event_settings import AT_ONCE, PRIVATE
+from imgen.ui.kept import find_card
 from imgen.ui.knobs import MaskKnob, ReferenceKnob
 from imgen.ui.work import Trouble
 from imgen.ui.workbench import Workbench
