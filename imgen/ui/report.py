@@ -121,7 +121,7 @@ def code(card: Card, knobs: Mapping[str, object]) -> str:
     find, made = ("encode", f'card_of(Path("{own}"))') if own else ("encode, find_card", f'find_card("{card.name}")')
     python = (
         f"from pathlib import Path\n\nfrom imgen import {'decode, ' if given else ''}{find}\n"
-        f"{'from imgen.lab.kept import card_of' if own else ''}\n"
+        f"{'from imgen.lab.kept import card_of' + chr(10) if own else ''}\n"
         f'result = {made}({settings})\n'
         "for n, picture in enumerate(result.pictures):\n"
         '    Path(f"result-{n}.png").write_bytes(encode(picture))'
