@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 from gradio.context import LocalContext
+from test_inside import calls  # noqa: F401  a fixture
 from test_page import address, browser, free_port, new_result, tab, visit  # noqa: F401  fixtures
 
 from imgen.controls import UserError
@@ -14,7 +15,7 @@ from imgen.exhibits.files import example_files
 from imgen.image import decode
 from imgen.lab.setups import Setup
 from imgen.ui import kept, report, work
-from imgen.ui.events import preset_applier
+from imgen.ui.events import chooser, preset_applier
 from imgen.ui.inspecting import inside_begin, inside_open
 from imgen.ui.kept import Register, keep, kept_left
 
@@ -110,10 +111,10 @@ def test_any_other_name_of_that_kind_is_one_sentence_everywhere(as_visitor, name
         kept.find_card(name)
     assert kept.title(name, "en") and kept.file_stem(name)
     assert work.lane(name, None, {}) == "quick"
-    bench = SimpleNamespace(cards=[], widgets={}, examples=[], task="generate")
+    bench = SimpleNamespace(cards=[], widgets={}, examples=[], task="generate", source=None, more=None)
     event = SimpleNamespace(_data={"preset": f"?tab=generate&card={name}"})
-    with pytest.raises(work.Failure, match="no longer here"):
-        preset_applier(bench)(request, event, "espcn_x4")
+    said = [preset_applier(bench)(request, event, "espcn_x4")[1], chooser(bench)(request, name)[0]]
+    assert all("is no longer here" in one and "已经不在了" in one for one in said)
 
 
 def test_a_visit_keeps_the_newest_four_and_all_visits_so_many_bytes(net, as_visitor, register, monkeypatch):
@@ -181,14 +182,7 @@ def test_who_comes_back_after_hours_finds_nothing(net, as_visitor, register, mon
         kept.find_card(name)
 
 
-async def opened(name: str, visit: str, host: str) -> dict:
-    request = SimpleNamespace(client=SimpleNamespace(host=host), headers={"cookie": "language=en"})
-    return await inside_open({"card": name, "visit": visit, "knobs": {"seed": "3"}}, request)
-
-
-def test_inside_lists_and_opens_it_for_its_visitor_alone(net, as_visitor):
-    import asyncio
-
+def test_inside_lists_and_opens_it_for_its_visitor_alone(net, as_visitor, calls):  # noqa: F811
     name = keep(as_visitor("ann"), net("gan"), visit=ticket("a"))
     as_visitor("")  # a question past the queue has no session
     request = SimpleNamespace(client=SimpleNamespace(host="10.0.0.1"), headers={})
@@ -196,12 +190,15 @@ def test_inside_lists_and_opens_it_for_its_visitor_alone(net, as_visitor):
     def listed(said: dict) -> list[str]:
         return [card["title"] for group in inside_begin(said, request)["groups"] for card in group["cards"] if card["name"] == name]
 
+    def opened(visit: str) -> dict:
+        return calls(inside_open, {"card": name, "visit": visit, "knobs": {"seed": "3"}})
+
     assert listed({"visit": ticket("a")}) == ["Mine: dense GAN, 1 steps"]
     assert listed({}) == listed({"visit": ticket("b")}) == []
-    seen = asyncio.run(opened(name, ticket("a"), "10.0.0.1"))
+    seen = opened(ticket("a"))
     assert seen["title"].startswith("Mine: ") and seen["layers"]
     for stranger in ("", ticket("b"), "x" * 150):
-        assert "no longer here" in asyncio.run(opened(name, stranger, "10.0.0.1"))["error"]
+        assert "no longer here" in opened(stranger)["error"]
 
 
 def test_pictures_that_it_drew_can_be_kept_filmed_and_steered_by_its_visitor(net, as_visitor, tmp_path):
@@ -253,9 +250,17 @@ def test_it_stands_in_the_pickers_of_one_window_through_a_reload(net, visit, add
     page.goto(f"{address}?language=zh")  # another session of the same window
     bench = tab(page, "generate")
     bench.locator(f".picker label:has(input[value='{gan}'])", has_text="我的：全连接 GAN，1 步").wait_for()
-    assert bench.locator(f".picker input[value='{gan}']").is_checked()
+    bench.locator(f".picker input[value='{gan}']:checked").wait_for(state="attached")
     tab(page, "upscale").locator(f".picker input[value='{espcn}']").wait_for(state="attached")
 
     assert tab(other, "generate").locator(".picker input[value^='own-']").count() == 0
     other.goto(f"{address}?tab=generate&card={gan}&run=1")
-    other.get_by_text("is no longer here").first.wait_for()
+    other.locator(".bench-generate .about .gone", has_text="is no longer here").wait_for()
+    page.evaluate("() => sessionStorage.removeItem('imgen kept')")  # as if the visit had ended meanwhile
+    page.reload()
+    bench = tab(page, "generate")
+    bench.locator(".about .gone", has_text="已经不在了").wait_for()
+    assert bench.locator(".picker input[value^='own-']").count() == 0
+    before = bench.locator(".result img").last.get_attribute("src")
+    bench.locator("button.run").click()
+    new_result(page, bench, before)  # and the page goes on

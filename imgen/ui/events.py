@@ -16,7 +16,7 @@ from imgen.image import Frame
 from imgen.ui import cost, lesson, link, report
 from imgen.ui.doors import number_of
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
-from imgen.ui.kept import file_stem, find_card, is_own
+from imgen.ui.kept import file_stem, find_card, has_gone, is_own
 from imgen.ui.knobs import MaskKnob, ReferenceKnob, updates
 from imgen.ui.language import both, language_of, t
 from imgen.ui.picture import bundle, picked
@@ -77,7 +77,9 @@ def connect(bench: Workbench) -> None:
     connect_stay(bench, [bench.running, ended], partial(resumed, bench), card)
 
 
-def resumed(bench: Workbench, request: gr.Request, card: Card, knobs: Mapping[str, object]) -> list:
+def resumed(bench: Workbench, request: gr.Request, card: Card | None, knobs: Mapping[str, object]) -> list:
+    if card is None:
+        return gone(bench)
     return chosen(bench, request, card, {}, {name: value for name, value in knobs.items() if name in card.knobs})
 
 
@@ -289,9 +291,17 @@ def halt(request: gr.Request) -> tuple:
 def chooser(bench: Workbench):
     def choose(request: gr.Request, card_name: str, *values) -> list:
         with Trouble(request):
+            if has_gone(card_name):
+                return gone(bench)
             return chosen(bench, request, find_card(card_name), dict(zip(bench.widgets, values, strict=True)))
 
     return choose
+
+
+def gone(bench: Workbench) -> list:
+    """Said where the model is described; all else stays.  An error would be shown by the queue only, past which this goes."""
+    outputs = len(bench.widgets) + bool(bench.more) + ("seed" in bench.widgets)
+    return [f'<p class="sentence gone" role="alert">{both("kept_gone")}</p>', *[gr.skip()] * (outputs + 1)]
 
 
 def chosen(
@@ -317,8 +327,10 @@ def preset_applier(bench: Workbench):
             preset = link.read(query)
             fresh, address = lesson.LINK in query or query.startswith("?"), query.startswith("?")
             name = preset.pop("card", None)
-            own = find_card(name) if is_own(name) else None
-            named = next((card for card in [*bench.cards, *([own] if own else [])] if card.name == name and card.task == bench.task), None)
+            if has_gone(name):
+                return [*([gr.skip()] if bench.source else []), gr.skip(), *gone(bench)]
+            offered = [*bench.cards, *([find_card(name)] if is_own(name) else [])]
+            named = next((card for card in offered if card.name == name and card.task == bench.task), None)
             card = named or (bench.card if address else find_card(card_name))
             example = the_example(bench, preset.pop("example", ""))
             card, preset, extra = bench.understood(card, preset)

@@ -180,6 +180,11 @@ def found(name: str) -> Card | None:
         return None
 
 
+def has_gone(name: object) -> bool:
+    """Whether it was a visitor's own, and is none of this one's."""
+    return is_own(name) and found(str(name)) is None
+
+
 def is_own(name: object) -> bool:
     return isinstance(name, str) and name.startswith("own-")
 
