@@ -187,7 +187,7 @@ class TestInTheBrowser:
 
 
 def test_the_runs_of_the_pictures_show_what_their_lessons_say():
-    """A collapsed generator draws one picture, β = 50 sends nothing, sixteen random labels are learned by heart: by the numbers."""
+    """A collapsed generator draws one picture, β = 50 sends nothing, sixteen random labels are learned by heart."""
     def scores(setup: Setup, steps: int) -> dict:
         return next(looks(setup, [steps], lambda one: one.course.shown()["scores"]))
 
@@ -203,7 +203,8 @@ def test_the_runs_of_the_pictures_show_what_their_lessons_say():
 
 def test_formulas_of_the_lessons_are_so():
     a = torch.tensor([-3.0, 0.5], requires_grad=True)
-    for loss, slope in ((lambda a: torch.log(1 - a.sigmoid()), -a.sigmoid()), (lambda a: -torch.log(a.sigmoid()), a.sigmoid() - 1)):
+    saturating, other = (lambda a: torch.log(1 - a.sigmoid())), (lambda a: -torch.log(a.sigmoid()))
+    for loss, slope in ((saturating, -a.sigmoid()), (other, a.sigmoid() - 1)):
         torch.testing.assert_close(torch.autograd.grad(loss(a).sum(), a)[0], slope.detach())
     mean, log_var = torch.tensor([0.3, -1.0]), torch.tensor([-1.2, 0.4])
     q = torch.distributions.Normal(mean, (log_var / 2).exp())

@@ -132,7 +132,9 @@ def placed(asked: dict[str, str], language: str, colon: str, stop: str) -> str:
     asked.pop("run", None)
     if tab == "train":
         where += [named("place", floor)]
-        kinds = {"method": "lab_method", "preset": "lab_preset"} if floor == "pictures" else {"preset": "points_preset", "speed": "points_speed"}
+        of_floor = {"pictures": {"method": "lab_method", "preset": "lab_preset"},
+                    "points": {"preset": "points_preset", "speed": "points_speed"}}
+        kinds = of_floor.get(floor, {})
         said = [named(kinds[key], value) if key in kinds else named("place", key) if key == "mended"
                 else f"{named('knob', key)} {option(value, language)}" for key, value in asked.items()]
     elif tab == "inside":  # a view, a step, a place in it
