@@ -137,7 +137,9 @@ async function enter(search, path = '', mask = '') {
 
 // Opening.
 async function open(card, where = {}) {
-  const mine = ++turn, entry = cardOf(card);
+  const mine = ++turn;
+  if (card.startsWith('own-') && !cardOf(card)) await again();
+  const entry = cardOf(card);
   stop();
   S.card = card;
   S.trail = [];
@@ -146,7 +148,7 @@ async function open(card, where = {}) {
   say(W('opening', {title: entry?.title ?? card}));
   while (opening) await opening;  // one at a time: of what was chosen meanwhile only the last is opened
   if (mine !== turn) return;
-  opening = call('inside_open', {card, example: S.example, path: S.path, mask: S.mask, knobs: S.knobs, token: latestToken});
+  opening = call('inside_open', {card, example: S.example, path: S.path, mask: S.mask, knobs: S.knobs, token: latestToken, visit: visit()});
   const found = await opening;
   opening = null;
   latestToken = found.token ?? latestToken;
@@ -176,9 +178,16 @@ function chooser() {
   parts.mine.hidden = !S.path;
   parts.seed.hidden = !entry?.seeded;
 }
+const visit = () => window.imgenKept?.visit ?? '';  // whose own networks may be opened
+const offered = () => groups.map(group => el('optgroup', {label: group.title}, ...group.cards.map(card => option(card.name, card.title))));
+async function again() {  // one that was trained since then
+  const found = await call('inside_begin', {visit: visit()});
+  if (!found.groups) return;
+  groups = found.groups;
+  parts.card.replaceChildren(...offered());
+}
 function buildNet() {
-  parts.card = el('select', {onchange: () => { S.example = 0; S.path = S.mask = ''; S.knobs = {}; open(parts.card.value); }},
-    ...groups.map(group => el('optgroup', {label: group.title}, ...group.cards.map(card => option(card.name, card.title)))));
+  parts.card = el('select', {onchange: () => { S.example = 0; S.path = S.mask = ''; S.knobs = {}; open(parts.card.value); }}, ...offered());
   parts.file = el('input', {type: 'file', accept: 'image/*', hidden: true, onchange: () => bring(parts.file.files[0])});
   parts.examples = el('span', {class: 'thumbs'});
   parts.mine = el('span', {class: 'mine', text: W('own'), hidden: true});
@@ -1018,7 +1027,7 @@ own.field = (weight, n) => {
 
 // Beginning: once the tab is opened for the first time.
 const ready = (async () => {
-  const found = await call('inside_begin', {});
+  const found = await call('inside_begin', {visit: visit()});
   if (!found.words) { for (const one of element.querySelectorAll('p')) one.hidden = !one.matches('.failed'); return; }
   ({words, groups} = found);
   parts.first = found.first;
