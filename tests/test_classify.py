@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import last, noise_picture
+from test_page import address, browser, visit  # noqa: F401  fixtures
 from torch import nn
 
 from imgen import __main__ as terminal
@@ -364,3 +365,35 @@ def test_the_matrix_on_the_page_is_the_stored_one(name):
     assert page.count("<td") == 101 and page.count('class="right"') == 10
     for row in matrix:
         assert all(f">{n}<" in page for n in row if n)
+
+
+# a sheet to draw on
+
+
+def test_what_is_drawn_is_classified_stroke_by_stroke(visit):  # noqa: F811
+    page = visit()
+    page.locator('.tabs > .tab-wrapper [data-tab-id="classify"]').click()
+    bench = page.locator(".bench-classify")
+    bench.locator('.picker input[value="cnn_shapes32"]').check(force=True)
+    bench.locator(".pad summary").click()
+    sheet = bench.locator(".pad canvas")
+    sheet.scroll_into_view_if_needed()
+    box = sheet.bounding_box()
+
+    def draw(*places):
+        (x, y), *rest = [(box["x"] + a * box["width"], box["y"] + b * box["height"]) for a, b in places]
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for x, y in rest:
+            page.mouse.move(x, y, steps=8)
+        page.mouse.up()
+
+    best = "document.querySelector('.bench-classify .bars th span[lang=en]')?.textContent"
+    draw((0.5, 0.2), (0.8, 0.75), (0.2, 0.75), (0.5, 0.2))
+    page.wait_for_function(f"{best} === 'triangle'")
+    assert float(bench.locator(".bars td").nth(1).text_content().split()[0]) > 60
+    bench.get_by_role("button", name="Clear").click()
+    sheet.focus()  # a long bar, by keys alone
+    for key in ["ArrowLeft"] * 12 + [" "] + ["ArrowRight"] * 24 + [" "]:
+        page.keyboard.press(key)
+    page.wait_for_function(f"{best} === 'bar'")

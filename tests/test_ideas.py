@@ -23,7 +23,6 @@ HEADINGS = {
     "en": ["What it solves", "The formula", "Three things to try", "A question", "The paper"],
     "zh": ["解决什么问题", "核心公式", "试三件事", "想一想", "论文"],
 }
-COMING = {"cnn_shapes32", "cnn_fashion28"}  # cards that the issue names; elsewhere in this change
 PLACES = {"card": r"\w+", "view": "sizes|kernel", "layer": r"\d+", "at": r"\d+,\d+,\d+", "example": r"\d+"}  # of the tab Inside
 EVERY = pytest.mark.parametrize(("name", "language"), [(name, language) for name in IDEAS for language in LANGUAGES])
 
@@ -60,15 +59,13 @@ def test_each_link_is_an_address_of_the_page(name, language):
     for query in tries:
         asked = dict(parse_qsl(query, strict_parsing=True))
         tab, card, run = asked.pop("tab"), asked.get("card"), asked.pop("run", "1")
-        assert run == "1" and (card is None or card in COMING or find_card(card).net or tab != "inside")
+        assert run == "1" and (card is None or find_card(card).net or tab != "inside")
         if tab == "inside":
             assert asked and all(re.fullmatch(PLACES[key], value) for key, value in asked.items())
-        elif card not in COMING:
+        else:
             found = find_card(asked.pop("card"))
             assert tab == found.task and tab in TASKS
             checked({knob: found.knobs[knob] for knob in asked}, asked)
-        else:
-            assert tab == "classify"
 
 
 SAID = [*LESSON_TERMS, *(term for term in TERMS if term.english in (
@@ -110,13 +107,6 @@ def test_curves_are_torch_s():
     assert list(known) == list(ideas.CURVES)
     for name, there in known.items():
         np.testing.assert_allclose(ideas.CURVES[name](t), there(torch.tensor(t)).numpy(), atol=1e-12)
-
-
-def test_grad_cam_by_hand():
-    maps = torch.tensor([[[[1.0, 2.0], [0.0, 4.0]], [[3.0, 0.0], [0.0, 1.0]]]])
-    embed = torch.tensor([[3.0, -1.0], [1.0, 1.0]])  # less their mean: (1, -1): the first's mean less the second's
-    heat = ideas.cam(maps, embed, 0)
-    np.testing.assert_allclose(heat, np.array([[0, 2], [0, 3]]) / 3, atol=1e-6)
 
 
 def test_shuffled_channels_lie_where_torch_puts_them():

@@ -255,6 +255,46 @@ def test_look_inside_carries_card_and_picture(visit):  # noqa: F811
     assert room.locator("select").first.input_value() == shown
 
 
+def test_look_inside_carries_what_was_painted(visit):  # noqa: F811
+    page = visit()
+    page.locator('.tabs > .tab-wrapper [data-tab-id="restore"]').click()
+    bench = page.locator(".bench-restore")
+    bench.locator('.picker input[value="attention_inpaint"]').check(force=True)
+    canvas = bench.locator(".painting .pixi-target canvas")
+    canvas.wait_for()
+    page.wait_for_function("window.editor?.tools.get('brush')?.brush_textures")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    x, y = box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"]
+    page.mouse.move(x - 15, y)
+    page.mouse.down()
+    page.mouse.move(x + 15, y, steps=4)
+    page.mouse.up()
+    sent = []
+    page.on("request", lambda request: sent.append(request.post_data or "") if "component_server" in request.url else None)
+    bench.locator("button.look-inside").click()
+    page.locator(".inside-room .value[data-value]").wait_for()
+    masks = [found for body in sent for found in re.findall(r'"mask":"([^"]*)"', body)]
+    assert masks and masks[0].endswith("mask.png")
+    painted = np.asarray(Image.open(masks[0]))[..., 3] > 0
+    rows, columns = np.nonzero(painted)
+    assert 0 < rows.mean() / len(painted) < 0.4 and 0 < columns.mean() / len(painted[0]) < 0.4  # above, and to the left
+
+
+def test_the_mask_that_was_painted_is_what_the_network_gets(calls, monkeypatch, tmp_path):
+    layer = np.zeros((64, 64, 4), np.uint8)
+    layer[8:24, 8:24] = 255, 51, 85, 255
+    Image.fromarray(layer).save(tmp_path / "mask.png")
+    monkeypatch.setattr(inspecting.stock, "folder", lambda: tmp_path)
+    found = calls(inside_open, {"card": "attention_inpaint", "mask": str(tmp_path / "mask.png")})
+    seen = inspecting.inspections.get(found["token"], HERE)
+    hole = seen.layers[seen.picture_layer].out[0, 3].numpy() > 0.5
+    rows, columns = np.nonzero(hole)  # a little wider than what was painted: the network fills by whole cells
+    assert rows.mean() / len(hole) == pytest.approx(0.25, abs=0.03) and columns.mean() / len(hole[0]) == pytest.approx(0.25, abs=0.03)
+    assert 1 / 16 <= hole.mean() < 0.1
+    assert set(calls(inside_open, {"card": "attention_inpaint", "mask": "/etc/passwd"})) == {"error"}
+
+
 def test_sizes_are_those_of_torch(visit):  # noqa: F811
     page = visit()
     room = opened(page)

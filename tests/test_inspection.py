@@ -465,6 +465,8 @@ def test_maps_show_each_number_once():
         np.testing.assert_allclose((shown - 127) / 127 * np.abs(maps).max(), maps[c], atol=np.abs(maps).max() / 250)
     strongest = seen.maps(1, limit=4)["channels"]
     assert strongest == np.argsort(-np.abs(maps).mean((1, 2)))[:4].tolist()
+    row, column = seen.maps(1)["peak"]
+    assert abs(maps[strongest[0]][row, column]) == np.abs(maps[strongest[0]])[1:-1, 1:-1].max()
     said = seen.statistics(1)
     near(said["mean"], maps.mean())
     near(said["std"], maps.std())

@@ -1,7 +1,7 @@
 """The pictures of the lessons about ideas: each shows a kind of layer at work, on a picture or on numbers that one can check."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -12,9 +12,6 @@ from imgen.exhibits.layout import Exhibit, cropped, enlarged, sheet, to_width
 from imgen.image import Picture, to_tensor
 from imgen.pipelines.fill import look
 from imgen.pipelines.spoil import mask_of, without
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 Ink = tuple[int, int, int]
 BLUE, ORANGE, RED, INK = (61, 120, 200), (240, 150, 40), (216, 68, 60), (40, 40, 48)
@@ -328,41 +325,27 @@ def query_key_value() -> Exhibit:
 
 
 def grad_cam() -> Exhibit:
-    """Drawn clothes, and what in each speaks for its own kind, and for another: Grad-CAM of the judge of a GAN.
-
-    The judge is no classifier, but that part of its score in which the kind is asked for is one.
-    """
+    """Drawn clothes, and what in each speaks for its own kind, and for another: Grad-CAM of the classifier."""
     import torch
 
-    card = trained("dcgan_fashion28")
-    kinds, judge = card.facts.classes, card.judged_by
-    assert judge is not None
+    from imgen.functional import explain
+
+    drawer, classifier = trained("dcgan_fashion28"), trained("cnn_fashion28")
+    net: Any = classifier.private_copy(torch.float32)
+    kinds = classifier.facts.classes
     asked, rows = ("t_shirt", "trouser", "coat", "sneaker", "bag", "ankle_boot"), ([], [], [])
-    net: Any = judge.private_copy(torch.float32)
     for kind in asked:
-        cloth = card(label=kind, count=4, seed=3).pictures[1]
+        cloth = drawer(label=kind, count=4, seed=3).pictures[1]
         photo = np.repeat(cloth.pixels[..., :1], 3, 2)
         x = torch.from_numpy(photo[None, None, ..., 0] / 255).float()
         rows[0].append(enlarged(Picture(photo), 6))
         for row, wanted in zip(rows[1:], (kind, "dress"), strict=True):
-            heat = Image.fromarray(cam(net.body(2 * x - 1), net.embed.weight, kinds.index(wanted)))
+            with torch.no_grad():
+                heat = explain.grad_cam(net.classifier, net.look(x), kinds.index(wanted))
+            heat = Image.fromarray((heat / heat.max().clamp(min=1e-12)).numpy())
             row.append(enlarged(glowing(photo, np.clip(np.asarray(heat.resize((28, 28), Image.Resampling.BICUBIC)), 0, 1)), 6))
     above = [f"option_{kind}" for kind in asked]
     return sheet(list(rows), above=above, beside=[f"lesson_word_{one}" for one in ("given", "cam_own", "cam_other")])
-
-
-def cam(maps: "Tensor", embed: "Tensor", kind: int) -> np.ndarray:
-    """ReLU(Σ α A), divided by its greatest; α, the mean over a map of d score / d A.  maps (1, C, h, w) -> (h, w) float32.
-
-    The score is the inner product of the maps' means with the kind's embedding, less that with all kinds' mean.
-    """
-    import torch
-
-    maps = maps.detach().requires_grad_()
-    score = (maps.mean((2, 3)) @ (embed[kind] - embed.mean(0))).sum()
-    (gradient,) = torch.autograd.grad(score, maps)
-    heat = (gradient.mean((2, 3), keepdim=True) * maps).sum(1)[0].relu()
-    return (heat / heat.max().clamp(min=1e-12)).detach().numpy()
 
 
 IDEAS: dict[str, Callable[[], Exhibit]] = {

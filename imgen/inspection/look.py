@@ -40,8 +40,10 @@ def inspect(card: Card, picture: Picture | None = None, knobs: Mapping[str, obje
         seen = recorded(feed)
         if not feed.fixed:
             feed = feed_at(_side(seen, feed))
+            seen = None  # before the next pass: never two at a time in memory
             seen = recorded(feed)
-        if feed.fixed or sum(layer.seconds for layer in seen.layers) < SLOW:
+        if feed.fixed or sum(layer.seconds for layer in seen.layers) < SLOW:  # a second time, for the times
+            seen = None
             seen = recorded(feed)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -123,7 +125,10 @@ class Inspection:
         return data_url(pixels[..., 0] if pixels.shape[2] == 1 else pixels, None)
 
     def maps(self, layer: int, order: str = "strongest", scale: str = "map", limit: int = 64) -> dict[str, Any]:
-        """The maps of a layer as one sheet.  order: "strongest" (by mean size) or "given"; scale: of colours, see SCALES."""
+        """The maps of a layer as one sheet.  order: "strongest" (by mean size) or "given"; scale: of colours, see SCALES.
+
+        peak: where the first of them is largest in size, away from the border, at which padding has a say.
+        """
         one = self._layer(layer)
         if order not in ORDERS or scale not in SCALES:
             raise UserError("call_unreadable")
@@ -138,10 +143,13 @@ class Inspection:
             channels = np.arange(shown)
         chosen = maps[channels]
         net = self._net_largest() if scale == "net" else 0.0
+        top, left = height // 8, width // 8
+        inner = np.abs(np.nan_to_num(chosen[0, top : height - top, left : width - left], posinf=0, neginf=0))
+        row, column = np.unravel_index(inner.argmax(), inner.shape)
         most = scale_of(maps if scale == "layer" else chosen, scale, net)[: len(chosen)]
         columns = laid(len(chosen))
         return {"png": data_url(sheet(chosen, most, columns)), "columns": columns, "side": [height, width], "gap": GAP,
-                "channels": channels.tolist(), "count": count, "scales": most}
+                "channels": channels.tolist(), "count": count, "scales": most, "peak": [int(row) + top, int(column) + left]}
 
     def statistics(self, layer: int) -> dict[str, Any]:
         """Of all numbers of a layer; dead: channels that are the same number everywhere, in a layer with places."""

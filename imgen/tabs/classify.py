@@ -17,9 +17,11 @@ from imgen.ui.event_settings import AT_ONCE
 from imgen.ui.examples import name, thumb
 from imgen.ui.language import both, spans, t
 from imgen.ui.lesson import address
-from imgen.ui.picture import Download, bundle
+from imgen.ui.pad import pad
+from imgen.ui.picture import Download, PictureInput, bundle
 from imgen.ui.share import share_button, share_panel
 from imgen.ui.turns import look
+from imgen.ui.way_in import WayIn
 from imgen.ui.work import Result, Trouble
 from imgen.ui.workbench import Workbench
 
@@ -33,6 +35,11 @@ class Classifiers(Workbench):
     def __init__(self):
         super().__init__("classify", lambda value: gr.HTML(value, elem_classes="result answer"), answered)
 
+    def make_entry(self) -> tuple[PictureInput, WayIn]:
+        entry = super().make_entry()
+        pad(self.task)
+        return entry
+
     def make_examples(self) -> None:
         thumbs = []
         for n, path in enumerate(self.examples):
@@ -41,13 +48,14 @@ class Classifiers(Workbench):
         gr.HTML(f'<h2>{both("examples")}</h2><div class="thumbs">{"".join(thumbs)}</div>', elem_classes="examples")
 
     def make_outcome(self) -> None:
-        """Nothing is sent elsewhere: an explanation is no picture to enlarge or to paint."""
+        """Nothing is sent to other tasks: an explanation is no picture to enlarge or to paint."""
         paths = [str(path) for path in self.opened]
         with gr.Row(elem_classes="actions"):
             value = bundle(paths, self.card.name) if paths else None
             self.download = Download(t("download_pictures"), value=value, size="sm")
             self.further = gr.Button(t("run"), visible=False)  # `events` asks for it
             self.send = {}
+            gr.Button(t("inside_look"), size="sm", elem_classes=["send", "look-inside"])
             share_button()
         share_panel()
         self.code = gr.HTML(report.code(self.card, self.values), elem_classes="code-fold")

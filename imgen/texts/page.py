@@ -78,6 +78,7 @@ PAGE: dict[str, tuple[str, str]] = {
     "send_to_restore": ("Repair it", "拿去修复"),
     "send_chosen_to_restore": ("Repair the chosen one", "修复选中的这张"),
     "send_chosen_to_upscale": ("Enlarge the chosen one", "放大选中的这张"),
+    "send_chosen_to_classify": ("Classify the chosen one", "给选中的分类"),
     "send_chosen_to_stylize": ("Paint the chosen one", "给选中的换风格"),
     "show_code": ("Show code", "查看代码"),
     "code_hint": ("These lines make the same result again.", "用下面的代码可以得到同样的结果。"),

@@ -28,6 +28,7 @@ TERMS: tuple[Term, ...] = (
     Term("convolutions?", ("卷积",)),
     Term("strides?", ("步幅",), "as in 《动手学深度学习》; 步长 is how far a step of training goes"),
     Term("padding", ("填充",)),
+    Term("dilat\\w+", ("膨胀",), "膨胀率, 膨胀卷积; not 空洞, which is a hole to fill here"),
     Term("poolings?", ("池化",)),
     Term("feature maps?", ("特征图",)),
     Term("sub-pixel convolution", ("亚像素卷积",), "not 子像素"),

@@ -132,7 +132,7 @@ RUNS = {
     "recurrent_restore": Run(recurring, 6000, 8, starts_from="recurrent_restore"),
     "attention_inpaint": Run(inpainting, 14000, 4, starts_from="attention_inpaint"),
     "cnn_shapes32": Run(shapes_cnn, 8000, 128),
-    "cnn_fashion28": Run(fashion_cnn, 8000, 128),
+    "cnn_fashion28": Run(fashion_cnn, 16000, 128),
     "vgg_small": Run(small_vgg, 1000, 8),
     "distilled_squeezenet": Run(distilled_squeezenet, 1000, 128),
 }

@@ -4,7 +4,7 @@ const STEP = 400, STEPS = 120;  // milliseconds between two steps of the window 
 const STAGE = 230, PICTURE = 256;  // pixels of a map on the stage; of a picture in the browser
 const TILES = 64;  // maps in a sheet
 const doc = document, root = doc.documentElement;
-const S = {token: '', card: '', layers: [], layer: 0, channel: 0, y: 0, x: 0, order: 'strongest', scale: 'map', zoom: 0, view: 'net', example: 0, path: '', knobs: {}, trail: []};
+const S = {token: '', card: '', layers: [], layer: 0, channel: 0, y: 0, x: 0, order: 'strongest', scale: 'map', zoom: 0, view: 'net', example: 0, path: '', mask: '', knobs: {}, trail: []};
 let words = {}, groups = [], turn = 0, look = 0, playing = 0, entered = false;
 
 // Small things.
@@ -19,6 +19,7 @@ function show(v) {  // four digits
   if (v === 0) return '0';
   return minus(size < 1e-3 || size >= 1e5 ? v.toExponential(2) : String(Number(v.toPrecision(4))));
 }
+const time = seconds => seconds < 1 ? W('ms', {count: show(Number((1000 * seconds).toPrecision(2)))}) : W('s', {count: show(Number(seconds.toPrecision(2)))});
 const brief = v => v === 0 || Math.abs(v) >= 1e3 || Math.abs(v) < 5e-4 ? minus(v === 0 ? '0' : v.toExponential(0)) : minus(String(Number(Math.abs(v) >= 10 ? v.toPrecision(3) : v.toFixed(Math.abs(v) >= 1 ? 2 : 3))));
 function el(name, settings = {}, ...inner) {
   const one = doc.createElement(name);
@@ -67,7 +68,8 @@ async function call(name, data) {
   }
 }
 async function ask(what, more = {}) {
-  const found = await call('inside_ask', {what, token: S.token, ...more});
+  const {token} = S, found = await call('inside_ask', {what, token, ...more});
+  if (token !== S.token) return null;  // of a network that was left meanwhile
   if (found.error) { say(found.error, true); stop(); return null; }
   if (status.classList.contains('failed') && S.summary) say(S.summary);
   return found;
@@ -109,7 +111,7 @@ const cardOf = name => groups.flatMap(group => group.cards).find(card => card.na
 const groupOf = name => groups.find(group => group.cards.some(card => card.name === name));
 const natural = (text, usual = 0) => /^\d{1,6}$/.test(text ?? '') ? Number(text) : usual;
 
-async function enter(search, path = '') {
+async function enter(search, path = '', mask = '') {
   entered = true;
   await ready;
   if (!words.inside_tab) return;
@@ -120,9 +122,9 @@ async function enter(search, path = '') {
   const [channel, y, x] = (query.get('at') ?? '').split(',').map(one => natural(one, null));
   const where = {layer: query.has('layer') ? natural(query.get('layer')) : null, channel, y, x};
   const example = natural(query.get('example'));
-  const same = S.token && S.card === card && S.example === example && S.path === path && JSON.stringify(S.knobs) === JSON.stringify(knobs);
+  const same = S.token && S.card === card && S.example === example && S.path === path && S.mask === mask && JSON.stringify(S.knobs) === JSON.stringify(knobs);
   if (path !== S.path) S.file = null;
-  Object.assign(S, {example, path, knobs});
+  Object.assign(S, {example, path, mask, knobs});
   same ? choose(where.layer ?? S.layer, where) : await open(card, where);
 }
 
@@ -135,7 +137,7 @@ async function open(card, where = {}) {
   chooser();
   room.setAttribute('aria-busy', 'true');
   say(W('opening', {title: entry?.title ?? card}));
-  const found = await call('inside_open', {card, example: S.example, path: S.path, knobs: S.knobs, token: S.token});
+  const found = await call('inside_open', {card, example: S.example, path: S.path, mask: S.mask, knobs: S.knobs, token: S.token});
   if (mine !== turn) return;
   room.removeAttribute('aria-busy');
   if (found.error) return say(found.error, true);
@@ -143,7 +145,7 @@ async function open(card, where = {}) {
   S.image = found.picture ? await loaded(found.picture) : null;
   own.offer();
   const {totals} = found;
-  S.summary = W('totals', {title: found.title, layers: found.layers.length, parameters: count(totals.parameters), macs: count(totals.macs), seconds: show(totals.seconds)});
+  S.summary = W('totals', {title: found.title, layers: found.layers.length, parameters: count(totals.parameters), macs: count(totals.macs), time: time(totals.seconds)});
   say(S.summary);
   strip();
   const first = found.layers.find(one => ['conv2d', 'conv_transpose2d'].includes(one.kind)) ?? found.layers[0];
@@ -156,13 +158,13 @@ function chooser() {
   parts.pictures.hidden = !pictured;
   parts.examples.replaceChildren(...(pictured ? examples : []).map((one, n) => el('button', {
     type: 'button', class: 'thumb', 'aria-pressed': String(!S.path && n === S.example), 'aria-label': one.name, title: one.name,
-    onclick: () => { S.path = ''; S.example = n; open(S.card, {layer: S.layer, channel: S.channel}); },
+    onclick: () => { S.path = S.mask = ''; S.example = n; open(S.card, {layer: S.layer, channel: S.channel}); },
   }, el('img', {src: one.url, alt: ''}))));
   parts.mine.hidden = !S.path;
   parts.seed.hidden = !entry?.seeded;
 }
 function buildNet() {
-  parts.card = el('select', {onchange: () => { S.example = 0; S.path = ''; S.knobs = {}; open(parts.card.value); }},
+  parts.card = el('select', {onchange: () => { S.example = 0; S.path = S.mask = ''; S.knobs = {}; open(parts.card.value); }},
     ...groups.map(group => el('optgroup', {label: group.title}, ...group.cards.map(card => option(card.name, card.title)))));
   parts.file = el('input', {type: 'file', accept: 'image/*', hidden: true, onchange: () => bring(parts.file.files[0])});
   parts.examples = el('span', {class: 'thumbs'});
@@ -181,6 +183,7 @@ async function bring(file) {
   try {
     const {path} = await upload(file);
     S.path = path;
+    S.mask = '';
     S.file = file;
   } catch {
     return say(W('lost'), true);
@@ -211,7 +214,8 @@ function strip() {
       el('b', {text: titleOf(layer)}), el('span', {class: 'of', text: described(layer)}), el('code', {text: layer.name}),
       el('span', {class: 'shapes', text: `${layer.in?.length ? layer.in.map(shape).join(' + ') + ' → ' : ''}${shape(layer.out)}`}),
       ...facts.map(text => el('span', {class: 'fact', text})), el('span', {class: 'fact', text: field}),
-      el('span', {class: 'share', style: `--share: ${percent}%`, title: W('share', {percent: percent.toFixed(1)})}, el('span', {class: 'unseen', text: W('share', {percent: percent.toFixed(1)})})));
+      el('span', {class: 'fact', text: percent >= 0.05 ? W('share', {percent: percent.toFixed(1)}) : ''}),
+      el('span', {class: 'share', 'aria-hidden': 'true', style: `--share: ${percent}%`}));
   }));
 }
 function stripKeys(event) {
@@ -250,7 +254,10 @@ async function choose(id, where = {}) {
   parts.kernels.open = false;
   const found = await sheet(layer.id);
   if (!found || mine !== look) return;
-  if (!given && found.channels.length) S.channel = found.channels[0];
+  if (!given && found.channels.length) {  // where most is to be seen
+    S.channel = found.channels[0];
+    [S.y, S.x] = [where.y ?? found.peak[0], where.x ?? found.peak[1]];
+  }
   S.zoom = 0;
   await drawSheet(found);
   statistics(layer.id);
@@ -295,7 +302,7 @@ function buildSheet() {
   parts.kernels = el('details', {class: 'kernels after', ontoggle: () => { if (parts.kernels.open) kernels(); }}, el('summary', {text: W('kernels')}), parts.kernelAbout,
     el('div', {class: 'scroll'}, parts.kernelSheet), el('p', {class: 'tools'}, labelled(W('kernel_from'), parts.kernelFrom), labelled(W('kernel_to'), parts.kernelTo)), parts.kernelTable);
   return el('div', {class: 'maps'}, parts.title, el('div', {class: 'tools'}, labelled(W('order'), chooseOrder), labelled(W('scale'), chooseScale),
-    button('−', () => zoom(0.8), {'aria-label': W('smaller')}), button('+', () => zoom(1.25), {'aria-label': W('bigger')})),
+    el('span', {class: 'zooms'}, button('−', () => zoom(0.8), {'aria-label': W('smaller')}), button('+', () => zoom(1.25), {'aria-label': W('bigger')}))),
   parts.scroll, parts.under, parts.shown, parts.statistics, el('h3', {class: 'after', text: W('field')}), parts.fieldBox, parts.fieldText, parts.heatLine, parts.kernels);
 }
 async function again() {
@@ -984,6 +991,6 @@ const ready = (async () => {
   build();
 })();
 new ResizeObserver(() => { if (S.found && element.checkVisibility()) fit(); }).observe(element);
-element.addEventListener('imgen:enter', event => enter(event.detail.query, event.detail.path));
+element.addEventListener('imgen:enter', event => enter(event.detail.query, event.detail.path, event.detail.mask));
 element.dataset.room = 'inside';
 setTimeout(() => { if (!entered) enter(''); }, 150);  // an address would have said by now

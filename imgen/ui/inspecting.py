@@ -167,7 +167,7 @@ async def inside_open(data: object, request: gr.Request) -> dict:
         asked = Asked.of(data)
         card = find_card(asked.name("card"))
         given = picture_of(card, asked)
-        seen = _inspect(card, given, asked.knobs(card))
+        seen = _inspect(card, given, asked.knobs(card) | mask_of(card, asked))
         title = text(f"title_{card.name}", language_of(request))
         said = {"card": card.name, "title": title, **seen.strip(), "picture": seen.picture()}
         return {"token": inspections.put(seen, caller.client.host, asked.name("token")), **said}
@@ -232,9 +232,20 @@ def picture_of(card: Card, asked: Asked) -> Picture | None:
     if not card.pictures:
         return None
     if path := asked.name("path", 4096):
-        return decode(Path(str(file_given(path, None, stock.folder())["path"])))
+        return sent(path)
     examples = example_files(card.task)
     if not examples:
         raise UserError("picture_first")
     return decode(examples[min(asked.whole("example"), len(examples) - 1)])
 
+
+
+def mask_of(card: Card, asked: Asked) -> dict[str, Any]:
+    """What was painted over the picture, as the card's knob."""
+    path = asked.name("mask", 4096)
+    return {"mask": [sent(path)]} if path and card.abilities.takes_mask else {}
+
+
+def sent(path: str) -> Picture:
+    """Of a file that was uploaded or made here.  Raises UserError."""
+    return decode(Path(str(file_given(path, None, stock.folder())["path"])))

@@ -7,7 +7,7 @@ const pending = {};  // tab -> what an address asked to run, until there is a re
 let busy = 0;  // how many addresses are being opened: what changes by that is not chosen by anybody
 let touched = true;  // by a hand, since an address was opened: only then what changes is somebody's choice
 let seen = location.search;
-const carried = {};  // a picture of the visitor's own that went to another tab, and with which address
+const carried = {};  // a picture of the visitor's own and a painted mask that went to another tab, and with which address
 
 const tabs = () => [...document.querySelectorAll('.tabs > .tab-wrapper [role=tab][data-tab-id]')];
 const current = () => (tabs().find(tab => tab.ariaSelected === 'true') ?? tabs()[0])?.dataset.tabId;
@@ -132,8 +132,8 @@ async function open(search, again = false) {  // again: a result was seen there,
     const place = await until(() => room() ?? (bench(name)?.matches('[data-task]') && bench(name)), 3000);
     if (!place) return;
     if (place === room()) {
-      const path = carried.search === location.search ? carried.path : '';
-      return place.dispatchEvent(new CustomEvent('imgen:enter', {detail: {query: string(query), path}}));
+      const {path, mask} = carried.search === location.search ? carried : {path: '', mask: ''};
+      return place.dispatchEvent(new CustomEvent('imgen:enter', {detail: {query: string(query), path, mask}}));
     }
     const knobs = new Set(['card', 'example', 'painting', 'run', ...Object.values(table(name).cards).flatMap(Object.keys)]);
     if ([...query.keys()].some(key => knobs.has(key))) {
@@ -179,16 +179,19 @@ document.addEventListener('click', event => {
     soon(0);
   }, 50);
 });
-document.addEventListener('click', event => {  // "look inside": the card and the picture of the result that is shown
+document.addEventListener('click', async event => {  // "look inside": the card and the picture of the result that is shown
   const place = event.target.closest('.bench button.look-inside')?.closest('.bench');
   if (!place) return;
+  const painted = place.querySelector('.painting') && await window.paintedNow?.();
   const result = shown(place.dataset.task), query = new URLSearchParams(result?.query ?? state[place.dataset.task] ?? '');
   if (!query.has('card')) query.set('card', place.querySelector('.picker input:checked')?.value ?? '');
   query.set('tab', 'inside');
   query.delete('run');
   const own = result?.own && place.querySelector('.source img')?.src.split('/file=')[1];
   start('?' + string(query));
-  Object.assign(carried, {search: location.search, path: own ? decodeURIComponent(own) : ''});
+  Object.assign(carried, {
+    search: location.search, path: own ? decodeURIComponent(own) : '', mask: painted?.layers[0].path ?? '',
+  });
   scrollTo({top: 0});
 });
 addEventListener('popstate', event => {

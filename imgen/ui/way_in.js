@@ -19,7 +19,7 @@ way.changed = file => {  // told whatever lies there now
 way.changed(way.seen[0]);
 
 const refuse = why => { way.refused = why; trigger('refused'); };
-const bring = async file => {
+const bring = way.bring = async (file, scroll = true) => {
   if (!file || ways.ariaBusy === 'true') return;
   if (file.size > +ways.dataset.most) return refuse('file_too_large');
   ways.ariaBusy = 'true';
@@ -30,7 +30,7 @@ const bring = async file => {
     if (!answer.ok) throw answer;
     way.taken = fileOf((await answer.json())[0], file.name);
     trigger('upload');
-    source().scrollIntoView({behavior: 'smooth', block: 'nearest'});
+    if (scroll) source().scrollIntoView({behavior: 'smooth', block: 'nearest'});
   } catch (problem) {
     refuse(problem.status === 413 ? 'file_too_large' : 'picture_not_sent');
   } finally {

@@ -190,7 +190,8 @@ class Workbench:
             label, value = t(f"download_picture{'s' if len(paths) > 1 else ''}"), bundle(paths, self.card.name) if paths else None
             self.download = Download(label, value=value, size="sm")
             chosen = "" if self.source else "chosen_"
-            tasks = [task for task in ("upscale", "stylize", "restore") if task != self.task]
+            ends = ("upscale", "stylize", "restore") if self.source else ("upscale", "stylize", "restore", "classify")
+            tasks = [task for task in ends if task != self.task]
             if self.source:
                 self.further = gr.Button(t(f"further_{self.task}"), size="sm", elem_classes="send")
             self.send = {task: gr.Button(t(f"send_{chosen}to_{task}"), size="sm", elem_classes="send") for task in tasks}
