@@ -19,6 +19,7 @@ from imgen.tabs.inside import inside_tab
 from imgen.tabs.lessons import Lessons
 from imgen.tabs.restore import restore_tab
 from imgen.tabs.stylize import stylize_tab
+from imgen.tabs.train import train_tab
 from imgen.tabs.upscale import upscale_tab
 from imgen.ui import link, worksheet
 from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
@@ -33,7 +34,7 @@ from imgen.ui.work import Failure, Trouble
 
 log = logging.getLogger("imgen")
 THREADS = 2 * OF_ALL * len(SLOTS)  # events that Gradio keeps open at a time: those that wait for their turn are among them
-CSS = [Path(__file__).parent / "ui" / name for name in ("page.css", "inside.css")]
+CSS = [Path(__file__).parent / "ui" / name for name in ("page.css", "inside.css", "points.css")]
 LATIN = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial"]
 CHINESE = ["PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC"]
 HEADER = """
@@ -104,6 +105,7 @@ def build() -> gr.Blocks:
         with gr.Tabs(selected="generate", overflow_behavior="wrap", elem_classes="tabs") as tabs:
             tabs_of_tasks = (generate_tab, upscale_tab, stylize_tab, restore_tab, classify_tab)
             benches = {bench.task: bench for bench in (make() for make in tabs_of_tasks)}
+            train_tab()
             inside_tab()
             lessons = Lessons()
         lessons.connect()
