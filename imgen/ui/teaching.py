@@ -36,7 +36,8 @@ from imgen.ui.language import choose, language_of
 from imgen.ui.work import Trouble
 
 HERE = Path(__file__).parent
-SHARED_WORDS = ("knob_seed", "knob_steps", "knob_scale", "knob_start", "code_command", "code_python")  # of other rooms
+SHARED_WORDS = ("knob_seed", "knob_scale", "knob_start", "code_command", "code_python")  # of other rooms
+SHARED_KINDS = ("loss_", "inside_kind_")
 KEPT = "imgen.ui.kept"  # the room that gives a net to the visitor's pickers
 
 
@@ -49,7 +50,8 @@ def pictures_begin(data: object, request: gr.Request) -> dict[str, Any]:
 @cache
 def answer(language: str) -> dict[str, Any]:
     n = LANGUAGES.index(language)
-    words = {key: both[n] for key, both in {**LAB, **PICTURES, **{key: WORDS[key] for key in SHARED_WORDS if key in WORDS}}.items()}
+    others = {key: both for key, both in WORDS.items() if key in SHARED_WORDS or key.startswith(SHARED_KINDS)}
+    words = {key: both[n] for key, both in {**others, **LAB, **PICTURES}.items()}
     presets = {
         name: {"method": one.setup.method, "set": changes(one.setup), "mend": dict(one.remedy), "steps": one.steps}
         for name, one in PRESETS.items()
