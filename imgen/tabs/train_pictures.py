@@ -22,8 +22,10 @@ const begin = async () => {
     for (const one of element.querySelectorAll('p')) one.hidden = !one.matches('.failed');
     return;
   }
-  document.head.append(Object.assign(document.createElement('style'), {textContent: found.css}));
-  new Function('element', 'found', 'call', 'qr', found.js)(element, found, data => server.pictures_call(data), link => server.qr(link));
+  const css = found.css.replaceAll('.pictures-floor', ':is(.pictures-floor, #_)');  // weighs as an id: the page's own rules come first
+  document.head.append(Object.assign(document.createElement('style'), {textContent: css}));
+  const ask = data => server.pictures_call(data), code = link => server.qr(link);
+  new Function('element', 'found', 'call', 'qr', found.js)(element, found, ask, code);
   setTimeout(() => give(last ?? {query: ''}), last ? 0 : 200);
 };
 new ResizeObserver(begin).observe(element);

@@ -1,8 +1,9 @@
 """The room where networks are trained: at most two at a time, a fair line of those who wait, and any number who watch.
 
 A visitor has a desk, under a random name that only he knows; at it he has one training, or two side by side, and a new one takes
-the place of the old.  Others watch under the desk's code, which is short enough to be said aloud.  All of it lives in the server's
-event loop; what waits for a child process does so in threads of its own.  What nobody watches any more ends, but for a class run.
+the place of the old.  Others watch under the desk's code, which is short enough to be said aloud.  All of it lives in the
+server's event loop; what waits for a child process does so in threads of its own.  What nobody watches any more ends, but for a
+class run.
 """
 
 import asyncio
@@ -309,8 +310,10 @@ class Classroom:
 
     def listed(self) -> list[Desk]:
         """What anybody may watch: class runs, and what runs on pictures that are nobody's own."""
-        open_to_all = [desk for desk in self.desks.values() if desk.shared or desk.busy and desk.run and desk.run.state == "running"]
-        return [desk for desk in open_to_all if desk.run and (desk.shared or all(one.setup.data != "own" for one in desk.run.lanes))]
+        def is_open(run: Run) -> bool:
+            return run.state == "running" and all(lane.setup.data != "own" for lane in run.lanes)
+
+        return [desk for desk in self.desks.values() if desk.run and (desk.shared or is_open(desk.run))]
 
     def admit(self, address: str) -> bool:
         """Whether one more may watch."""

@@ -1,5 +1,5 @@
-"""What the floor "Pictures" of the tab Train asks of the server, past the queue: to begin, steer, stop, look, keep; and the streams
-that all watch on.
+"""What the floor "Pictures" of the tab Train asks of the server, past the queue: to begin, steer, stop, look, keep; and the
+streams that all watch on.
 
 Whoever comes gets a desk in the classroom under a random name, see `classroom`.  Everything that is sent is read field by field;
 what goes wrong is one sentence under "error".
@@ -42,7 +42,7 @@ KEPT = "imgen.ui.kept"  # the room that gives a net to the visitor's pickers
 
 
 def pictures_begin(data: object, request: gr.Request) -> dict[str, Any]:
-    """All that the floor needs, in the visitor's language; and a process that is ready to learn.  data: nothing is asked of it."""
+    """All that the floor needs, in the visitor's language; and a process ready to learn.  data: nothing is asked of it."""
     classroom.hands.submit(nursery.warm)
     return answer(language_of(request))
 
@@ -244,7 +244,8 @@ async def watch(request: Request) -> Response:
     except UserError as error:
         return refused(request, error, 404 if error.key == "room_unknown" else 503)
     stream = classroom.watch(desk, address_of(request), lambda error: text_of(request, error))
-    return StreamingResponse(stream, media_type="text/event-stream", headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
 
 
 async def net(request: Request) -> Response:

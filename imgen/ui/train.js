@@ -174,7 +174,7 @@ function anew() {
 }
 function rest() {  // the stored run
   clearTimeout(timer);
-  R.demo = false;
+  R.demo = R.playing = false;
 }
 
 // The stored run: something moves before anybody has asked for anything.
@@ -191,6 +191,7 @@ async function demo() {
     take(R.lanes[0], frames[n]);
     told(true);
     const next = frames[n + 1];
+    R.playing = Boolean(next);
     if (next) timer = setTimeout(show, Math.max(90, 1000 * DEMO * (next.seconds - frames[n].seconds)), n + 1);
     else told();
   };
@@ -616,7 +617,9 @@ function paint() {
   parts.pair.classList.toggle('two', R.lanes.length > 1);
   film();
   const most = Math.max(0, ...R.lanes.map(one => one.sheets.length));
-  parts.back.hidden = most < 3 || (R.state === 'running' && !R.paused && R.at === null && !R.demo);
+  parts.back.hidden = most < 3 || R.playing || (R.state === 'running' && !R.paused);
+  parts.bar.hidden = !parts.back.hidden;
+  if (parts.back.hidden) { R.at = null; parts.backRange.value = 1; }
   curves();
 }
 function differing(n) {
@@ -867,16 +870,16 @@ function buildScene() {
   parts.lobbyTitle = el('span', {class: 'fact'});
   parts.lobby = el('span', {class: 'row'});
   parts.lobbyRow = el('div', {class: 'row lobby', hidden: true}, parts.lobbyTitle, parts.lobby);
-  return el('div', {class: 'scene'}, parts.stored, parts.watching, parts.pair, el('div', {class: 'timeline'}, parts.bar, parts.left), parts.back,
-    el('div', {class: 'row controls'}, parts.play, parts.stop, parts.speeds, parts.steps, parts.boxes),
-    el('div', {class: 'row starts'}, button(W('same'), again, {class: 'same', title: W('same_long')}), button(W('anew'), anew, {class: 'anew', title: W('anew_long')}), button(W('link'), copyLink, {class: 'link'}), parts.copied, parts.link),
+  return el('div', {class: 'scene'}, parts.stored, parts.watching, parts.pair, el('div', {class: 'timeline'}, parts.bar, parts.back, parts.left),
+    el('div', {class: 'row controls'}, parts.play, parts.stop, parts.speeds, parts.steps),
+    el('div', {class: 'row starts'}, parts.boxes, button(W('same'), again, {class: 'same', title: W('same_long')}), button(W('anew'), anew, {class: 'anew', title: W('anew_long')}), button(W('link'), copyLink, {class: 'link'}), parts.copied, parts.link),
     parts.lobbyRow, parts.film);
 }
 function plotBox(key) {
   const svg = doc.createElementNS(SVG, 'svg');
   for (const [name, value] of Object.entries({viewBox: '0 0 320 100', preserveAspectRatio: 'none', role: 'img'})) svg.setAttribute(name, value);
-  return parts[key] = el('figure', {class: 'plot'}, el('figcaption', {}, el('span', {text: W(key)}), el('span', {class: 'keys'}), el('span', {class: 'last'})),
-    el('div', {class: 'axes'}, el('span', {class: 'top'}), svg, el('span', {class: 'base'})));
+  return parts[key] = el('figure', {class: 'plot'}, el('figcaption', {}, el('span', {text: W(key)}), el('span', {class: 'keys'})),
+    el('div', {class: 'axes'}, el('span', {class: 'top'}), svg, el('span', {class: 'base'}), el('span', {class: 'last'})));
 }
 function buildSide() {
   for (const name of ['step', 'seconds', 'speed', 'viewers']) parts[name] = el(name === 'step' ? 'b' : 'span');
