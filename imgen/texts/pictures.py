@@ -82,7 +82,7 @@ PICTURES: dict[str, tuple[str, str]] = {
     "pictures_code": ("Code", "代码"),
     "pictures_join": ("Watch", "观看"),
     "pictures_join_label": ("Code of a run to watch", "要观看的训练代码"),
-    "pictures_waking": ("Preparing …", "准备中……"),
+    "pictures_waking": ("Preparing … The first training after a pause takes some seconds more.", "准备中……隔一段时间后的第一次训练要多等几秒。"),
     # what happens, in a sentence
     "pictures_say_ready": ("Nothing has been learned yet.", "还什么都没有学。"),
     "pictures_say_gan_early": ("Noise slowly takes shape: the generator is looking for what passes.", "噪声渐渐成形：生成器在寻找能蒙混过关的画法。"),
@@ -152,6 +152,7 @@ PICTURES: dict[str, tuple[str, str]] = {
     "pictures_keep": ("Keep what it learned", "留下学到的东西"),
     "pictures_keep_net": ("Add to my models", "加入我的模型"),
     "pictures_kept": ("It is among your models now, for as long as this visit lasts.", "已加入你的模型列表，本次访问期间都可以使用。"),
+    "pictures_kept_open": ("Open it", "打开它"),
     "pictures_download": ("Network (.safetensors)", "网络（.safetensors）"),
     "pictures_save": ("Save this run (.html)", "保存这次训练（.html）"),
     "pictures_show_code": ("Show code", "显示代码"),
@@ -167,7 +168,7 @@ PICTURES: dict[str, tuple[str, str]] = {
     "pictures_inside_seen": ("Step {step}: {count} maps of {height}×{width}", "第 {step} 步：{count} 张 {height}×{width} 的特征图"),
     "pictures_inside_weights": ("Step {step}: kernels of {height}×{width}, orange above 0, blue below", "第 {step} 步：{height}×{width} 的卷积核，橙色大于 0，蓝色小于 0"),
     # the saved run
-    "pictures_saved_title": ("A run of {method}", "一次{method}训练"),
+    "pictures_saved_title": ("A training run: {method}", "训练记录：{method}"),
     "pictures_saved_made": ("Made with imgen, {date}; this page needs no server.", "由 imgen 生成，{date}；打开本页不需要服务器。"),
     "pictures_saved_settings": ("Settings", "设置"),
     "pictures_saved_pictures": ("Pictures", "图片"),

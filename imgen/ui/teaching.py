@@ -18,7 +18,9 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from imgen.catalog import CARDS
 from imgen.controls import Choice, Knob, Seed, Slider, UserError
+from imgen.lab.kept import facts_of
 from imgen.lab.methods import METHODS
 from imgen.lab.nursery import nursery
 from imgen.lab.own import MOST, own_pictures
@@ -179,7 +181,9 @@ async def keep(asked: Asked, request: gr.Request) -> dict[str, Any]:
     """Into the visitor's own pickers, which is another room's affair."""
     lane = classroom.lane(mine(asked, request), asked.whole("lane", 1))
     net = await classroom.by_eye(lane.job.net)
-    return await classroom.by_eye(import_module(KEPT).keep, request, net, lane.setup) or {}
+    name = await classroom.by_eye(import_module(KEPT).keep, request, net, lane.setup, asked.name("visit"))
+    where = facts_of(net).get("net")
+    return {"name": name, "task": next(card.task for card in CARDS if card.net and card.net.where == where)}
 
 
 async def code(asked: Asked, request: gr.Request) -> dict[str, Any]:

@@ -48,7 +48,7 @@ function show(v) {  // three digits
   const size = Math.abs(v);
   return size && (size < 1e-5 || size >= 1e5) ? minus(v.toExponential(1)) : minus(Number(v.toPrecision(3)));
 }
-const scored = (name, v) => v === undefined ? '–' : SHARES.includes(name) && name !== 'variety' ? percent(v) : show(v);
+const scored = (name, v, digits = 3) => v === undefined ? '–' : SHARES.includes(name) && name !== 'variety' ? percent(v) : show(Number(v.toPrecision(digits)));
 const methods = Object.fromEntries(found.methods.map(one => [one.name, one]));
 const usual = name => Object.fromEntries(methods[name].knobs.map(knob => [knob.name, knob.value]));
 const knobOf = (method, name) => methods[method].knobs.find(knob => knob.name === name);
@@ -200,6 +200,7 @@ async function demo() {
 
 // Choosing.
 function choose(method, keep = {}) {
+  unwatch();
   const {seed, seconds} = S.settings;
   S.method = method;
   S.preset = '';
@@ -216,6 +217,7 @@ function choose(method, keep = {}) {
   at();
 }
 function set(name, value) {
+  unwatch();
   if (S.settings[name] === value) return;
   S.settings[name] = value;
   const knob = knobOf(S.method, name), live = R.state === 'running' && !S.watching && R.setups[0]?.method === S.method;
@@ -415,7 +417,7 @@ function happening() {
   if (S.watching && R.state === 'idle') return W('watch_wait', {code: S.watching});
   const one = R.lanes.find(lane_ => lane_.moment?.trouble) ?? R.lanes[0];
   if (!one?.moment) return words[`lab_about_${S.method}`];
-  if (R.lanes.length > 1) return R.lanes.map((each, n) => `${'AB'[n]}: ${sentence(each)}`).join(' ');
+  if (R.lanes.length > 1) return R.lanes.map((each, n) => `${'AB'[n]}: ${sentence(each)}`).join('\n');
   const said = sentence(one);
   return R.state === 'over' && one.moment.done && !one.moment.trouble ? W('say_over', {sentence: said}) : said;
 }
@@ -452,7 +454,7 @@ function figures() {  // scores, histogram, gradients of what is newest
   const method = R.lanes[0]?.setup?.method ?? S.method;
   for (const name of FIRST[method]) {
     const tile = parts.tiles.querySelector(`[data-score="${name}"] b`);
-    if (tile) put(tile, R.lanes.length ? R.lanes.map(one => scored(name, one.moment?.scores[name])).join(' | ') : '–');
+    if (tile) put(tile, R.lanes.length ? R.lanes.map(one => scored(name, one.moment?.scores[name], R.lanes.length > 1 && name !== 'psnr' ? 2 : 3)).join(' | ') : '–');
   }
   parts.histograms.hidden = !R.lanes.some(one => one.moment?.histogram) && !['gan', 'dcgan'].includes(method);
   R.lanes.forEach((one, n) => { if (one.moment?.histogram && n < 2) histogram(parts.histogram[n], one.moment); });
@@ -478,9 +480,9 @@ function histogram(box, {histogram: counts, scores}) {
   box.querySelectorAll('.key b').forEach((b, n) => put(b, percent(n ? scores.fake : scores.real)));
 }
 function layerName(name) {
-  const [role, part] = name.split('.'), same = Object.keys(R.lanes[0].moment.gradients).filter(one => one.split('.')[0] === role && (role !== 'net' || one.split('.')[1] === part));
-  const n = same.indexOf(name) + 1;
-  if (part === 'encoder' || part === 'decoder') return W(part, {n});
+  const [role, part] = name.split('.'), coding = part === 'encoder' || part === 'decoder';
+  const same = Object.keys(R.lanes[0].moment.gradients).filter(one => one.split('.')[0] === role && (!coding || one.split('.')[1] === part)), n = same.indexOf(name) + 1;
+  if (coding) return W(part, {n});
   return `${W(`role_${role}`)} ${W('layer', {n})}`.trim();
 }
 function gradients() {
@@ -523,8 +525,10 @@ function controls() {
   parts.stop.disabled = watching || !busy;
   for (const one of parts.steps.children) one.disabled = watching || !running;
   press(parts.speeds, ({speed}) => (speed === 'slow') === S.slow);
-  press(parts.methods, ({method}) => method === S.method);
-  press(parts.data, ({data}) => data === S.settings.data);
+  const seen = watching && R.lanes[0]?.setup;
+  press(parts.methods, ({method}) => method === (seen || S).method);
+  press(parts.data, ({data}) => data === (seen || S.settings).data);
+  parts.settings.inert = watching;
   press(parts.presets, ({preset: name}) => name === S.preset);
   press(parts.boxes, ({box}) => Number(box) === S.settings.seconds);
   parts.ownRow.hidden = S.settings.data !== 'own';
@@ -545,8 +549,9 @@ function controls() {
 }
 
 // The sheets: one canvas for each run, cells apart by a gap.
-function layOut(sheet, wide) {
-  const [h, w] = sheet.side, {columns, count} = sheet, lines = Math.ceil(count / columns), scale = clamp(Math.ceil(wide / (columns * (w + 2))), 1, 12);
+function layOut(sheet, wide) {  // of two runs side by side, half of a large sheet, in larger pictures
+  const [h, w] = sheet.side, few = R.lanes.length > 1 && !sheet.rows && sheet.count > 16, columns = few ? 4 : sheet.columns, count = few ? 16 : sheet.count;
+  const lines = Math.ceil(count / columns), scale = clamp(Math.ceil(wide / (columns * (w + 2))), 1, 12);
   const gap = Math.max(2, Math.round(scale * Math.max(1, w / 28)));
   return {w, h, columns, count, lines, scale, gap, width: columns * (w * scale + gap) - gap, height: lines * (h * scale + gap) - gap};
 }
@@ -573,7 +578,7 @@ function paintSheet(canvas, sheet, data) {
   const style = getComputedStyle(parts.room), {w, h, columns, count, scale, gap} = at_;
   for (let n = 0; n < count; n++) {
     const x = (n % columns) * (w * scale + gap), y = Math.floor(n / columns) * (h * scale + gap);
-    ctx.drawImage(image, (n % columns) * w, Math.floor(n / columns) * h, w, h, x, y, w * scale, h * scale);
+    ctx.drawImage(image, (n % sheet.columns) * w, Math.floor(n / sheet.columns) * h, w, h, x, y, w * scale, h * scale);
     if (!sheet.guesses) continue;
     const right = sheet.guesses[n] === sheet.truth[n], sign = [...(SIGNS[data] ?? '')][sheet.guesses[n]] ?? (right ? '✓' : '✗'), size = Math.round(8.5 * scale);
     ctx.fillStyle = style.getPropertyValue(right ? '--real' : '--wrong');
@@ -598,6 +603,7 @@ function paint() {
       const sheet = back[kind], figure = scene[kind];
       figure.figure.hidden = !sheet;
       if (!sheet) continue;
+      figure.figure.classList.toggle('square', sheet.side[0] * Math.ceil(sheet.count / sheet.columns) >= sheet.side[1] * sheet.columns);
       if (paintSheet(figure.canvas, sheet, one.setup?.data)) {
         figure.canvas.setAttribute('aria-label', W('sheet_of', {count: sheet.count, step: back.step}));
         figure.canvas.dataset.step = back.step;
@@ -607,6 +613,7 @@ function paint() {
       figure.rows.hidden = !sheet.rows;
     }
   });
+  parts.big.hidden = !['idle', 'over'].includes(R.state) || R.lanes.some(one => one.sheets.length) || Boolean(S.watching);
   parts.scenes.forEach((scene, n) => {
     scene.box.hidden = n >= Math.max(1, R.lanes.length);
     scene.empty.hidden = Boolean(R.lanes[n]?.sheets.length);
@@ -628,7 +635,7 @@ function differing(n) {
 }
 function film() {  // the first pictures of the sheet, at eight times of the run
   const one = R.lanes[0], list = one?.sheets.filter(sheet => sheet.samples ?? sheet.recon) ?? [];
-  parts.film.hidden = list.length < 2 || R.lanes.length > 1;
+  parts.film.hidden = list.length < 2 || R.lanes.length > 1 || Boolean(list[0].samples?.guesses);
   if (parts.film.hidden) return;
   const count = Math.min(FILM, list.length), picked = Array.from({length: count}, (_, n) => list[Math.round((n / Math.max(1, count - 1)) ** 1.5 * (list.length - 1))]);
   const sheetOf = each => each.recon?.rows?.includes('made') && !each.samples?.guesses && !each.samples ? each.recon : each.samples ?? each.recon;
@@ -734,8 +741,9 @@ function fetchNet(n) {
   link.remove();
 }
 async function keepNet() {
-  const told_ = await ask('keep', {lane: 0});
-  put(parts.keepSaid, told_.error ?? W('kept'));
+  const told_ = await ask('keep', {lane: 0, visit: window.imgenKept?.visit ?? ''});
+  if (told_.name) window.imgenKept?.add(told_.name);
+  parts.keepSaid.replaceChildren(told_.error ?? W('kept'), ...(told_.name ? [' ', el('a', {href: `?tab=${told_.task}&card=${told_.name}`, text: W('kept_open')})] : []));
 }
 async function showCode() {
   const open = parts.code.hidden;
@@ -820,10 +828,10 @@ function buildChoice() {
   parts.card = el('div', {class: 'card', hidden: true});
   return el('div', {class: 'choose'}, el('div', {class: 'knob-method'}, el('h3', {text: W('method')}), parts.methods, parts.about),
     el('div', {class: 'knob-data'}, el('h3', {text: W('data')}), parts.data, parts.ownRow, parts.netHint),
-    el('div', {class: 'knob-preset'}, el('h3', {text: W('presets')}), parts.presets, parts.card));
+    el('div', {class: 'knob-preset'}, el('h3', {text: W('presets')}), parts.presets));
 }
 function dress(method) {  // what depends on the method
-  put(parts.about, words[`lab_about_${S.method}`]);
+  put(parts.about, words[`lab_about_${method}`]);
   const own = knobOf(S.method, 'data').options;
   if (parts.data.dataset.of !== own.join()) {
     parts.data.dataset.of = own.join();
@@ -846,9 +854,11 @@ function buildScene() {
     return {canvas, title, step, rows, figure: el('figure', {class: key, hidden: true}, el('figcaption', {}, title, step), el('div', {class: 'sheet'}, rows, el('div', {class: 'cells'}, canvas)))};
   };
   parts.scenes = [0, 1].map(n => {
-    const samples = figure('samples'), recon = figure('recon'), name = el('h4', {hidden: true}), empty = el('div', {class: 'empty', 'aria-hidden': 'true'});
+    const samples = figure('samples'), recon = figure('recon'), name = el('h4', {hidden: true}), empty = el('div', {class: 'empty'});
     return {samples, recon, name, empty, box: el('div', {class: 'scene-box', hidden: n > 0}, name, empty, samples.figure, recon.figure)};
   });
+  parts.big = button('', toggle, {class: 'big', 'aria-label': W('train')});
+  parts.scenes[0].empty.append(parts.big);
   parts.pair = el('div', {class: 'pair'}, ...parts.scenes.map(scene => scene.box));
   parts.stored = el('p', {class: 'badge', hidden: true, text: W('stored')});
   parts.watchingSaid = el('span');
@@ -873,7 +883,7 @@ function buildScene() {
   return el('div', {class: 'scene'}, parts.stored, parts.watching, parts.pair, el('div', {class: 'timeline'}, parts.bar, parts.back, parts.left),
     el('div', {class: 'row controls'}, parts.play, parts.stop, parts.speeds, parts.steps),
     el('div', {class: 'row starts'}, parts.boxes, button(W('same'), again, {class: 'same', title: W('same_long')}), button(W('anew'), anew, {class: 'anew', title: W('anew_long')}), button(W('link'), copyLink, {class: 'link'}), parts.copied, parts.link),
-    parts.lobbyRow, parts.film);
+    parts.lobbyRow, parts.card, parts.film);
 }
 function plotBox(key) {
   const svg = doc.createElementNS(SVG, 'svg');
