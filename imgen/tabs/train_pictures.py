@@ -22,7 +22,7 @@ const begin = async () => {
     for (const one of element.querySelectorAll('p')) one.hidden = !one.matches('.failed');
     return;
   }
-  const css = found.css.replaceAll('.pictures-floor', ':is(.pictures-floor, #_)');  // weighs as an id: the page's own rules come first
+  const css = found.css.replaceAll('.pictures-floor', ':is(.pictures-floor, #_)');  // weighs as an id: stands over the page's
   document.head.append(Object.assign(document.createElement('style'), {textContent: css}));
   const ask = data => server.pictures_call(data), code = link => server.qr(link);
   new Function('element', 'found', 'call', 'qr', found.js)(element, found, ask, code);

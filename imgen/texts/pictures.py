@@ -88,6 +88,7 @@ PICTURES: dict[str, tuple[str, str]] = {
     "pictures_say_gan_early": ("Noise slowly takes shape: the generator is looking for what passes.", "噪声渐渐成形：生成器在寻找能蒙混过关的画法。"),
     "pictures_say_gan_collapse": ("Almost all pictures are alike: the modes have collapsed.", "几乎所有图片都一样：模式崩溃了。"),
     "pictures_say_gan_strong": ("The judge finds out every drawn picture: the generator learns little from that.", "判别器识破了每一张画：生成器学不到多少东西。"),
+    "pictures_say_gan_wild": ("The losses leap up and down: each step is far too large.", "损失上下乱跳：每一步都迈得太大。"),
     "pictures_say_gan_good": ("The judge can hardly tell drawn from real, and the pictures are varied: a good balance.", "判别器几乎分不出真假，图片也多种多样：平衡得很好。"),
     "pictures_say_gan_on": ("Generator and judge learn from each other.", "生成器和判别器在互相学习。"),
     "pictures_say_vae_early": ("So far every picture becomes the mean of all.", "目前每张图都被还原成平均图。"),
