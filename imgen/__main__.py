@@ -574,7 +574,8 @@ def add_teach(method: str) -> None:
     kinds: dict[str, object] = {
         "out": Annotated[Path, typer.Option("-o", "--out", help="a .safetensors")],
         "pictures": Annotated[list[Path], typer.Argument(help="your own pictures, folders or zips of them, for --data own")],
-    } | {k.name: Annotated[k.kind, typer.Option(help=hint(k))] for k in offered.values()}
+    }
+    kinds |= {k.name: Annotated[k.kind, typer.Option(help=hint(k))] for k in offered.values()}
     defaults = {"pictures": None} | {k.name: k.default for k in offered.values()}
     named, none = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
     places = [inspect.Parameter(name, named, annotation=kind, default=defaults.get(name, none)) for name, kind in kinds.items()]

@@ -49,10 +49,17 @@ class WeightFile:
     revision: str  # a commit sha, which needs no network once cached; "main" for the project's own
     sha256: str | None  # None: the one that the Hub declares
     size: int  # bytes, for the progress bar
+    dataset: bool = False  # pictures to learn from, in a repository of data sets: no weights
 
     def __post_init__(self):
         pinned_pickle = self.file.endswith(".pt") and self.sha256  # a third party's, of whom nothing better is to be had
-        assert self.file.endswith(".safetensors") or pinned_pickle, f"safetensors, or a .pt of a known sha256: {self.file}"
+        known = self.file.endswith(".parquet" if self.dataset else ".safetensors") or pinned_pickle
+        assert known, f"safetensors, or a .pt of a known sha256: {self.file}"
+
+    @property
+    def kind(self) -> str:
+        """Of its repository, as huggingface_hub says it."""
+        return "dataset" if self.dataset else "model"
 
 
 def find(w: WeightFile) -> Path | None:
@@ -241,13 +248,13 @@ def _download(w: WeightFile, server: str, folder: Path | None, bar: Callable) ->
         if _proxy_kind(server) in unreachable:
             raise UserError("weights_proxy", file=w.file, repository=w.repository)
         # Asked first because hf_hub_download itself tries for 23 s before it says that there is no network.
-        url = library.hf_hub_url(w.repository, w.file, revision=w.revision, endpoint=server)
+        url = library.hf_hub_url(w.repository, w.file, repo_type=w.kind, revision=w.revision, endpoint=server)
         declared = library.get_hf_file_metadata(url, token=token, timeout=patience, endpoint=server)
         sha256 = w.sha256 or declared.etag  # of a file in LFS, as weights are, the ETag is the sha256
         old = _cached(w, folder)
         if old and not _matches(old, sha256):
             _drop(old)
-        where = {"revision": w.revision, "cache_dir": folder, "endpoint": server}
+        where = {"repo_type": w.kind, "revision": w.revision, "cache_dir": folder, "endpoint": server}
         path = Path(library.hf_hub_download(w.repository, w.file, **where, token=token, etag_timeout=patience, tqdm_class=bar))
         if not _matches(path, sha256):
             _drop(path)
@@ -298,7 +305,7 @@ def _library():
 
 
 def _cached(w: WeightFile, folder: Path | None) -> Path | None:
-    found = _library().try_to_load_from_cache(w.repository, w.file, cache_dir=folder, revision=w.revision)
+    found = _library().try_to_load_from_cache(w.repository, w.file, cache_dir=folder, revision=w.revision, repo_type=w.kind)
     return Path(found) if isinstance(found, str) else None  # it may be a mark for "known not to exist"
 
 

@@ -6,7 +6,7 @@ It is asked over a pipe, answers over another, and ends when whoever asked has g
 import os
 import queue
 import threading
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from imgen.lab.run import Teaching
 
 
-def serve(asked: BinaryIO, answers: BinaryIO) -> None:
+SAVED_EVERY = 5.0  # seconds of learning
+
+
+def serve(asked: IO[bytes], answers: IO[bytes]) -> None:
     """One training, from the frame that describes it to the net that it made."""
     wanted = take_json(asked)
     if wanted is None:
@@ -38,14 +41,14 @@ def serve(asked: BinaryIO, answers: BinaryIO) -> None:
         pass
 
 
-def listen(asked: BinaryIO, orders: "queue.SimpleQueue[dict[str, Any]]") -> None:
+def listen(asked: IO[bytes], orders: "queue.SimpleQueue[dict[str, Any]]") -> None:
     """Nobody asks any more: then the work is for nobody."""
     while (order := take_json(asked)) is not None:
         orders.put(order)
     os._exit(0)
 
 
-def teach(written: dict[str, Any], own: Own | None, orders: "queue.SimpleQueue", answers: BinaryIO) -> None:
+def teach(written: dict[str, Any], own: Own | None, orders: "queue.SimpleQueue", answers: IO[bytes]) -> None:
     import torch
 
     from imgen.lab.kept import packed
@@ -67,8 +70,12 @@ def teach(written: dict[str, Any], own: Own | None, orders: "queue.SimpleQueue",
                 found |= order | {"step": found.get("step", 0) + order.get("step", 0)}
         return found
 
+    saved = 0.0
     for moment in teaching.moments(steer):
         put(answers, {"moment": moment})
+        if moment["seconds"] - saved > SAVED_EVERY:  # whoever is killed loses no more
+            saved = moment["seconds"]
+            put(answers, {"net": 0}, packed(teaching))
     put(answers, {"net": 0}, packed(teaching), {"end": True})
 
 

@@ -21,7 +21,8 @@ from imgen.training.gan import Adversarial, UsualGAN
 from imgen.training.steps import Batches, adam
 
 STEADY = 0.02  # of a run: every recipe's warming up is over, and the cosine has taken off a thousandth
-SHOWN, JUDGED, TRIED = 32, 128, 128  # pictures of a sheet, of a histogram, of a score
+SHOWN, JUDGED, TRIED = 24, 128, 128  # pictures of a sheet, of a histogram, of a score
+RECALIBRATED = 4  # batches that give batch norm its statistics and codes their Gaussian, for a net that is wanted at once
 BINS = 20
 
 
@@ -201,7 +202,6 @@ class Coding(Course):
         self.nets = {"net": recipe.net}
         super().__init__(net, recipe, lot, **steered)
         self.z = torch.randn(SHOWN, recipe.net.latent, generator=torch.Generator().manual_seed(0))
-        self.labels = torch.zeros(TRIED, dtype=torch.int64)
         self.x = self.held[:TRIED].float() / 255
 
     def apply(self) -> None:
@@ -209,14 +209,18 @@ class Coding(Course):
         if "beta" in self.steered:
             self.recipe.beta = self.steered["beta"]
 
+    def result(self) -> dict[str, Tensor]:
+        return self.recipe.recalibrated(RECALIBRATED).state_dict()
+
     def shown(self) -> dict[str, Any]:
-        net, labels = self.average().eval(), self.labels[: len(self.x)]
+        net: Any = self.average().eval()
+        labels = torch.zeros(len(self.x), dtype=torch.int64)
         code, scores, samples = net.encode(self.x, labels), {}, {}
         if isinstance(code, tuple):
             code, log_var = code
             each = -0.5 * (1 + log_var - code.square() - log_var.exp())  # (N, latent)
             scores = {"kl": each.sum(1).mean().item(), "used": int((each.mean(0) > 0.1).sum())}
-            samples = {"samples": sheet(net.show(self.z, labels[:SHOWN]))}
+            samples = {"samples": sheet(net.show(self.z, torch.zeros(SHOWN, dtype=torch.int64)))}
         made = net.show(code, labels)
         error = (made - self.x).square().mean().clamp(1e-10)
         scores |= {"psnr": -10 * error.log10().item()}
@@ -256,7 +260,7 @@ class Mending(Course):
     """A spoiled picture -> a better one: enlarging, denoising."""
 
     SIGMA = 25  # grey levels of 255
-    MEASURED, SEEN = 4, 64  # pieces, and pixels a side of the first three that are shown
+    MEASURED, SEEN = 4, 48  # pieces, and pixels a side of the first three that are shown
 
     def __init__(self, net: Net, recipe: Any, lot: Lot, **steered: Any):
         self.nets = {"net": recipe.net}

@@ -16,7 +16,7 @@ from imgen.lab.setups import Setup, ordered
 Moment = dict[str, Any]
 HEAVY = ("samples", "recon", "histogram", "gradients")  # of a moment; only the newest one's are kept
 PATIENCE = 10.0  # seconds for an answer
-GRACE = 0.7  # seconds that Stop leaves for a last look and the net
+GRACE, LATE = 0.7, 4.0  # seconds that Stop waits for a last look and the net, and after which it is ended without
 
 
 class Job:
@@ -34,7 +34,7 @@ class Job:
         self._answers: dict[int, Any] = {}
         self._asked = 0
         self._changed, self._writing = threading.Condition(), threading.Lock()
-        self._over = False
+        self._over = self._stopping = False
         self._child = ground.child()
         said = own and {"shape": own.pictures.shape, "labels": own.labels.tolist(), "classes": own.classes}
         self._send({"setup": setup.written(), "own": said}, *([own.pictures.tobytes()] if own else []))
@@ -53,7 +53,7 @@ class Job:
     def latest(self) -> Moment | None:
         """All that is known by now: the newest moment with the curves from the beginning."""
         with self._changed:
-            return merged(self._moments)
+            return merged(self._moments) if self._moments else None
 
     def moments(self) -> Iterator[Moment]:
         """Each new moment, the first with all curves so far; ends with the training.  Raises UserError lab_died and others."""
@@ -96,21 +96,29 @@ class Job:
         return found["answer"]
 
     def net(self) -> bytes:
-        """What it has learned so far, a safetensors file, see `kept`.  Raises UserError lab_died if there is nothing."""
-        if self._net is None or not self._over:
-            found = self._ask({"net": True})
-            if isinstance(found, bytes):
-                return found
+        """What it has learned so far, a safetensors file, see `kept`; of one that was killed, what it had some seconds before.
+
+        Raises UserError lab_died if there is nothing.
+        """
+        if self._stopping:
+            with self._changed:
+                self._changed.wait_for(lambda: self._over, LATE)
+        elif not self._over and isinstance(found := self._ask({"net": True}), bytes):
+            return found
         if self._net is None:
             raise self._error or UserError("lab_died")
         return self._net
 
     def stop(self) -> None:
-        """End it, and keep what it learned; within a second."""
+        """End it, and keep what it learned; returns within a second.  On a busy machine the net may take a moment longer."""
+        self._stopping = True
         self._send({"stop": True})
         with self._changed:
-            self._changed.wait_for(lambda: self._over, GRACE)
-        self.close()
+            if self._changed.wait_for(lambda: self._over, GRACE):
+                return
+        late = threading.Timer(LATE, self.close)
+        late.daemon = True
+        late.start()
 
     def close(self) -> None:
         """End it at once: the process goes, and its memory."""
@@ -165,10 +173,8 @@ class Job:
                 self._error = UserError(key, **frame["facts"])
 
 
-def merged(moments: list[Moment]) -> Moment | None:
+def merged(moments: list[Moment]) -> Moment:
     """The last one, with the curves of all."""
-    if not moments:
-        return None
     curves: dict[str, list] = {}
     for moment in moments:
         for name, points in moment["curves"].items():

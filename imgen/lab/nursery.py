@@ -14,11 +14,12 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 ROOT = Path(__file__).parent.parent.parent
 FORKS = sys.platform == "linux"
 WARMED = ("gan", "vae", "cnn")  # whose first look is had before
+SPARE_AFTER = 5.0  # seconds after which the next one is begun, where there are no forks: the first looks come first
 IDLE = 900.0  # seconds without a training after which the memory is given back
 
 
@@ -26,8 +27,8 @@ IDLE = 900.0  # seconds without a training after which the memory is given back
 class Child:
     """asked: what we write; answers: what we read.  Both closed, it ends."""
 
-    asked: BinaryIO
-    answers: BinaryIO
+    asked: IO[bytes]
+    answers: IO[bytes]
     process: "subprocess.Popen | None" = None
 
     def end(self) -> None:
@@ -47,6 +48,7 @@ class Nursery:
         self._process: subprocess.Popen | None = None
         self._control: socket.socket | None = None
         self._idle: threading.Timer | None = None
+        self._next: threading.Timer | None = None
 
     def warm(self) -> None:
         """Have one ready soon; returns at once."""
@@ -62,39 +64,48 @@ class Nursery:
             if not FORKS:
                 process, self._process = self._process, None
                 assert process and process.stdin and process.stdout
+                self._next = threading.Timer(SPARE_AFTER, self.warm)
+                self._next.daemon = True
+                self._next.start()
                 return Child(process.stdin, process.stdout, process)
             (theirs_in, asked), (answers, theirs_out) = os.pipe(), os.pipe()
             try:
-                assert self._control
-                socket.send_fds(self._control, [b"!"], [theirs_in, theirs_out])
+                self._give([theirs_in, theirs_out])
             except OSError:  # it has died meanwhile
                 self._process = None
                 self._start()
-                socket.send_fds(self._control, [b"!"], [theirs_in, theirs_out])
+                self._give([theirs_in, theirs_out])
             finally:
                 os.close(theirs_in)
                 os.close(theirs_out)
             return Child(os.fdopen(asked, "wb"), os.fdopen(answers, "rb"))
 
+    def _give(self, pipes: list[int]) -> None:
+        assert self._control
+        socket.send_fds(self._control, [b"!"], pipes)
+
     def close(self) -> None:
         """No more waiting; what learns, learns on."""
         with self._lock:
-            if self._idle:
-                self._idle.cancel()
+            for timer in (self._idle, self._next):
+                if timer:
+                    timer.cancel()
             if self._control:
                 self._control.close()
                 self._control = None
             if self._process:
                 if not FORKS:
                     self._process.kill()
-                self._process.wait()
-                self._process = None
+                with self._process:  # waits, and closes its pipes
+                    self._process = None
 
     def _start(self) -> None:
         if self._process and self._process.poll() is None:
             return
         command = [sys.executable, "-m", "imgen.lab"]
         if FORKS:
+            if self._control:
+                self._control.close()
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             with theirs:
                 self._process = subprocess.Popen([*command, "--fork"], stdin=theirs.fileno(), stdout=subprocess.DEVNULL, cwd=ROOT)

@@ -31,5 +31,5 @@ def rows(parts: Mapping[str, Tensor]) -> dict[str, Any]:
 def data_url(pixels) -> str:
     """(H, W, 1 or 3) uint8 -> WebP: of such pictures a third of a PNG."""
     image, file = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels), io.BytesIO()
-    image.save(file, "WEBP", quality=80, method=1)
+    image.save(file, "WEBP", quality=70, method=1)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()

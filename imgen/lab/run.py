@@ -21,7 +21,7 @@ EVERY = 0.1  # seconds at least between two moments,
 SHARE = 0.1  # and what looking may take of the time
 RUNAWAY = 1e4  # a loss as many times what it was at first, or 1 if that was less, is one that runs away
 KEPT_EVERY = 50  # steps after which healthy weights are remembered
-MOST_PAUSED = 600.0  # seconds
+MOST_PAUSED, TICK = 600.0, 0.02  # seconds of waiting in all, and between two questions whether it shall go on
 
 
 def run(setup: Setup, steer: Callable[[], Orders] = dict, own: Own | None = None) -> Iterator[Moment]:
@@ -49,9 +49,9 @@ class Teaching:
         self._counted, self._first, self._kept = 0, {}, (0, self.course.healthy())
 
     def moments(self, steer: Callable[[], Orders]) -> Iterator[Moment]:
-        paused, allowed, slow, stop = False, 0, 0.0, False
+        paused, allowed, slow, stop, waits_until = False, 0, 0.0, False, 0.0
         began = looked = time.monotonic()
-        cost, lost = 0.0, 0.0  # seconds of the last look, and those in which it did not learn
+        cost, lost = 0.0, 0.0  # seconds of the last look, and those in which it waited
         moment = self.moment()
         while True:
             yield moment
@@ -66,19 +66,17 @@ class Teaching:
                 if stop or self.over() or lost > MOST_PAUSED:
                     break
                 before = time.monotonic()
-                if paused and not allowed:
-                    time.sleep(0.02)
+                if paused and not allowed or before < waits_until:
+                    time.sleep(TICK)
                     lost += time.monotonic() - before
                     continue
                 self.advance()
-                allowed = max(0, allowed - 1)
-                if slow:
-                    time.sleep(max(0.0, slow - (time.monotonic() - before)))
+                allowed, waits_until = max(0, allowed - 1), before + slow
                 now = time.monotonic()
                 self.seconds = now - began - lost
                 if self.trouble:
                     break
-                if paused or now - looked >= max(EVERY, cost * (1 / SHARE - 1)):
+                if paused or slow > EVERY or now - looked >= max(EVERY, cost * (1 / SHARE - 1)):
                     moment = self.moment()
                     cost = time.monotonic() - now
             if moment is None:
