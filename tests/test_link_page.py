@@ -160,7 +160,7 @@ def test_what_is_not_todays_topic_is_left_out_and_words_grow(opened):
     says(page, tab="upscale", language="en")
     bench = page.locator(".bench-upscale")
     assert [one.get_attribute("data-tab-id") for one in page.get_by_role("tab").all() if one.is_visible()] == [
-        "generate", "upscale", "restore", "classify", "inside", "lessons"
+        "generate", "upscale", "restore", "classify", "train", "inside", "lessons"
     ]
     assert bench.locator(".lesson").is_visible() and bench.locator(".picker label").first.is_visible()
     for gone in (".many", ".crops-fold", ".picker .all"):

@@ -14,7 +14,8 @@ from imgen.ui.points import points_floor
 
 FLOORS: dict[str, Callable[[], None]] = {"points": points_floor, "pictures": pictures_floor}  # by its name in an address; its title is train_<name>
 ENTER = """
-const tab = element.closest('.train'), floors = [...tab.querySelectorAll('.floor')], of = one => one.dataset.name ??= one.className.match(/floor-(\\w+)/)[1];
+const tab = element.closest('.train'), floors = [...tab.querySelectorAll('.floor')];
+const of = one => one.className.match(/floor-(\\w+)/)[1];
 const show = name => {
   for (const floor of floors) floor.style.display = of(floor) === name ? '' : 'none';
   for (const one of element.querySelectorAll('button')) one.setAttribute('aria-pressed', one.dataset.name === name);
@@ -26,7 +27,8 @@ const pass = (name, detail, tries = 100) => {  // to a script that may still be 
 };
 element.dataset.room = 'train';  // link.js tells a room what the address says
 element.addEventListener('imgen:enter', event => {
-  const asked = new URLSearchParams(event.detail.query).get('floor'), name = floors.map(of).includes(asked) ? asked : of(floors[0]);
+  const asked = new URLSearchParams(event.detail.query).get('floor');
+  const name = floors.map(of).includes(asked) ? asked : of(floors[0]);
   show(name);
   pass(name, event.detail);
 });

@@ -2,7 +2,7 @@
 // one; this is what one sees and touches.  element: the room; found: what `points_begin` answered.
 const doc = document, root = doc.documentElement, words = found.words;
 const NORMAL = 150;  // steps a second, unless one wants it slower or as fast as it can
-const PAUSE = 1300, GLIDE = 700;  // milliseconds of a sub-step in slow motion; of points that move to their new places
+const times = {part: 1300, glide: 700};  // milliseconds of a sub-step in slow motion; of points that move to their new places
 const DEMO = 4000;  // steps, after which a run that nobody asked for rests
 const SPEAK = 8000;  // milliseconds between two words to those who listen
 const SPEEDS = ['slow', 'normal', 'fast'], LAYERS = ['real', 'fake', 'map', 'arrows', 'grid'], LAYERED = ['real', 'fake', 'map'];
@@ -150,7 +150,7 @@ function slowly(n) {
   if (phase === 'learn') tell({do: 'step', net});
   told();
   dirty = true;
-  timer = setTimeout(slowly, PAUSE, (n + 1) % PHASES.length);
+  timer = setTimeout(slowly, times.part, (n + 1) % PHASES.length);
 }
 function lit(boxes = [], net = '', back = false) {
   for (const box of parts.flow?.children ?? []) {
@@ -231,8 +231,8 @@ function enter(search) {
   at();
 }
 async function copy() {
-  const query = at(), now = new URLSearchParams(location.search);
-  for (const key of ['hide', 'large', 'language']) if (now.has(key)) query.set(key, now.get(key));
+  const query = at(), here = new URLSearchParams(location.search);
+  for (const key of ['hide', 'large', 'language']) if (here.has(key)) query.set(key, here.get(key));
   query.set('run', 1);
   const space = doc.referrer.match(/^https:\/\/huggingface\.co\/spaces\/[\w.-]+\/[\w.-]+/)?.[0];
   const link = (space ?? location.origin + location.pathname) + '?' + query;
@@ -313,8 +313,10 @@ function card() {  // under the presets: what one sees, why, and what mends it; 
   const said = (name, text) => el('p', {}, el('b', {text: W(name)}), ' ', text);
   if (trouble) {
     const broken = Object.entries(trouble.losses).map(([net, v]) => `${W(`loss_${net}`)} ${show(Number.isFinite(v) ? v : NaN)}`).join(' · ');
-    const inner = [el('h4', {text: W('trouble')}), el('p', {text: W(`trouble_${trouble.trouble}`, troubleFacts())}), el('p', {class: 'fact', text: broken}),
-      said('why', W('trouble_why', troubleFacts())), el('div', {class: 'row'}, button(W('tenth'), tenth, {class: 'main tenth'}), button(W('same'), again))];
+    const better = PRESETS[S.preset]?.mend && !S.mended;
+    const ways = [button(W('tenth'), tenth, {class: 'main tenth'}), better ? button(W('mend'), mend, {class: 'mend', title: W(`how_${S.preset}`)}) : button(W('same'), again)];
+    const inner = [el('h4', {text: W('trouble')}), el('p', {text: W(`trouble_${trouble.trouble}`, troubleFacts())}), el('div', {class: 'row'}, ...ways),
+      said('why', W('trouble_why', troubleFacts())), el('p', {class: 'fact', text: broken})];
     parts.card.className = 'card failed';
     parts.card.hidden = false;
     return parts.card.replaceChildren(...inner);
@@ -340,7 +342,7 @@ const ramp = doc.createElement('canvas');
 [ramp.width, ramp.height] = [JUDGED, JUDGED];
 function paint() {
   requestAnimationFrame(paint);
-  const gliding = now.glide && performance.now() - now.glide < GLIDE;
+  const gliding = now.glide && performance.now() - now.glide < times.glide;
   if (!dirty && !gliding || !parts.room?.checkVisibility()) return;
   dirty = Boolean(gliding);
   if (!gliding) now.glide = 0;
@@ -374,7 +376,7 @@ function paint() {
   if (frame && has('grid')) warped(ctx, frame.grid, c, x, y, unit);
   if (now.real && has('real') && !empty()) dots(ctx, now.real, 400, c.real, 0.75, 2.4 * unit, x, y, side);
   if (frame && (has('fake') || phase)) {
-    const t = gliding && before ? 1 - (1 - (performance.now() - now.glide) / GLIDE) ** 3 : 1;
+    const t = gliding && before ? 1 - (1 - (performance.now() - now.glide) / times.glide) ** 3 : 1;
     const points = t < 1 ? frame.points.map((v, n) => before.points[n] + t * (v - before.points[n])) : frame.points;
     if (has('arrows') || (phase?.net === 'g' && phase.phase === 'slope')) arrows(ctx, frame, c, x, y, unit, side / span);
     dots(ctx, points, SHOWN, c.fake, phase?.phase === 'noise' ? 1 : 0.85, (phase?.phase === 'noise' ? 3.4 : 2.6) * unit, x, y, side, c.paper);
@@ -547,7 +549,7 @@ function buildChoice() {
   parts.presets = el('div', {class: 'presets', role: 'group', 'aria-label': W('presets')}, ...Object.keys(PRESETS).map(name =>
     button(W(`preset_${name}`), () => preset(name), {data: {preset: name}})));
   parts.card = el('div', {class: 'card', hidden: true});
-  return el('div', {class: 'choose'}, el('div', {class: 'knob-data'}, el('h3', {text: W('data')}), parts.data, parts.pens),
+  return el('div', {class: 'choice choose'}, el('div', {class: 'knob-data'}, el('h3', {text: W('data')}), parts.data, parts.pens),
     el('div', {class: 'knob-preset'}, el('h3', {text: W('presets')}), parts.presets, parts.card));
 }
 function choose(name) {
@@ -708,5 +710,5 @@ paint();
 curves();
 element.addEventListener('imgen:enter', event => enter(event.detail.query));
 element.dataset.floor = 'points';
-element.points = {S, now};
+element.points = {S, now, times};  // for tests
 setTimeout(() => { if (!entered) enter(''); }, 150);  // an address would have said by now

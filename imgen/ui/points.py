@@ -1,6 +1,7 @@
 """The floor "Points in the plane" of the tab "Train": a GAN wholly in the visitor's browser.
 
-The page holds nothing of it but its style and a line that asks for it: script and words come when the tab is first shown, in one answer.
+The page holds nothing of it but its style and a line that asks for it: script and words come when the tab is first shown, in one
+answer.
 """
 
 from functools import cache

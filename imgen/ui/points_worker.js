@@ -20,7 +20,7 @@ const SETTINGS = {
 const AT_ONCE = ['loss', 'batch', 'optimizer_g', 'optimizer_d', 'rate_g', 'rate_d', 'steps_g', 'steps_d'];  // all others need a new run
 const PRESETS = {  // what goes wrong, and what mends it: from the same start, or going on with the weights as they are
   good: {set: {}},
-  collapse: {set: {steps_g: 10}, mend: {steps_g: 1, steps_d: 3}, on: true},
+  collapse: {set: {steps_g: 10}, mend: {steps_g: 1, steps_d: 5}, on: true},
   strong: {set: {steps_d: 8, rate_g: 0.00005}, mend: {steps_d: 1, rate_g: 0.001}},
   weak: {set: {width_d: 2, depth_d: 1}, mend: {width_d: 64, depth_d: 2}},
   saturating: {set: {loss: 'saturating', shift: 3, head_start: 500, optimizer_g: 'sgd', rate_g: 0.01}, mend: {loss: 'original'}, on: true},
@@ -224,7 +224,8 @@ const DATA = {
   },
   moons: random => {
     const upper = random.uniform() < 0.5, angle = Math.PI * random.uniform(), side = upper ? 1 : -1;
-    return [0.7 * side * Math.cos(angle) - side * 0.35 + 0.04 * random.normal(), side * (0.7 * Math.sin(angle) - 0.2) + 0.04 * random.normal()];
+    const x = side * (0.85 * Math.cos(angle) - 0.42), y = side * (0.85 * Math.sin(angle) - 0.25);
+    return [x + 0.04 * random.normal(), y + 0.04 * random.normal()];
   },
 };
 const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';  // six cells each
