@@ -1,6 +1,6 @@
 """CARDS: every model of the app, one entry each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 from imgen.cards import Card, Paper
@@ -300,14 +300,14 @@ def find_card(name: str) -> Card:
     return CATALOG[name]
 
 
-def find_maker(pictures: Sequence[Picture]) -> Card:
-    """The generator that made them all, by their records; UserError if there is none, or more than one."""
+def find_maker(pictures: Sequence[Picture], find: Callable[[str], Card | None] = CATALOG.get) -> Card:
+    """The generator that made them all, by their records; UserError if there is none, or more than one.  find: a card by its name."""
     names = {str(picture.record.get("card", "")) for picture in pictures}
     if not names:
         raise UserError("pictures_to_morph", came=0)
     if len(names) > 1:
         raise UserError("pictures_of_one_model")
-    card = CATALOG.get(names.pop())
+    card = find(names.pop())
     if card is None or card.task != "generate" or card.net is None:  # a rule has no latent space
         raise UserError("picture_without_place")
     return card

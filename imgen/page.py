@@ -25,6 +25,7 @@ from imgen.ui import link, teaching, worksheet
 from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
 from imgen.ui.endpoint import publish
 from imgen.ui.events import connect, connect_send
+from imgen.ui.kept import connect_kept
 from imgen.ui.language import LanguageMiddleware, both, i18n
 from imgen.ui.scripts import head
 from imgen.ui.sessions import Messages, Sessions, forget_finished
@@ -113,6 +114,7 @@ def build() -> gr.Blocks:
             connect(bench)
             bench.connect_rooms()
             publish(bench)
+        connect_kept(benches.values())
         for bench in benches.values():
             for task, button in bench.send.items():
                 connect_send(button, bench, benches[task], tabs)

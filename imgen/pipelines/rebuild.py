@@ -81,14 +81,15 @@ def facts_of(target: Picture, drawn: Picture, place: Place, label: Option, inver
     """db: PSNR over all pixels and channels; equal pictures count as 100 dB."""
     error = np.square((drawn.pixels.astype(float) - target.pixels) / 255).mean()
     facts: dict[str, object] = {"db": -10 * math.log10(max(error, 1e-10)), "inverted": inverted}
-    return facts | ({"class": label.options[int(place[1].argmax())]} if label.options else {})
+    known = place[1].flatten()[: len(label.options)]  # of a net that knows more classes than it was shown, those with a name
+    return facts | ({"class": label.options[int(known.argmax())]} if label.options else {})
 
 
 def kinds(net: Generator, label: Option) -> "Tensor":
     """(N,) int64: the chosen class or all of them, so often that no search is missing."""
     import torch
 
-    each = torch.arange(net.classes) if label.index is None else torch.tensor([label.index])
+    each = torch.arange(len(label.options) or net.classes) if label.index is None else torch.tensor([label.index])
     return each.repeat(math.ceil(abreast(net) / len(each)))
 
 

@@ -8,13 +8,14 @@ from typing import Any
 import gradio as gr
 
 from imgen.cards import Card
-from imgen.catalog import find_card
 from imgen.exhibits.readme import data_name
 from imgen.image import record_of
 from imgen.texts import LANGUAGES, text
+from imgen.texts.words import WORDS
 from imgen.ui import report
 from imgen.ui.event_settings import AT_ONCE
 from imgen.ui.examples import name, thumb
+from imgen.ui.kept import find_card
 from imgen.ui.language import both, spans, t
 from imgen.ui.lesson import address
 from imgen.ui.pad import pad
@@ -104,14 +105,19 @@ def said(record: Mapping[str, Any]) -> str:
 
 def phrase(key: str, name: str, **facts: object) -> str:
     """A sentence with the name of a class in it."""
-    names = {language: text(f"option_{name}", language) for language in LANGUAGES}
+    names = {language: text(f"option_{name}", language) if f"option_{name}" in WORDS else name for language in LANGUAGES}
     return spans(**{language: escape(text(key, language, name=name, **facts)) for language, name in names.items()})
+
+
+def class_named(name: str) -> str:
+    """A class that a visitor brought has no words but its name."""
+    return both(f"option_{name}") if f"option_{name}" in WORDS else escape(name)
 
 
 def bars(scores: Mapping[str, float]) -> str:
     """The classes in the order of their scores; of those that stand for less than a thousandth the bar is empty."""
     rows = "".join(
-        f'<tr><th scope="row">{both(f"option_{one}")}</th><td><i style="width:{100 * share:.1f}%"></i></td>'
+        f'<tr><th scope="row">{class_named(one)}</th><td><i style="width:{100 * share:.1f}%"></i></td>'
         f"<td>{100 * share:.1f} %</td></tr>"
         for one, share in sorted(scores.items(), key=lambda pair: -pair[1])
     )

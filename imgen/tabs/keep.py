@@ -10,6 +10,7 @@ from imgen.controls import UserError
 from imgen.image import Frame, animate, decode
 from imgen.pipelines.explore import combine, morph
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.kept import file_stem, found
 from imgen.ui.language import t
 from imgen.ui.picture import OURS, Pictures, paths_of, picked, save
 from imgen.ui.stock import put
@@ -53,7 +54,7 @@ def keep(result: Kept, chosen: float, kept: Kept) -> dict:
 def make_film(request: gr.Request, kept: Kept) -> dict:
     with Trouble(request):
         card, last = explored(morph, kept)
-        return gr.update(value=put(animate(last.pictures), f"{card.name}-film.webp"), visible=True)
+        return gr.update(value=put(animate(last.pictures), f"{file_stem(card.name)}-film.webp"), visible=True)
 
 
 @gpu
@@ -62,11 +63,11 @@ def add_up(request: gr.Request, kept: Kept) -> dict:
         if not kept or len(paths_of(kept)) < 3:
             raise UserError("pictures_to_combine", came=len(paths_of(kept)))
         card, last = explored(combine, kept[-3:])
-        return gr.update(value=[*paths_of(kept), save(last.pictures[0], f"{card.name}-sum")])
+        return gr.update(value=[*paths_of(kept), save(last.pictures[0], f"{file_stem(card.name)}-sum")])
 
 
 def explored(pipeline: Callable[..., Iterator[Frame]], kept: Kept) -> tuple[Card, Frame]:
     pictures = [decode(path, OURS) for path in paths_of(kept)[-MOST:]]
-    card = find_maker(pictures)
+    card = find_maker(pictures, found)
     *_, last = card.do(pipeline, *pictures)
     return card, last

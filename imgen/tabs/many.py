@@ -11,12 +11,12 @@ from gradio.components import Component
 
 from imgen.batch import FileDone, batch, targets
 from imgen.cards import Card
-from imgen.catalog import find_card
 from imgen.controls import UserError, checked
 from imgen.place import digest
 from imgen.ui import report
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
 from imgen.ui.events import stoppable
+from imgen.ui.kept import file_stem, find_card
 from imgen.ui.language import both, t
 from imgen.ui.picture import Download, Files, bundle
 from imgen.ui.stock import folder
@@ -112,7 +112,7 @@ def said(total: int, failed: list[tuple[str, str]], kept: int) -> str:
 def offered(card: Card, made: list[Path]) -> dict:
     """The zip of the results that are there."""
     there = [str(path) for path in dict.fromkeys(made) if path.exists()]
-    return gr.update(value=bundle(there, card.name) if there else None, visible=bool(there))
+    return gr.update(value=bundle(there, file_stem(card.name)) if there else None, visible=bool(there))
 
 
 def stopped(request: gr.Request) -> tuple:

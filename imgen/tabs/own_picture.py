@@ -9,7 +9,6 @@ from pathlib import Path
 import gradio as gr
 
 from imgen.cards import Card
-from imgen.catalog import find_card
 from imgen.controls import UserError, knobs_of
 from imgen.image import Frame, decode
 from imgen.pipelines.rebuild import rebuild
@@ -19,6 +18,7 @@ from imgen.texts.words import WORDS
 from imgen.ui import report
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
 from imgen.ui.events import stoppable
+from imgen.ui.kept import file_stem, find_card
 from imgen.ui.knobs import updates, widget
 from imgen.ui.language import both, language_of, spans, t
 from imgen.ui.picture import PictureInput, Pictures, save
@@ -92,7 +92,7 @@ def find(request: gr.Request, card_name: str, source: Path | None, label: str) -
 def gallery(frame: Frame, card: Card, language: str) -> list[tuple[str, str]]:
     """Files with their captions."""
     named = zip(frame.pictures, ROLES, strict=True)
-    return [(save(picture, f"{card.name}-{role}"), text(f"own_{role}", language)) for picture, role in named]
+    return [(save(picture, f"{file_stem(card.name)}-{role}"), text(f"own_{role}", language)) for picture, role in named]
 
 
 def said(frame: Frame) -> str:

@@ -9,7 +9,6 @@ import gradio as gr
 from gradio.components import Component
 
 from imgen.cards import Card
-from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.image import Picture, decode, record_of
 from imgen.pipelines.fill import look as look_into
@@ -23,6 +22,7 @@ from imgen.ui.doors import place_of
 from imgen.ui.event_settings import AT_ONCE, LATEST
 from imgen.ui.examples import name, thumb
 from imgen.ui.growth import curves
+from imgen.ui.kept import find_card
 from imgen.ui.knobs import MaskKnob, all_knobs
 from imgen.ui.language import both, t
 from imgen.ui.picture import PictureInput, brushed, save

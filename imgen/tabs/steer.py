@@ -15,6 +15,7 @@ from imgen.pipelines.steer import DIRECTIONS, REACH, SWEEP, steer
 from imgen.tabs.keep import Kept, keep
 from imgen.ui.doors import place_of
 from imgen.ui.event_settings import AT_ONCE, LATEST
+from imgen.ui.kept import found
 from imgen.ui.language import both, t
 from imgen.ui.picture import OURS, PictureInput, picked, save
 from imgen.ui.turns import job, look
@@ -83,7 +84,7 @@ def moved(start: Path | str | None, amounts: list[float]) -> tuple[str, str]:
 
 def steered(start: str | Path, amounts: list[float]) -> tuple[Card, Frame]:
     picture = decode(start, OURS)
-    card = find_maker([picture])
+    card = find_maker([picture], found)
     *_, last = card.do(steer(card.facts.directions, amounts), picture)
     return card, last
 

@@ -9,6 +9,7 @@ from imgen.texts.classify import CLASSIFY
 from imgen.texts.courses import COURSES
 from imgen.texts.errors import ERRORS
 from imgen.texts.inside import INSIDE
+from imgen.texts.kept import KEPT
 from imgen.texts.knobs import KNOBS
 from imgen.texts.lab import LAB
 from imgen.texts.links import LINKS
@@ -20,6 +21,6 @@ from imgen.texts.rooms import ROOMS
 from imgen.texts.tables import TABLES
 
 WORDS: dict[str, tuple[str, str]] = {
-    **PAGE, **ROOMS, **ERRORS, **MODELS, **KNOBS, **CAPTIONS, **TABLES, **COURSES, **LINKS, **CLASSIFY, **INSIDE, **LAB,
+    **PAGE, **ROOMS, **ERRORS, **MODELS, **KNOBS, **CAPTIONS, **TABLES, **COURSES, **LINKS, **CLASSIFY, **INSIDE, **LAB, **KEPT,
     **POINTS, **PICTURES,
 }

@@ -19,6 +19,7 @@ from imgen.controls import UserError, checked
 from imgen.image import Origin, pixels_of, size_of_file
 from imgen.pipelines.upscale import MOST
 from imgen.texts import LANGUAGES, text
+from imgen.ui.kept import file_stem
 from imgen.ui.language import both, spans
 
 MEASURED = 256 * 256  # pixels of the picture with which a card's time was measured; of style cards four times as many
@@ -72,7 +73,7 @@ pace = Pace()  # of this process
 
 def _key(card: Card, knobs: Mapping[str, Any]) -> tuple[str, object]:
     """A card, and the network among several that does its work."""
-    return card.name, knobs.get("network")
+    return file_stem(card.name), knobs.get("network")
 
 
 def reckoned(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:

@@ -11,12 +11,12 @@ from typing import Any
 import gradio as gr
 
 from imgen.cards import Card
-from imgen.catalog import find_card
 from imgen.controls import Reference, UserError, is_seeded
 from imgen.image import Frame
 from imgen.ui import cost, lesson, link, report
 from imgen.ui.doors import number_of
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.kept import file_stem, find_card, has_gone, is_own
 from imgen.ui.knobs import MaskKnob, ReferenceKnob, updates
 from imgen.ui.language import both, language_of, t
 from imgen.ui.picture import bundle, picked
@@ -77,7 +77,9 @@ def connect(bench: Workbench) -> None:
     connect_stay(bench, [bench.running, ended], partial(resumed, bench), card)
 
 
-def resumed(bench: Workbench, request: gr.Request, card: Card, knobs: Mapping[str, object]) -> list:
+def resumed(bench: Workbench, request: gr.Request, card: Card | None, knobs: Mapping[str, object]) -> list:
+    if card is None:
+        return gone(bench)
     return chosen(bench, request, card, {}, {name: value for name, value in knobs.items() if name in card.knobs})
 
 
@@ -223,7 +225,7 @@ def on_the_way(bench: Workbench, now: Result, left: Remaining | None = None) -> 
     if shown and bench.source:  # whoever stops may keep it
         # Wrapped in an update: Gradio's browser applies the next frame, which has no file, to the very value that it gave the
         # button, and so would strip a bare file of its address; of an update it only takes the file out.
-        shown[bench.download] = gr.update(value=bundle(now.files, now.card.name))
+        shown[bench.download] = gr.update(value=bundle(now.files, file_stem(now.card.name)))
     status = left.status(now.frame) if left else report.progress(now.frame)
     return {bench.status: status, **shown, **bench.also(now)}
 
@@ -238,7 +240,7 @@ def outcome(bench: Workbench, now: Result) -> dict:
     return {
         bench.result: bench.show(now),
         bench.status: report.finished(origin, before, sizes, *linked, said=said),
-        bench.download: gr.update(value=bundle(now.files, now.card.name), label=label),
+        bench.download: gr.update(value=bundle(now.files, file_stem(now.card.name)), label=label),
         bench.code: report.code(now.card, origin.knobs), bench.chosen: 0, bench.stop: gr.update(interactive=False),
         **bench.also(now),
     }
@@ -289,9 +291,17 @@ def halt(request: gr.Request) -> tuple:
 def chooser(bench: Workbench):
     def choose(request: gr.Request, card_name: str, *values) -> list:
         with Trouble(request):
+            if has_gone(card_name):
+                return gone(bench)
             return chosen(bench, request, find_card(card_name), dict(zip(bench.widgets, values, strict=True)))
 
     return choose
+
+
+def gone(bench: Workbench) -> list:
+    """Said where the model is described; all else stays.  An error would be shown by the queue only, past which this goes."""
+    outputs = len(bench.widgets) + bool(bench.more) + ("seed" in bench.widgets)
+    return [f'<p class="sentence gone" role="alert">{both("kept_gone")}</p>', *[gr.skip()] * (outputs + 1)]
 
 
 def chosen(
@@ -317,7 +327,10 @@ def preset_applier(bench: Workbench):
             preset = link.read(query)
             fresh, address = lesson.LINK in query or query.startswith("?"), query.startswith("?")
             name = preset.pop("card", None)
-            named = next((card for card in bench.cards if card.name == name), None)
+            if has_gone(name):
+                return [*([gr.skip()] if bench.source else []), gr.skip(), *gone(bench)]
+            offered = [*bench.cards, *([find_card(name)] if is_own(name) else [])]
+            named = next((card for card in offered if card.name == name and card.task == bench.task), None)
             card = named or (bench.card if address else find_card(card_name))
             example = the_example(bench, preset.pop("example", ""))
             card, preset, extra = bench.understood(card, preset)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 import gradio as gr
 
 from imgen.cards import WEIGHTS
-from imgen.catalog import find_card
 from imgen.image import decode_frame
 from imgen.texts.words import WORDS
 from imgen.ui.event_settings import AT_ONCE
+from imgen.ui.kept import find_card
 from imgen.ui.language import both, t
 from imgen.ui.picture import save
 from imgen.ui.turns import look

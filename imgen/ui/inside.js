@@ -130,14 +130,16 @@ async function enter(search, path = '', mask = '') {
 
 // Opening.
 async function open(card, where = {}) {
-  const mine = ++turn, entry = cardOf(card);
+  const mine = ++turn;
+  if (card.startsWith('own-') && !cardOf(card)) await again();
+  const entry = cardOf(card);
   stop();
   S.card = card;
   S.trail = [];
   chooser();
   room.setAttribute('aria-busy', 'true');
   say(W('opening', {title: entry?.title ?? card}));
-  const found = await call('inside_open', {card, example: S.example, path: S.path, mask: S.mask, knobs: S.knobs, token: S.token});
+  const found = await call('inside_open', {card, example: S.example, path: S.path, mask: S.mask, knobs: S.knobs, token: S.token, visit: visit()});
   if (mine !== turn) return;
   room.removeAttribute('aria-busy');
   if (found.error) return say(found.error, true);
@@ -163,9 +165,16 @@ function chooser() {
   parts.mine.hidden = !S.path;
   parts.seed.hidden = !entry?.seeded;
 }
+const visit = () => window.imgenKept?.visit ?? '';  // whose own networks may be opened
+const offered = () => groups.map(group => el('optgroup', {label: group.title}, ...group.cards.map(card => option(card.name, card.title))));
+async function again() {  // one that was trained since then
+  const found = await call('inside_begin', {visit: visit()});
+  if (!found.groups) return;
+  groups = found.groups;
+  parts.card.replaceChildren(...offered());
+}
 function buildNet() {
-  parts.card = el('select', {onchange: () => { S.example = 0; S.path = S.mask = ''; S.knobs = {}; open(parts.card.value); }},
-    ...groups.map(group => el('optgroup', {label: group.title}, ...group.cards.map(card => option(card.name, card.title)))));
+  parts.card = el('select', {onchange: () => { S.example = 0; S.path = S.mask = ''; S.knobs = {}; open(parts.card.value); }}, ...offered());
   parts.file = el('input', {type: 'file', accept: 'image/*', hidden: true, onchange: () => bring(parts.file.files[0])});
   parts.examples = el('span', {class: 'thumbs'});
   parts.mine = el('span', {class: 'mine', text: W('own'), hidden: true});
@@ -984,7 +993,7 @@ own.field = (weight, n) => {
 
 // Beginning: once the tab is opened for the first time.
 const ready = (async () => {
-  const found = await call('inside_begin', {});
+  const found = await call('inside_begin', {visit: visit()});
   if (!found.words) { for (const one of element.querySelectorAll('p')) one.hidden = !one.matches('.failed'); return; }
   ({words, groups} = found);
   parts.first = found.first;

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from imgen.cards import Card
-from imgen.catalog import CARDS, TASKS, find_card
+from imgen.catalog import CARDS, TASKS
 from imgen.controls import Reference, Seed, UserError
 from imgen.exhibits.files import example_files
 from imgen.image import Picture, decode
@@ -27,6 +27,7 @@ from imgen.texts.inside import INSIDE
 from imgen.ui import stock
 from imgen.ui.doors import file_given
 from imgen.ui.examples import key_of
+from imgen.ui.kept import find_card, mine, title
 from imgen.ui.language import language_of
 from imgen.ui.lesson import address
 from imgen.ui.link import nearest
@@ -147,14 +148,17 @@ class Asked:
 
 
 def inside_begin(data: object, request: gr.Request) -> dict:
-    """What the tab needs at first: its words in the visitor's language, the cards that are networks, and the examples."""
-    language = language_of(request)
+    """What the tab needs at first: its words in the visitor's language, the cards that are networks, and the examples.
+
+    visit: whose own networks are among them.
+    """
+    language, own = language_of(request), mine(Asked.of(data).name("visit"))
     groups = []
     for task in TASKS:
-        cards = [card for card in CARDS if card.task == task and card.net is not None]
+        cards = [card for card in [*CARDS, *own] if card.task == task and card.net is not None]
         examples = [{"url": address(staged(path)), "name": text(key_of(path) or "example", language, number=n + 1)}
                     for n, path in enumerate(example_files(task))]
-        listed = [{"name": card.name, "title": text(f"title_{card.name}", language), "pictures": card.pictures,
+        listed = [{"name": card.name, "title": title(card.name, language), "pictures": card.pictures,
                    "seeded": any(isinstance(knob.control, Seed) for knob in card.knobs.values())} for card in cards]
         groups.append({"task": task, "title": text(f"task_{task}", language), "cards": listed, "examples": examples})
     return {"words": {key: words[LANGUAGES.index(language)] for key, words in INSIDE.items()},
@@ -165,11 +169,10 @@ async def inside_open(data: object, request: gr.Request) -> dict:
     """Run a card once and keep all that passes through it, under a name that only this visitor knows."""
     def work() -> dict:
         asked = Asked.of(data)
-        card = find_card(asked.name("card"))
+        card = find_card(asked.name("card"), asked.name("visit"))
         given = picture_of(card, asked)
         seen = _inspect(card, given, asked.knobs(card) | mask_of(card, asked))
-        title = text(f"title_{card.name}", language_of(request))
-        said = {"card": card.name, "title": title, **seen.strip(), "picture": seen.picture()}
+        said = {"card": card.name, "title": title(card.name, language_of(request)), **seen.strip(), "picture": seen.picture()}
         return {"token": inspections.put(seen, caller.client.host, asked.name("token")), **said}
 
     caller = visitor(data, request)

@@ -14,6 +14,11 @@ const current = () => (tabs().find(tab => tab.ariaSelected === 'true') ?? tabs()
 const bench = name => document.querySelector(`.bench-${CSS.escape(name ?? '')}`);
 const table = name => JSON.parse(bench(name)?.querySelector('.listener [data-table]')?.dataset.table ?? 'null');
 const status = name => bench(name)?.querySelector('.pictures .status-line .status');
+const own = query => (query.get('card') ?? '').startsWith('own-');  // a network of the visitor's: nobody else can open it
+function shared(query) {  // without what only this visitor can open
+  if (own(query)) for (const key of [...query.keys()]) if (!['tab', ...FRAME].includes(key)) query.delete(key);
+  return query;
+}
 const listed = (query, key) => (query.get(key) ?? '').split(',').filter(Boolean);
 const string = query => String(query).replaceAll('%2C', ',');
 const until = async (found, most = 15000) => {
@@ -35,7 +40,7 @@ const isOpen = one => one && (one.matches('details') ? one.open : Boolean(one.qu
 
 function told(name) {  // the query of a tab as it stands now
   const result = shown(name), chosen = state[name] ?? result?.query ?? `tab=${name}`;
-  const query = new URLSearchParams(chosen), now = new URLSearchParams(location.search), still = choice(chosen);
+  const query = shared(new URLSearchParams(chosen)), now = new URLSearchParams(location.search), still = choice(chosen);
   if (isOpen(fold(name, 'lesson'))) query.set('lesson', 1);
   const open = Object.keys(known.folds).filter(key => !['lesson', 'models'].includes(key) && isOpen(fold(name, key)));
   if (open.length) query.set('folds', open);
@@ -70,7 +75,7 @@ const soon = (wait = 200) => { clearTimeout(follow.later); follow.later = setTim
 document.addEventListener('imgen:chosen', event => {  // the values of the picker, of the picture, of the knobs
   const name = event.target.dataset.task, [card, ...values] = event.detail;
   const {order, cards = {}, seeds, takes, pictures} = table(name) ?? {};
-  if (!cards[card]) return;
+  if (!cards[card]) { state[name] = string(new URLSearchParams({tab: name, card})); return soon(); }
   const query = new URLSearchParams({tab: name, card});
   for (const [word, [knob, paths]] of Object.entries(pictures)) {
     const words = [values[order.indexOf(knob)] ?? []].flat().map(one => paths[one.path ?? one.image?.path]);
@@ -241,11 +246,12 @@ document.addEventListener('click', event => {
 // Copy link: the address of the result that is shown, for others; a panel with a code to photograph and a frame to embed.
 function linked(name) {
   const result = shown(name), query = told(name);
-  const all = new URLSearchParams(result ? result.query : state[name] ?? `tab=${name}`);
+  const all = new URLSearchParams(result ? result.query : state[name] ?? `tab=${name}`), ours = own(all);
+  shared(all);
   for (const key of FRAME) if (query.has(key)) all.set(key, query.get(key));
-  if (result && !result.own) all.set('run', 1);
+  if (result && !result.own && !ours) all.set('run', 1);
   const space = document.referrer.match(/^https:\/\/huggingface\.co\/spaces\/[\w.-]+\/[\w.-]+/)?.[0];
-  return {link: (space ?? location.origin + location.pathname) + '?' + string(all), own: Boolean(result?.own),
+  return {link: (space ?? location.origin + location.pathname) + '?' + string(all), own: Boolean(result?.own), ours,
     frame: location.origin + location.pathname + '?' + string(all)};
 }
 
@@ -267,10 +273,11 @@ document.addEventListener('click', async event => {
     return button.setAttribute('aria-expanded', false);
   }
   if (!embed) {
-    const {link, own, frame} = linked(place.dataset.task);
+    const {link, own, ours, frame} = linked(place.dataset.task);
     panel.querySelector('.address').value = link;
     panel.querySelector('.frame').value = `<iframe src="${frame.replaceAll('&', '&amp;')}" title="imgen" width="100%" height="900" style="border: 0"></iframe>`;
-    panel.querySelector('.is-own').hidden = !own;
+    panel.querySelector('.is-own').hidden = !own || ours;
+    panel.querySelector('.is-kept').hidden = !ours;
     panel.querySelector('.is-local').hidden = !/^(localhost|127\.|\[::1\])/.test(location.hostname);
     panel.hidden = false;
     button.setAttribute('aria-expanded', true);

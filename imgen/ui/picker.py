@@ -26,7 +26,8 @@ const bench = element.closest('.bench');
 const label = card => bench.querySelector(`.picker input[value="${card}"]`)?.closest('label');
 const group = heading => {
   const labels = [];
-  for (let next = heading.nextElementSibling; next?.matches('label'); next = next.nextElementSibling) labels.push(next);
+  for (let next = heading.nextElementSibling; next?.matches('label'); next = next.nextElementSibling)
+    if (!next.querySelector('input').value.startsWith('own-')) labels.push(next);  // a visitor's own always stand first
   return labels;
 };
 const missed = (one, is) => one.toggleAttribute('data-missed', is);

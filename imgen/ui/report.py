@@ -9,6 +9,7 @@ from imgen.catalog import family_of
 from imgen.exhibits.readme import NONE, figures
 from imgen.image import Frame, Origin
 from imgen.texts import LANGUAGES
+from imgen.ui.kept import file_stem, is_own, titled
 from imgen.ui.language import both, spans, t
 
 MEGA = 1_000_000
@@ -42,7 +43,8 @@ def about(card: Card) -> str:
     if card.weights and not card.ready:
         facts.append(f'<b>{both("downloads", size=round(card.weights.size / MEGA))}</b>')
     line = '<i aria-hidden="true"> · </i>'.join(fact for fact in facts if fact)
-    sentence = f'<p class="sentence">{both(f"card_{card.name}")}</p>'
+    words = both("kept_about") if is_own(card.name) else both(f"card_{card.name}")
+    sentence = f'<p class="sentence">{words}</p>'
     return f'{sentence}{sizes(card)}<p class="facts">{line}</p>{measured(card.facts.scores)}'
 
 
@@ -97,7 +99,7 @@ def finished(
     else:
         spent = both("seconds", seconds=f"{origin.seconds:.2f}" if origin.seconds < 10 else f"{origin.seconds:.0f}")
         facts = [
-            both(f"title_{origin.card}"), spent if origin.device else both("status_opening"),
+            titled(origin.card), spent if origin.device else both("status_opening"),
             escape(f"{origin.device} {origin.precision}".strip()), both("fallback") if origin.fallback else "",
             both("seed", seed=origin.knobs["seed"]) if "seed" in origin.knobs else "",
         ]
@@ -115,14 +117,17 @@ def code(card: Card, knobs: Mapping[str, object]) -> str:
     knobs = {name: value for name, value in knobs.items() if value != []}  # no picture was given
     settings = ", ".join([*picture, *(f"{name}={_plain(name, value)}" for name, value in knobs.items())])
     given = bool(picture) or any(isinstance(value, list) for value in knobs.values())
+    own = f"{file_stem(card.name)}.safetensors" if is_own(card.name) else ""  # the file that the tab Train offers
+    find, made = ("encode", f'card_of(Path("{own}"))') if own else ("encode, find_card", f'find_card("{card.name}")')
     python = (
-        f"from pathlib import Path\n\nfrom imgen import {'decode, ' if given else ''}encode, find_card\n\n"
-        f'result = find_card("{card.name}")({settings})\n'
+        f"from pathlib import Path\n\nfrom imgen import {'decode, ' if given else ''}{find}\n"
+        f"{'from imgen.lab.kept import card_of' + chr(10) if own else ''}\n"
+        f'result = {made}({settings})\n'
         "for n, picture in enumerate(result.pictures):\n"
         '    Path(f"result-{n}.png").write_bytes(encode(picture))'
     )
     files = "picture.png -o result.png" if picture else "-o results/"
-    command = [f"python -m imgen run {card.name} {files}"]
+    command = [f"python -m imgen run {own or card.name} {files}"]
     for name, value in knobs.items():
         each = _files(name, value) if isinstance(value, list) else [str(value)]
         command += [f"--{name.replace('_', '-')} {shlex.quote(one)}" for one in each]

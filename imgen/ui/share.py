@@ -21,7 +21,7 @@ def share_panel() -> gr.HTML:
         ("copied", "link_copied"), ("not-copied", "link_not_copied")
     ))
     notes = "".join(f'<p class="{kind} note" hidden>{both(key)}</p>' for kind, key in (
-        ("is-own", "link_own"), ("is-local", "link_local")
+        ("is-own", "link_own"), ("is-kept", "link_kept"), ("is-local", "link_local")
     ))
     field = '<input class="{}" readonly spellcheck="false" autocomplete="off">'
     return gr.HTML(

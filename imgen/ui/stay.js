@@ -28,6 +28,7 @@ const lies = file => fetch(file.url, {method: 'HEAD'}).then(answer => answer.ok,
   if (elsewhere && kept.pictures) kept.pictures = source ? kept.pictures.slice(0, 1) : undefined;  // a result of other knobs
   if (kept.pictures && !(await Promise.all(files(kept.pictures).map(lies))).every(Boolean)) delete kept.pictures;
   stay.kept = kept;
+  for (let n = 0; n < 200 && kept.choice?.[0]?.startsWith('own-') && !window.imgenKept?.known; n++) await new Promise(later => setTimeout(later, 50));
   if (kept.choice) trigger('resume');
   else if (kept.pictures) trigger('pictured');
 })();

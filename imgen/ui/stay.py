@@ -12,8 +12,9 @@ import gradio as gr
 from gradio.components import Component
 from gradio.events import Dependency
 
-from imgen.catalog import TASKS, find_card
+from imgen.catalog import TASKS
 from imgen.ui.event_settings import AT_ONCE, PRIVATE
+from imgen.ui.kept import find_card, has_gone
 from imgen.ui.knobs import MaskKnob, ReferenceKnob
 from imgen.ui.work import Trouble
 from imgen.ui.workbench import Workbench
@@ -23,7 +24,7 @@ FORGET = "try {{ sessionStorage.removeItem('imgen {task}'); }} catch {{}}"  # wh
 
 
 def connect_stay(bench: Workbench, ends: list[Dependency], show: Callable[..., list], outputs: list[Component]) -> None:
-    """ends: what ends a run.  show: `(request, card, knobs)` -> what `outputs`, those of a chosen card, become."""
+    """ends: what ends a run.  show: `(request, card, knobs)` -> what `outputs`, those of a chosen card, become; card None: it was a visitor's own and has gone."""
     with bench.hidden:
         has = ' data-source="1"' if bench.source else ""
         name = f'<i data-task="{bench.task}" data-first="{TASKS[0]}"{has}></i>'
@@ -59,6 +60,8 @@ def resumer(bench: Workbench, names: list[str], show: Callable[..., list]):
     def resume(request: gr.Request, card_name: str, *values: Any) -> list:
         """The tab with the model and the knobs that were chosen; those that the model does not know are left out."""
         with Trouble(request):
+            if has_gone(card_name):
+                return [gr.skip(), *show(request, None, {})]
             card = find_card(card_name)
             return [card.name, *show(request, card, dict(zip(names, values, strict=True)))]
 

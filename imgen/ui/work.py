@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from imgen.cards import Card
-from imgen.catalog import CARDS, find_card
+from imgen.catalog import CARDS
 from imgen.controls import Reference, UserError, checked
 from imgen.image import Frame, Picture, decode, pixels_of
 from imgen.texts import text
 from imgen.texts.words import WORDS
 from imgen.ui.cost import MEASURED, learn, reckoned
+from imgen.ui.kept import file_stem, find_card
 from imgen.ui.language import language_of
 from imgen.ui.picture import brushed, save, view
 
@@ -114,7 +115,7 @@ def gpu(function: Function) -> Function:
 def _name(card: Card, picture: Picture, number: int, count: int) -> str:
     knobs = picture.record.get("knobs", {})
     seed = f"-seed{knobs['seed']}" if "seed" in knobs else ""
-    return f"{card.name}{seed}" + (f"-{number:02}" if count > 1 else "")
+    return f"{file_stem(card.name)}{seed}" + (f"-{number:02}" if count > 1 else "")
 
 
 class Failure(gr.Error):

@@ -165,6 +165,7 @@ class Workbench:
 
     def make_controls(self) -> None:
         self.picker = make_picker(self.cards, self.card)
+        self.choices = list(self.picker.choices)  # for everybody; a visitor's own join them, see `kept`
         self.about = gr.HTML(report.about(self.card), elem_classes="about")
         self.widgets: dict[str, Component] = {}
         kinds = all_knobs(self.cards)
