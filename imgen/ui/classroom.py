@@ -60,8 +60,9 @@ class Lane:
         return self.said[2]
 
     @property
-    def steps(self) -> int:
-        return int(self.moments[-1]["kept"]) if self.moments else 0
+    def left(self) -> float:
+        """Seconds that it will still learn."""
+        return max(0.0, self.setup.seconds - (self.moments[-1]["seconds"] if self.moments else 0))
 
 
 @dataclass(eq=False)
@@ -298,14 +299,12 @@ class Classroom:
 
     def wait(self, run: Run) -> int:
         """Seconds until it is called, as far as one can know."""
-        now = time.monotonic()
-        free = sorted(max(1.0, one.seconds - (now - one.began)) for one in self.running for _ in one.lanes)
-        free = ([0.0] * (SLOTS - len(free)) + free)[-SLOTS:] if len(free) < SLOTS else free[:SLOTS]
+        free = sorted([lane.left for one in self.running for lane in one.lanes] + [0.0] * SLOTS)[-SLOTS:]
         for one in self.order():
             begins = sorted(free)[len(one.lanes) - 1]
             if one is run:
                 return round(begins)
-            free = sorted(free)[len(one.lanes):] + [begins + one.seconds] * len(one.lanes)
+            free = sorted(free)[len(one.lanes) :] + [begins + one.seconds] * len(one.lanes)
         return 0
 
     def listed(self) -> list[Desk]:

@@ -57,7 +57,7 @@ const knobOf = (method, name) => methods[method].knobs.find(knob => knob.name ==
 const S = {method: 'gan', settings: usual('gan'), preset: '', mended: false, slow: false, beside: null, watching: '', stale: false};
 const R = {token: '', code: '', state: 'idle', run: 0, setups: [], lanes: [], place: 0, paused: false, demo: false, viewers: 0, shared: false, error: '', own: null, at: null, begun: ''};
 const parts = {}, knobs = {};
-let stream = null, entered = false, dirty = true, timer = 0;
+let stream = null, line = null, entered = false, dirty = true, timer = 0;
 try { R.token = sessionStorage.getItem('imgen train') ?? ''; } catch { /* this window remembers nothing */ }
 
 async function ask(what, more = {}) {
@@ -98,7 +98,11 @@ function fail(sentence) {
 function listen(code) {
   stream?.close();
   const mine = stream = new EventSource(`train/watch?code=${code}&language=${root.dataset.language}`);
-  stream.addEventListener('state', event => { if (mine === stream) heardState(JSON.parse(event.data)); });
+  stream.addEventListener('state', event => {
+    const state = JSON.parse(event.data);
+    if (mine === stream) heardState(state);
+    else if (mine === line && state.state !== 'waiting') { inLine = state; unwatch(); } else if (mine === line) { inLine = state; told(); }
+  });
   stream.addEventListener('moment', event => { if (mine === stream) heard(JSON.parse(event.data)); });
   stream.onerror = () => {
     if (mine !== stream) return;
@@ -106,6 +110,7 @@ function listen(code) {
     if (mine.readyState === EventSource.CLOSED) { fail(S.watching ? words.room_unknown : W('lost')); if (S.watching) unwatch(); }
   };
 }
+let inLine = null;  // one's own place, while one watches others
 function heardState(state) {
   if (state.run !== undefined && (state.run !== R.run || R.lanes.length !== state.setups.length || S.watching && !R.setups.length)) {
     if (!S.watching && state.run < R.run) return;  // of a run that is given up
@@ -279,7 +284,11 @@ async function lobby() {
 }
 async function watch(code) {
   if (!/^[a-z0-9]{4,12}$/.test(code)) return;
-  if (R.state === 'waiting' && !S.watching && code !== R.code) R.inLine = true;  // one's own place stays: its stream does not
+  if (R.state === 'waiting' && !S.watching && code !== R.code) {  // one's own place stays
+    line = stream;
+    stream = null;
+    inLine = {state: 'waiting', run: R.run, place: R.place, wait: waited(), setups: R.setups, viewers: 1};
+  }
   rest();
   S.watching = code;
   Object.assign(R, {state: 'idle', run: 0, lanes: [], setups: [], error: '', at: null});
@@ -290,9 +299,11 @@ async function watch(code) {
 function unwatch() {
   if (!S.watching) return;
   stream?.close();
-  stream = null;
+  stream = line;
+  line = null;
   S.watching = '';
   Object.assign(R, {state: 'idle', run: 0, lanes: [], setups: [], viewers: 0, shared: false});
+  if (stream) heardState(inLine);
   dress(S.method);
   told();
   at();
@@ -408,7 +419,7 @@ function sentence(one) {
     return W(s.accuracy < 0.5 ? 'say_cnn_early' : 'say_cnn_on', facts);
   }
   const plain = method === 'espcn' ? 'bicubic' : 'noisy', gain = s.psnr - s[plain];
-  return W(gain > 0 ? 'say_better' : 'say_worse', {psnr: facts.psnr, gain: show(Math.abs(Number(gain.toFixed(1)))), plain: W(`plain_${plain}`)});
+  return W(Math.abs(gain) < 0.05 ? 'say_equal' : gain > 0 ? 'say_better' : 'say_worse', {psnr: facts.psnr, gain: show(Math.abs(Number(gain.toFixed(1)))), plain: W(`plain_${plain}`)});
 }
 const waited = () => Math.max(0, Math.round((R.wait ?? 0) - (Date.now() - (R.waitAt ?? 0)) / 1000));
 function happening() {
@@ -446,7 +457,7 @@ function told(often = false) {
   }
   parts.stored.hidden = !R.demo;
   parts.watching.hidden = !S.watching;
-  put(parts.watchingSaid, S.watching ? W('watching', {code: S.watching}) : '');
+  put(parts.watchingSaid, S.watching ? W('watching', {code: S.watching}) + (line ? ' ' + W('still_in_line', {place: inLine.place}) : '') : '');
   figures();
   card();
   controls();
@@ -743,8 +754,8 @@ function fetchNet(n) {
 }
 async function keepNet() {
   const told_ = await ask('keep', {lane: 0, visit: window.imgenKept?.visit ?? ''});
-  if (told_.name) window.imgenKept?.add(told_.name);
-  parts.keepSaid.replaceChildren(told_.error ?? W('kept'), ...(told_.name ? [' ', el('a', {href: `?tab=${told_.task}&card=${told_.name}`, text: W('kept_open')})] : []));
+  if (told_.name) await Promise.race([window.imgenKept?.add(told_.name), new Promise(later => setTimeout(later, 4000))]);
+  parts.keepSaid.replaceChildren(told_.error ?? W('kept'), ...(told_.name ? [' ', el('a', {href: `?tab=${told_.task}&card=${told_.name}&run=1`, text: W('kept_open')})] : []));
 }
 async function showCode() {
   const open = parts.code.hidden;
