@@ -405,7 +405,7 @@ function sentence(one) {
   const s = moment.scores, facts = Object.fromEntries(Object.entries(s).map(([name, v]) => [name, SHARES.includes(name) ? percent(v) : show(v)]));
   if (moment.trouble) return W('say_trouble', {step: moment.step});
   if (method === 'gan' || method === 'dcgan') {
-    if (Math.max(moment.losses.discriminator ?? 0, moment.losses.generator ?? 0) > 8) return W('say_gan_wild');
+    if (moment.losses.discriminator > 4) return W('say_gan_wild');
     if (s.variety < 0.3 && moment.step > 60) return W('say_gan_collapse');
     if (s.real > 0.85 && s.fake < 0.15) return W('say_gan_strong');
     if (s.distance > 3.2 || s.variety < 0.3) return W('say_gan_early');
