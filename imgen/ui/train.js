@@ -495,7 +495,7 @@ function layerName(name) {
   const [role, part] = name.split('.'), coding = part === 'encoder' || part === 'decoder';
   const same = Object.keys(R.lanes[0].moment.gradients).filter(one => one.split('.')[0] === role && (!coding || one.split('.')[1] === part)), n = same.indexOf(name) + 1;
   if (coding) return W(part, {n});
-  return `${W(`role_${role}`)} ${W('layer', {n})}`.trim();
+  return `${{generator: 'G', judge: 'D'}[role] ?? ''} ${W('layer', {n})}`.trim();
 }
 function gradients() {
   const first = R.lanes[0]?.moment?.gradients ?? {}, names = Object.keys(first).slice(0, 14), key = names.join();
