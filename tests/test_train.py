@@ -224,6 +224,32 @@ def test_a_paused_training_does_not_hold_its_slot_for_ever(room, monkeypatch):
     until(lambda: waits.state == "running" and run.state == "over")
 
 
+def test_what_thirty_ask_at_once_the_net_is_asked_once_and_a_dead_child_is_a_sentence(room):
+    run, asked = room.begin("", HERE), []
+    until(lambda: run.lanes[0].moments)
+
+    def question() -> dict:
+        asked.append(time.sleep(0.05))
+        return {"layers": []}
+
+    async def crowd():
+        return await asyncio.gather(*(room.ask_net(run.lanes[0], "open", question) for _ in range(30)))
+
+    answers = asyncio.run_coroutine_threadsafe(crowd(), room.loop).result(10)
+    assert len(asked) == 1 and len(answers) == 30
+
+    class Killed(Played):
+        async def watch(self, every):
+            yield moment(3)
+            raise UserError("lab_died")
+
+    room.start, frames = Killed, []
+    dead = room.begin("", THERE)
+    watching(room, dead.desk, frames)
+    until(lambda: dead.state == "over" and any(b"lab_died" in frame for frame in frames))
+    assert dead.lanes[0].moments[-1]["step"] == 3 and run.state == "running"  # what was shown stays; others learn on
+
+
 # What comes in.
 def call(data: object, host: str = HERE, language: str = "en") -> dict:
     client, cookie = SimpleNamespace(host=host), {"cookie": f"language={language}"}

@@ -9,6 +9,7 @@ class run.
 import asyncio
 import itertools
 import json
+import logging
 import secrets
 import time
 from collections import Counter, OrderedDict, defaultdict
@@ -22,6 +23,7 @@ from imgen.lab.job import Job, merged
 from imgen.lab.own import Own
 from imgen.lab.setups import Setup
 
+log = logging.getLogger("imgen")
 SLOTS = 2  # trainings at a time, of one thread each
 BOXES = (20, 30, 60)  # seconds that one may take
 OVERTIME, PATIENT = 30.0, 300.0  # seconds more that pauses and slow motion may take: while others wait, and else
@@ -31,6 +33,7 @@ GRACE, UNWATCHED = 0.4, 6.0  # seconds after which a training ends: that its las
 OF_ADDRESS, OF_ALL = 40, 64  # that wait
 WATCHERS, ALL_WATCHERS = 120, 400  # of one address, behind which a class or three may sit; and of all
 DESKS, DESKS_OF_ADDRESS = 1000, 200
+FRESH, ASKERS = 0.8, 40  # seconds for which an answer about a net holds; and those who may wait for one
 OWNERS = 12  # visitors whose own pictures are kept, 14 MB each at most
 IDLE = 1800.0  # seconds after which a desk at which nothing happens is cleared
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # that nobody takes for one another
@@ -46,6 +49,9 @@ class Lane:
     moments: list[dict[str, Any]] = field(default_factory=list)
     error: UserError | None = None
     said: tuple[int, int, bytes] = (0, 0, b"")  # the frame that most watchers ask for: since when, until when, and its bytes
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    askers: int = 0
+    answers: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)  # to questions, and when
 
     def hear(self, moment: dict[str, Any]) -> None:
         if self.moments:
@@ -119,7 +125,7 @@ class Classroom:
         self.served: dict[str, int] = defaultdict(int)  # address -> the number of its last call
         self.numbers = itertools.count(1)
         self.hands = ThreadPoolExecutor(6, "classroom")
-        self.eyes = ThreadPoolExecutor(4, "classroom-look")
+        self.eyes = ThreadPoolExecutor(4, "classroom-look")  # which may wait long for a slow step, and keep nobody from stopping
         self.tasks: set[asyncio.Task] = set()
 
     # Desks.
@@ -232,6 +238,9 @@ class Classroom:
                 one.cancel()
         except UserError as error:
             run.error = error
+        except Exception as error:  # no process could be started
+            log.error("a training did not begin", exc_info=error)
+            run.error = UserError("something_failed")
         finally:
             await self.by_hand(lambda: [lane.job.close() for lane in run.lanes if lane.job])
             run.state = "over"
@@ -282,6 +291,24 @@ class Classroom:
         if desk.run is None or number >= len(desk.run.lanes) or desk.run.lanes[number].job is None:
             raise UserError("room_nothing")
         return desk.run.lanes[number]
+
+    async def ask_net(self, lane: Lane, key: str, question: Callable[[], Any]) -> Any:
+        """One at a time, for the net would learn the less; and what several ask at about the same time is asked once.
+
+        Raises what it raises, and UserError server_busy.
+        """
+        if lane.askers >= ASKERS:
+            raise UserError("server_busy")
+        lane.askers += 1
+        try:
+            async with lane.asking:
+                when, answer = lane.answers.get(key, (0.0, None))
+                if time.monotonic() - when > FRESH:
+                    answer = await asyncio.get_running_loop().run_in_executor(self.eyes, question)
+                    lane.answers = dict([*lane.answers.items(), (key, (time.monotonic(), answer))][-8:])
+                return answer
+        finally:
+            lane.askers -= 1
 
     # Those who watch.
     def told(self, desk: Desk) -> dict[str, Any]:
@@ -371,10 +398,6 @@ class Classroom:
     # Threads and tasks.
     async def by_hand(self, function: Callable[..., Any], *values: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self.hands, lambda: function(*values))
-
-    async def by_eye(self, function: Callable[..., Any], *values: Any) -> Any:
-        """The same for questions, which may wait long for a slow step, and must keep nobody from stopping."""
-        return await asyncio.get_running_loop().run_in_executor(self.eyes, lambda: function(*values))
 
     def task(self, work: Any) -> None:
         """Until it has ended: the event loop itself holds on to no task."""

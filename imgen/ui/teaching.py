@@ -5,6 +5,7 @@ Whoever comes gets a desk in the classroom under a random name, see `classroom`.
 what goes wrong is one sentence under "error".
 """
 
+import json
 import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
@@ -174,14 +175,14 @@ async def look(asked: Asked, request: gr.Request) -> dict[str, Any]:
     lane = classroom.lane(classroom.of_code(asked.name("code")), asked.whole("lane", 1))
     if lane.job.over:
         raise UserError("room_look_over")
-    return await classroom.by_eye(lane.job.look, question)
+    return await classroom.ask_net(lane, json.dumps(question), lambda: lane.job.look(question))
 
 
 async def keep(asked: Asked, request: gr.Request) -> dict[str, Any]:
     """Into the visitor's own pickers, which is another room's affair."""
     lane = classroom.lane(mine(asked, request), asked.whole("lane", 1))
-    net = await classroom.by_eye(lane.job.net)
-    name = await classroom.by_eye(import_module(KEPT).keep, request, net, lane.setup, asked.name("visit"))
+    net = await classroom.ask_net(lane, "net", lane.job.net)
+    name = await classroom.by_hand(import_module(KEPT).keep, request, net, lane.setup, asked.name("visit"))
     where = facts_of(net).get("net")
     return {"name": name, "task": next(card.task for card in CARDS if card.net and card.net.where == where)}
 
@@ -257,7 +258,7 @@ async def net(request: Request) -> Response:
     try:
         asked = Asked({"lane": 1 if request.query_params.get("lane") == "1" else 0})
         lane = classroom.lane(classroom.of_code(request.query_params.get("code", "")[:20]), asked.whole("lane", 1))
-        data = await classroom.by_eye(lane.job.net)
+        data = await classroom.ask_net(lane, "net", lane.job.net)
     except UserError as error:
         return refused(request, error, 404)
     name = f"{lane.setup.method}-{lane.setup.data}-seed{lane.setup.seed}.safetensors"
