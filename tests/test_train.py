@@ -311,6 +311,14 @@ def played(monkeypatch):
     """The page's own classroom, where nothing is learned."""
     Played.all.clear()
     monkeypatch.setattr(classroom, "start", Played)
+    yield
+
+    def ended() -> bool:
+        for job in Played.all:
+            job.over = True
+        return not classroom.running and not classroom.waiting
+
+    until(ended, 20)  # what is shown to a class goes on
 
 
 def opened(page, address, query: str = ""):  # noqa: F811
@@ -411,26 +419,33 @@ def test_presets_set_what_they_say_and_a_second_click_mends_it(visit, address, p
 
 
 @pytest.mark.slow
-def test_a_line_shows_ones_place_and_a_class_run_goes_on_under_the_same_code(visit, address, played):  # noqa: F811
-    first, second, third = visit(), visit(), visit("zh-CN", 390, 844)
-    for page in (first, second, third):
-        opened(page, address, "method=gan&run=1")
+def test_a_line_keeps_ones_place_while_one_watches_a_class_run(visit, address, played):  # noqa: F811
+    page, third = visit(), visit("zh-CN", 390, 844)
+    floor = opened(page, address, "method=gan&run=1")
+    floor.locator(".class-toggle").click()
+    floor.locator(".qr svg").wait_for()
+    code = floor.locator(".code-word").inner_text()
+    page.evaluate(f"""async () => {{  // somebody else has the other slot
+        const {{call}} = {ROOM}, {{token}} = await call({{do: 'share', on: true}});
+        await call({{do: 'start', token, setups: [{{method: 'vae'}}]}});
+        window.other = token;
+    }}""")
+    until(lambda: len(classroom.running) == 2, 10)
+    mine = opened(third, address, "method=gan&run=1")
     comes(third, "R.state === 'waiting'")
-    assert "下一个就是你" in third.locator(".pictures-floor .now").inner_text()
+    assert "下一个就是你" in mine.locator(".now").inner_text()
     assert third.evaluate("document.documentElement.scrollWidth") <= 390
-    third.locator(".lobby button[data-code]").first.wait_for()
-    first.locator(".class-toggle").click()
-    first.locator(".code-word").filter(has_text=re.compile(r"^\w{6}$")).wait_for()
-    first.locator(".qr svg").wait_for()
-    third.locator(".pictures-floor .halt").click()  # out of the line
-    comes(third, "R.state === 'over' || R.state === 'idle'")
-    viewer = opened(third, address, f"watch={first.locator('.code-word').inner_text()}")
-    comes(third, "R.state === 'running' && R.lanes[0].moment")
+    mine.locator(f".lobby button[data-code='{code}']").click()
+    comes(third, "S.watching && R.state === 'running' && R.lanes[0].moment")
+    assert "第 1 位" in mine.locator(".badge:visible").inner_text() and mine.locator(".play").is_disabled()
     before = told(third, "R.run")
-    first.locator(".pictures-floor .same").click()
-    comes(third, f"R.run > {before} && R.lanes[0].moment?.step >= 0")
-    assert viewer.locator(".badge:visible").count() == 1
-    first.locator(".class-toggle").click()
+    page.evaluate(f"{ROOM}.call({{do: 'stop', token: window.other}})")  # one's turn has come
+    comes(third, "!S.watching && R.state === 'running' && R.lanes[0].moment")
+    watcher = opened(third, address, f"watch={code}")
+    comes(third, f"R.run === {before} && R.lanes[0].moment")
+    floor.locator(".same").click()  # the next run of the class comes under the same code
+    comes(third, f"R.run > {before} && R.lanes[0].moment")
+    assert watcher.locator(".badge:visible").count() == 1
 
 
 def zipped(entries: dict[str, bytes]) -> bytes:
@@ -486,7 +501,7 @@ counts = [0] * 30
 def watch(n):
     with socket.create_connection((host, port)) as link:
         link.sendall(f"GET /train/watch?code={code} HTTP/1.1\\r\\nHost: {host}:{port}\\r\\n\\r\\n".encode())
-        end = time.time() + 6
+        end = time.time() + 4
         while time.time() < end:
             counts[n] += link.recv(1 << 16).count(b"event: moment")
 threads = [threading.Thread(target=watch, args=(n,)) for n in range(30)]
@@ -494,12 +509,11 @@ threads = [threading.Thread(target=watch, args=(n,)) for n in range(30)]
 print(min(counts))
 """
     host, port = address.removeprefix("http://").rstrip("/").split(":")
-    page.wait_for_timeout(500)
-    alone = cpu(3)
+    alone = cpu(2)
     viewers = subprocess.Popen([sys.executable, "-c", client, host, port, code], stdout=subprocess.PIPE, text=True)
-    page.wait_for_timeout(1500)
-    among = cpu(3)
-    assert int(viewers.communicate(timeout=30)[0]) >= 25  # frames in six seconds, for each of them
+    page.wait_for_timeout(1000)
+    among = cpu(2)
+    assert int(viewers.communicate(timeout=30)[0]) >= 15  # frames in four seconds, for each of them
     assert among - alone < 0.5
     assert httpx.get(f"{address}train/watch?code=nosuch").status_code == 404
 
@@ -539,7 +553,8 @@ def test_a_true_run_learns_is_steered_looked_into_and_saved(visit, address, tmp_
     alone.goto(saved.as_uri())
     assert all(url.startswith(("file:", "data:")) for url in asked)
     assert alone.locator("img").evaluate_all("all => all.length > 2 && all.every(one => one.complete && one.naturalWidth > 100)")
-    assert max(map(len, alone.locator("svg path").evaluate_all("all => all.map(one => one.getAttribute('d'))"))) > 60
+    assert max(map(len, alone.locator("svg path").evaluate_all("all => all.map(one => one.getAttribute('d'))"))) > 30
+    assert alone.locator("svg path").count() == 5  # two pairs of axes; the loss, and right answers of both kinds
     assert "python -m imgen teach cnn" in alone.content() and alone.locator(".line").count() >= 8
     alone.close()
 
@@ -557,4 +572,3 @@ def test_axe_finds_nothing_serious(visit, address, axe, played):  # noqa: F811
     for theme in ("light", "dark"):
         page.evaluate("dark => document.body.classList.toggle('dark', dark)", theme == "dark")
         assert judge(page, axe, "" if theme == "light" else "color-contrast") == [], theme
-    floor.locator(".class-toggle").click()

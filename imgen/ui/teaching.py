@@ -32,7 +32,7 @@ from imgen.texts.lab import LAB
 from imgen.texts.pictures import PICTURES
 from imgen.texts.words import WORDS
 from imgen.ui import stock
-from imgen.ui.classroom import BOXES, Desk, classroom
+from imgen.ui.classroom import BOXES, UNWATCHED, Desk, classroom
 from imgen.ui.doors import file_given
 from imgen.ui.inspecting import Asked, answered, visitor
 from imgen.ui.language import choose, language_of
@@ -132,6 +132,7 @@ async def share(asked: Asked, request: gr.Request) -> dict[str, Any]:
     desk = classroom.desk(asked.name("token"), address_of(request))
     desk.shared = asked.data.get("on") is True
     desk.ring()
+    classroom.later(UNWATCHED, desk)
     return {"token": desk.token, "code": desk.code}
 
 

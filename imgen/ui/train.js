@@ -68,7 +68,8 @@ async function ask(what, more = {}) {
   }
   return told ?? {error: W('lost')};
 }
-const lane = setup => ({setup, moment: null, curves: {}, sheets: [], image: null, came: []});
+const lane = setup => ({setup, moment: null, curves: {}, losses: new Set(), sheets: [], came: []});
+const lossesOf = () => [...new Set(R.lanes.flatMap(one => [...one.losses]))].filter(name => name !== 'penalty' && name !== 'wrong');
 
 // Running.
 const setups = () => {
@@ -134,6 +135,7 @@ function heard(moment) {
 }
 function take(one, moment) {
   one.moment = moment;
+  for (const name of Object.keys(moment.losses)) one.losses.add(name);  // none if there was no step since the last look
   one.came = [...one.came.slice(-9), [Date.now(), moment.step]];
   for (const [name, points] of Object.entries(moment.curves)) {
     const line = one.curves[name] ??= [];
@@ -669,7 +671,7 @@ function film() {  // the first pictures of the sheet, at eight times of the run
 
 // Curves.
 function curves() {
-  const method = R.lanes[0]?.setup?.method ?? S.method, losses = [...new Set(R.lanes.flatMap(one => Object.keys(one.moment?.losses ?? {})))].filter(name => name !== 'penalty' && name !== 'wrong');
+  const method = R.lanes[0]?.setup?.method ?? S.method, losses = lossesOf();
   plot(parts.losses, losses, name => words[`loss_${name}`] ?? name, false);
   plot(parts.scores, PLOTTED[method], name => W(`score_${name}`), PLOTTED[method].every(name => SHARES.includes(name)));
 }
@@ -783,7 +785,7 @@ async function page() {  // one file: settings, curves, pictures and a worksheet
     const {top, base, last, paths} = lines(names, share);
     return `<figure><figcaption><b>${h(title)}</b> ${names.map(name => `<span style="color:${hex(name)}">▬ ${h(label_(name))}</span>`).join(' ')}${R.lanes.length > 1 ? ' <span>A ——  B - - -</span>' : ''}</figcaption><svg viewBox="-38 -8 372 126" role="img" aria-label="${h(title)}"><path d="M0 0V100H320" fill="none" stroke="#a8a29e"/>${paths.map(one => `<path d="${one.d}" fill="none" stroke="${hex(one.name)}" stroke-width="1.6" ${one.lane ? 'stroke-dasharray="5 3"' : ''}/>`).join('')}<text x="-4" y="6" text-anchor="end">${share ? percent(1) : show(Number(top.toPrecision(2)))}</text><text x="-4" y="102" text-anchor="end">${show(Number(base.toPrecision(2)))}</text><text x="320" y="115" text-anchor="end">${h(W('at', {step: last}))}</text></svg></figure>`;
   };
-  const losses = Object.keys(R.lanes[0].moment.losses).filter(name => name !== 'penalty' && name !== 'wrong'), shares = PLOTTED[setup.method].every(name => SHARES.includes(name));
+  const losses = lossesOf(), shares = PLOTTED[setup.method].every(name => SHARES.includes(name));
   const two = R.lanes.length > 1, rows = Object.entries(setup).filter(([name]) => !(name === 'steps' && !setup.steps)).map(([name, value]) => `<tr><th>${h(name === 'method' ? W('method') : label(name))}</th>${R.lanes.map(one => `<td>${h(name === 'method' ? method : valueText(name, one.setup[name]))}</td>`).join('')}</tr>`).join('');
   const scores = Object.keys(R.lanes[0].moment.scores).map(name => `<tr><th>${h(words[`lab_score_${name}`] ?? name)}</th>${R.lanes.map(one => `<td>${h(scored(name, one.moment.scores[name]))}</td>`).join('')}</tr>`).join('');
   const pictures = R.lanes.map((one, n) => `${two ? `<h3>${'AB'[n]}</h3>` : ''}<div class="sheets">${picks[n].map(each => `<figure>${['samples', 'recon'].map(kind => each[kind] ? `<img src="${enlarged(each[kind], one.setup.data)}" alt="${h(W('sheet_of', {count: each[kind].count, step: each.step}))}">${each[kind].rows ? `<small>${each[kind].rows.map(row => h(words[`lab_row_${row}`])).join(' / ')}</small>` : ''}` : '').join('')}<figcaption>${h(W('at', {step: each.step}))}</figcaption></figure>`).join('')}</div>`).join('');
@@ -1016,5 +1018,5 @@ parts.pair.setAttribute('aria-label', W('saved_pictures'));
 setInterval(() => { if (R.state === 'waiting') told(); if (R.state === 'running' && parts.inside.open && !look.busy) look(); }, 1000);
 addEventListener('pagehide', () => stream?.close());
 paint();
-element.pictures = {S, R};
+element.pictures = {S, R, call};
 element.enter = enter;
