@@ -685,7 +685,7 @@ function lines(names, share) {  // paths of all runs in a box of 320 × 100
   return {top, base, last, paths: R.lanes.flatMap((one, n) => names.map(name => ({name, lane: n, d: path(one, name), value: one.curves[name]?.at(-1)?.[1]})))};
 }
 function plot(figure, names, label_, share) {
-  const {top, base, last, paths} = lines(names, share), svg = figure.querySelector('svg'), key = paths.map(one => one.name + one.lane).join();
+  const {top, base, last, paths} = lines(names, share), svg = figure.querySelector('svg'), key = `${names} ${R.lanes.length}`;
   figure.hidden = !names.length;
   if (figure.dataset.key !== key) {
     figure.dataset.key = key;
@@ -887,8 +887,8 @@ function buildScene() {
   parts.backRange = el('input', {type: 'range', min: 0, max: 1, step: 0.01, value: 1, 'aria-label': W('look_back'), oninput: () => { R.at = Number(parts.backRange.value) >= 0.995 ? null : Number(parts.backRange.value); dirty = true; }});
   parts.back = el('label', {class: 'back', hidden: true}, el('span', {class: 'fact', text: W('look_back')}), parts.backRange);
   parts.filmCanvas = el('canvas', {'aria-hidden': 'true', width: 8, height: 2});
-  parts.filmSteps = el('div', {class: 'film-steps'});
-  parts.film = el('figure', {class: 'film', hidden: true}, el('figcaption', {}, el('span', {text: W('grows')})), parts.filmCanvas, parts.filmSteps);
+  parts.filmSteps = el('div', {class: 'grown-steps'});
+  parts.film = el('figure', {class: 'grown', hidden: true}, el('figcaption', {}, el('span', {text: W('grows')})), parts.filmCanvas, parts.filmSteps);
   parts.link = el('input', {class: 'address', readonly: true, hidden: true, 'aria-label': W('link')});
   parts.copied = el('span', {class: 'fact', role: 'status'});
   parts.lobbyTitle = el('span', {class: 'fact'});
@@ -956,7 +956,7 @@ function buildSettings() {
   parts.settings.replaceChildren(
     el('fieldset', {class: 'at-once'}, el('legend', {text: W('steered')}), ...steered.map(row)),
     el('fieldset', {}, el('legend', {text: W('start_knobs')}), ...others.map(row), parts.stale),
-    el('fieldset', {class: 'beside knob-beside'}, el('legend', {text: W('beside')}), el('p', {class: 'fact', text: W('beside_hint')}), el('label', {}, el('span', {text: W('beside_knob')}), besideKnob), parts.besideValue));
+    el('fieldset', {class: 'knob-beside'}, el('legend', {text: W('beside')}), el('p', {class: 'fact', text: W('beside_hint')}), el('label', {}, el('span', {text: W('beside_knob')}), besideKnob), parts.besideValue));
   buildBeside();
 }
 const other = knob => knob.kind === 'choice' ? knob.options.find(option => option !== S.settings[knob.name]) : nearest(knob, knob.name.startsWith('rate') ? S.settings[knob.name] * 10 : S.settings[knob.name] * 4 || knob.high);
