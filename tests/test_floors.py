@@ -21,7 +21,10 @@ for floor in reversed(FLOORS):
     for row in floor.split(" | "):
         rooms = row.split(" > ")
         SEEN |= {room: below | set(rooms[n:]) for n, room in enumerate(rooms)}
-TORCHLESS = ("imgen", "imgen.catalog", "imgen.__main__", "imgen.exhibits.files", "imgen.evaluation.scores", "imgen.inspection", "imgen.lab")
+TORCHLESS = (
+    "imgen", "imgen.catalog", "imgen.__main__", "imgen.exhibits.files", "imgen.evaluation.scores", "imgen.inspection",
+    "imgen.lab.job",
+)
 FILES = [ROOT / "app.py", *(ROOT / "imgen").rglob("*.py")]
 
 

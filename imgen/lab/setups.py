@@ -113,12 +113,12 @@ def _preset(method: str, steps: int, remedy: Mapping[str, Any], **values: Any) -
 
 STARTS: dict[str, Setup] = {method: Setup.read({"method": method}) for method in METHODS}  # good ones
 PRESETS: dict[str, Preset] = {
-    "mode_collapse": _preset("gan", 100, {"g_steps": 1, "batch_norm": "on"}, g_steps=5, batch_norm="off"),
-    "judge_too_strong": _preset("gan", 60, {"rate": 1e-3, "rate_d": 1e-3, "d_steps": 1}, rate=1e-4, d_steps=5, rate_d=2e-3),
-    "judge_too_weak": _preset("gan", 250, {"units_d": 256}, units_d=2),
+    "mode_collapse": _preset("gan", 60, {"g_steps": 1, "batch_norm": "on"}, g_steps=5, batch_norm="off"),
+    "judge_too_strong": _preset("gan", 40, {"rate": 1e-3, "rate_d": 1e-3, "d_steps": 1}, rate=1e-4, d_steps=5, rate_d=2e-3),
+    "judge_too_weak": _preset("gan", 220, {"units_d": 256}, units_d=2),
     "saturating": _preset("gan", 120, {"loss": "non_saturating"}, loss="saturating", optimizer="sgd", rate=0.05, rate_d=0.05),
     "rate_too_high": _preset("gan", 60, {"rate": 1e-3, "rate_d": 1e-3}, rate=0.1, rate_d=0.1),
-    "kl_vanishing": _preset("vae", 80, {"beta": 1.0}, beta=50.0),
+    "kl_vanishing": _preset("vae", 60, {"beta": 1.0}, beta=50.0),
     "overfitting": _preset("cnn", 200, {"few": 0, "shuffled": 0.0}, few=16, shuffled=0.5),
     "dead_relus": _preset("cnn", 100, {"rate": 2e-3}, rate=0.3),
 }
