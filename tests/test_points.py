@@ -22,7 +22,7 @@ SEEDS = (1, 2, 3)
 # Of a preset: how many steps until its symptom, and until it is mended.  The three that begin anew with the usual settings are
 # mended by the very run that "good" is.
 STEPS = {
-    "good": (350, 0), "collapse": (90, 160), "strong": (50, 0), "weak": (150, 0), "saturating": (540, 30), "rate": (80, 0),
+    "good": (350, 0), "collapse": (120, 220), "strong": (50, 0), "weak": (150, 0), "saturating": (540, 30), "rate": (80, 0),
     "nan": (20, 160),
 }
 TRIAL = """
