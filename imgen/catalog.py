@@ -301,7 +301,10 @@ def find_card(name: str) -> Card:
 
 
 def find_maker(pictures: Sequence[Picture], find: Callable[[str], Card | None] = CATALOG.get) -> Card:
-    """The generator that made them all, by their records; UserError if there is none, or more than one.  find: a card by its name."""
+    """The generator that made them all, by their records; UserError if there is none, or more than one.
+
+    find: a card by its name.
+    """
     names = {str(picture.record.get("card", "")) for picture in pictures}
     if not names:
         raise UserError("pictures_to_morph", came=0)

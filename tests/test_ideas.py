@@ -1,6 +1,7 @@
 """The lessons about ideas: whole in both languages, their numbers right by another reckoning, read where the address says."""
 
 import re
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -12,13 +13,16 @@ from test_page import address, browser, visit  # noqa: F401  fixtures
 from imgen.catalog import TASKS, find_card
 from imgen.controls import checked
 from imgen.exhibits import ideas
-from imgen.exhibits.courses import IDEAS, LONG, outline, to_experiment, to_lesson
+from imgen.exhibits.courses import IDEAS, LONG, LONG_MINUTES, outline, questions, to_experiment, to_lesson
 from imgen.exhibits.lessons import LESSONS as MAKERS
+from imgen.exhibits.trainings import TRAININGS, looks
+from imgen.lab.setups import PRESETS, Setup
 from imgen.tabs.lessons import listing, ways
 from imgen.texts import LANGUAGES, lesson
 from imgen.texts.terms import LESSON_TERMS, TERMS
 from imgen.ui.lesson import filled
 
+POINTS = Path(ideas.__file__).parent.parent / "ui" / "points_worker.js"
 HEADINGS = {
     "en": ["What it solves", "The formula", "Three things to try", "A question", "The paper"],
     "zh": ["解决什么问题", "核心公式", "试三件事", "想一想", "论文"],
@@ -33,9 +37,11 @@ def words_of(name: str, language: str) -> str:
     return words
 
 
-def test_the_issue_s_ten_ideas_are_there():
-    assert set(IDEAS) == set(ideas.IDEAS) <= set(MAKERS)
-    assert len(IDEAS) == 10
+def test_the_issues_ten_ideas_and_five_lessons_about_training_are_there():
+    assert set(IDEAS) == set(ideas.IDEAS) | set(TRAININGS) <= set(MAKERS)
+    assert len(ideas.IDEAS) == 10 and len(TRAININGS) == 5
+    assert set(LONG["training"]) == set(TRAININGS)
+    assert sum(IDEAS[name] for name in TRAININGS) == LONG_MINUTES
 
 
 @EVERY
@@ -60,12 +66,29 @@ def test_each_link_is_an_address_of_the_page(name, language):
         asked = dict(parse_qsl(query, strict_parsing=True))
         tab, card, run = asked.pop("tab"), asked.get("card"), asked.pop("run", "1")
         assert run == "1" and (card is None or find_card(card).net or tab != "inside")
-        if tab == "inside":
+        if tab == "train":
+            set_in_the_room(asked)
+        elif tab == "inside":
             assert asked and all(re.fullmatch(PLACES[key], value) for key, value in asked.items())
         else:
             found = find_card(asked.pop("card"))
             assert tab == found.task and tab in TASKS
             checked({knob: found.knobs[knob] for knob in asked}, asked)
+
+
+def set_in_the_room(asked: dict[str, str]) -> None:
+    """What a link says to the tab Train: presets that are there, knobs that its method has, values that they take as they are."""
+    floor = asked.pop("floor")
+    if floor == "points":
+        assert set(asked) <= {"preset", "speed"} and asked.get("speed", "slow") in ("slow", "normal", "fast")
+        presets = re.search(r"const PRESETS = \{(.+?)\n\};", POINTS.read_text(encoding="utf-8"), re.DOTALL)
+        assert presets and re.search(rf"^  {asked['preset']}:", presets[1], re.MULTILINE)
+        return
+    assert floor == "pictures" and asked.pop("mended", "1") == "1"
+    setup = Setup.read(PRESETS[asked.pop("preset")].setup.written() if "preset" in asked else asked)
+    written = {name: str(value) for name, value in setup.but(**asked).written().items()}
+    assert all(float(value) == float(written[key]) if re.fullmatch(r"[\d.]+", value) else value == written[key]
+               for key, value in asked.items())
 
 
 SAID = [*LESSON_TERMS, *(term for term in TERMS if term.english in (
@@ -161,3 +184,33 @@ class TestInTheBrowser:
         page.locator(".bench-restore").wait_for(state="visible")
         page.wait_for_function("location.search.includes('card=gaussian_filter') && location.search.includes('sigma=2')")
         assert len(page.context.pages) == 1
+
+
+def test_the_runs_of_the_pictures_show_what_their_lessons_say():
+    """A collapsed generator draws one picture, β = 50 sends nothing, sixteen random labels are learned by heart."""
+    def scores(setup: Setup, steps: int) -> dict:
+        return next(looks(setup, [steps], lambda one: one.course.shown()["scores"]))
+
+    collapse = PRESETS["mode_collapse"]
+    assert scores(collapse.setup, 150)["variety"] < 0.2 < 0.5 < scores(collapse.mended, 150)["variety"]
+    assert scores(PRESETS["kl_vanishing"].setup, 80)["used"] == 0
+    heart = scores(PRESETS["overfitting"].setup, 250)
+    assert heart["accuracy_train"] == 1.0 and heart["accuracy"] < 0.7
+    few = scores(Setup.read({"method": "cnn", "few": 16, "shuffled": 0, "seed": 1}), 100)
+    assert few["accuracy"] > 0.9  # the answer to the third experiment of "overfitting"
+    assert "wrong labels that did the harm" in questions("overfitting", "en")[2].answer
+
+
+def test_formulas_of_the_lessons_are_so():
+    a = torch.tensor([-3.0, 0.5], requires_grad=True)
+    saturating, other = (lambda a: torch.log(1 - a.sigmoid())), (lambda a: -torch.log(a.sigmoid()))
+    for loss, slope in ((saturating, -a.sigmoid()), (other, a.sigmoid() - 1)):
+        torch.testing.assert_close(torch.autograd.grad(loss(a).sum(), a)[0], slope.detach())
+    mean, log_var = torch.tensor([0.3, -1.0]), torch.tensor([-1.2, 0.4])
+    q = torch.distributions.Normal(mean, (log_var / 2).exp())
+    there = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum()
+    torch.testing.assert_close(-0.5 * (1 + log_var - mean**2 - log_var.exp()).sum(), there)
+    theta, rate, bend = 1.7, 0.3, 2.0
+    for _ in range(5):
+        theta -= rate * bend * theta
+    assert theta == pytest.approx((1 - rate * bend) ** 5 * 1.7)

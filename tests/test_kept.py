@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from gradio.context import LocalContext
 from test_inside import calls  # noqa: F401  a fixture
-from test_page import address, browser, free_port, new_result, tab, visit  # noqa: F401  fixtures
+from test_page import address, browser, new_result, tab, visit  # noqa: F401  fixtures
 
 from imgen.controls import UserError
 from imgen.exhibits.files import example_files
@@ -54,10 +54,9 @@ def as_visitor(register):
     """`as_visitor("ann")`: from now on events come from ann."""
     token = LocalContext.request.set(None)
 
-    def become(session: str, address: str = "10.0.0.1", language: str = "en") -> SimpleNamespace:
-        request = SimpleNamespace(
-            session_hash=session, client=SimpleNamespace(host=address), headers={"cookie": f"language={language}"}, request=None
-        )
+    def become(session: str, host: str = "10.0.0.1") -> SimpleNamespace:
+        headers = {"cookie": "language=en"}
+        request = SimpleNamespace(session_hash=session, client=SimpleNamespace(host=host), headers=headers, request=None)
         LocalContext.request.set(request)
         return request
 
@@ -90,8 +89,8 @@ def test_what_was_trained_runs_in_its_tab_as_any_card_does(net, as_visitor, tmp_
 def test_nobody_else_can_use_it_even_who_knows_its_name(net, as_visitor):
     name = keep(as_visitor("ann"), net("gan"), visit=ticket("a"))
     assert kept.find_card(name)
-    for session, address in (("bob", "10.0.0.1"), ("", "10.0.0.1"), ("bob", "10.9.9.9")):
-        as_visitor(session, address)
+    for session, host in (("bob", "10.0.0.1"), ("", "10.0.0.1"), ("bob", "10.9.9.9")):
+        as_visitor(session, host)
         for ask in (lambda: kept.find_card(name), lambda: list(work.results("generate", name, None, {}))):
             with pytest.raises(UserError, match="kept_gone"):
                 ask()
@@ -104,7 +103,9 @@ def test_nobody_else_can_use_it_even_who_knows_its_name(net, as_visitor):
         kept.find_card(name[:-1] + ("0" if name[-1] != "0" else "1"))
 
 
-@pytest.mark.parametrize("name", ["own-", "own-gan", "own-gan-1-" + "0" * 32, "own-../../x", "own-" + "a" * 10_000, "own-gan-9999999999-0"])
+@pytest.mark.parametrize("name", [
+    "own-", "own-gan", "own-gan-1-" + "0" * 32, "own-../../x", "own-" + "a" * 10_000, "own-gan-9999999999-0",
+])
 def test_any_other_name_of_that_kind_is_one_sentence_everywhere(as_visitor, name):
     request = as_visitor("ann")
     with pytest.raises(UserError, match="kept_gone"):
@@ -162,7 +163,8 @@ def test_a_visit_outlives_a_reload_and_ends_a_while_after_its_last_page(net, as_
     register.join(ticket("a"), "second", "10.0.0.1", "2" * 32)  # the page was loaded anew, with another session
     as_visitor("second")
     assert kept.find_card(name)
-    for hostile in (None, [], {}, {"visit": ticket("a")}, {"visit": {}, "page": "2" * 32}, {"visit": ticket("a"), "page": "9" * 32}):
+    another = {"visit": ticket("a"), "page": "9" * 32}
+    for hostile in (None, [], {}, {"visit": ticket("a")}, {"visit": {}, "page": "2" * 32}, another):
         kept_left(hostile, as_visitor("bob"))
     as_visitor("second")
     assert kept.find_card(name)
@@ -188,10 +190,11 @@ def test_inside_lists_and_opens_it_for_its_visitor_alone(net, as_visitor, calls)
     request = SimpleNamespace(client=SimpleNamespace(host="10.0.0.1"), headers={})
 
     def listed(said: dict) -> list[str]:
-        return [card["title"] for group in inside_begin(said, request)["groups"] for card in group["cards"] if card["name"] == name]
+        cards = [card for group in inside_begin(said, request)["groups"] for card in group["cards"]]
+        return [card["title"] for card in cards if card["name"] == name]
 
-    def opened(visit: str) -> dict:
-        return calls(inside_open, {"card": name, "visit": visit, "knobs": {"seed": "3"}})
+    def opened(whose: str) -> dict:
+        return calls(inside_open, {"card": name, "visit": whose, "knobs": {"seed": "3"}})
 
     assert listed({"visit": ticket("a")}) == ["Mine: dense GAN, 1 steps"]
     assert listed({}) == listed({"visit": ticket("b")}) == []
@@ -226,7 +229,8 @@ def test_it_stands_in_the_pickers_of_one_window_through_a_reload(net, visit, add
     label = bench.locator(f".picker label:has(input[value='{gan}'])")
     label.wait_for()
     assert label.inner_text() == "Mine: dense GAN, 1 steps"
-    places = bench.locator(".picker .wrap > label").evaluate_all("all => all.map(one => [one.getBoundingClientRect().top, one.innerText])")
+    tops = "all => all.map(one => [one.getBoundingClientRect().top, one.innerText])"
+    places = bench.locator(".picker .wrap > label").evaluate_all(tops)
     assert min(place for place in places if place[0])[1].startswith("Mine")  # it is seen first, without opening the fold
     before = bench.locator(".result img").last.get_attribute("src")
     label.locator("input").check(force=True)
@@ -234,7 +238,7 @@ def test_it_stands_in_the_pickers_of_one_window_through_a_reload(net, visit, add
     assert "Mine: dense GAN" in bench.locator(".status.done").inner_text()
     assert not bench.locator(".picker .all").evaluate("fold => fold.open")
     page.wait_for_timeout(600)
-    assert "own-" not in page.url  # an address is for others
+    assert "own-" not in page.url and "run=1" not in page.url  # an address is for others
     bench.locator("button.copy-link").click()
     assert "own-" not in bench.locator(".share .address").input_value()
     assert bench.locator(".share .is-kept").is_visible()

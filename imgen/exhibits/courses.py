@@ -31,6 +31,7 @@ LESSONS: dict[str, dict[str, int]] = {  # task -> lesson -> minutes; longer wher
 IDEAS: dict[str, int] = {  # lessons that belong to no card, read in the tab of the lessons itself; minutes
     "convolution": 10, "padding": 10, "pooling": 10, "receptive_field": 10, "activation": 10, "normalisation": 10,
     "query_key_value": 10, "grad_cam": 10, "transposed": 10, "shuffle": 10,
+    "gan_training": 10, "mode_collapse": 10, "elbo": 10, "overfitting": 10, "learning_rate": 5,
 }
 SHORT = ("dcgan", "espcn", "transfer", "filters", "tiny_gan")  # good for a first 10 minutes
 LONG: dict[str, tuple[str, ...]] = {  # courses of 45 minutes: each lesson answers a question that the one before left open
@@ -40,6 +41,7 @@ LONG: dict[str, tuple[str, ...]] = {  # courses of 45 minutes: each lesson answe
     "repair": ("filters", "rednet", "dncnn", "attention"),
     "belief": ("espcn", "srgan", "tiny_gan"),
     "window": ("convolution", "padding", "pooling", "receptive_field"),
+    "training": ("learning_rate", "overfitting", "elbo", "gan_training", "mode_collapse"),
     "answer": ("activation", "normalisation", "query_key_value", "grad_cam"),
 }
 LONG_MINUTES = 45

@@ -14,6 +14,7 @@ from imgen.exhibits.examples import DRAWINGS, drawn_style, trained
 from imgen.exhibits.files import DRAWN_STYLES
 from imgen.exhibits.ideas import IDEAS
 from imgen.exhibits.layout import GAP, PAPER, Exhibit, cropped, enlarged, plot, sheet, stacked, to_width
+from imgen.exhibits.trainings import TRAININGS
 from imgen.functional import degradations
 from imgen.image import Picture, resized
 from imgen.pipelines.fill import look
@@ -277,7 +278,7 @@ def explained() -> Exhibit:
 
 
 LESSONS: dict[str, Callable[[], Exhibit]] = {
-    **IDEAS,
+    **IDEAS, **TRAININGS,
     "dcgan": partial(classes, "dcgan_flowers64", count=9, times=1), "gan": partial(classes, "mlp_gan_fashion28"),
     "vae": partial(classes, "mlp_vae_fashion28"), "resgan": partial(classes, "resgan_flowers64", count=9, times=1),
     "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),

@@ -120,16 +120,16 @@ def line(
     width: int = 300, height: int = 130, percent: bool = False,
 ) -> Picture:
     """Values from 0 at the bottom to `high` at the top, over steps; what is higher stays at the top."""
-    image = Image.new("RGB", (2 * width, 2 * height), PALE)
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=20)
+    image, left = Image.new("RGB", (2 * width, 2 * height), PALE), 74  # where the numbers stand
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=22)
 
     def y(v: float) -> float:
-        return 2 * height - 8 - (2 * height - 16) * min(v, high) / high
+        return 2 * height - 16 - (2 * height - 32) * min(v, high) / high
 
     for tick in ticks:
-        draw.line([0, y(tick), 2 * width, y(tick)], fill=LINE, width=2)
-        draw.text((6, y(tick) + 2), f"{100 * tick:.0f} %" if percent else f"{tick:g}", fill=INK, font=font, anchor="lt")
-    points = [(n / steps[-1] * 2 * width, y(v)) for n, v in zip(steps, values, strict=True) if np.isfinite(v)]
+        draw.line([left, y(tick), 2 * width, y(tick)], fill=LINE, width=2)
+        draw.text((left - 8, y(tick)), f"{100 * tick:.0f} %" if percent else f"{tick:g}", fill=INK, font=font, anchor="rm")
+    points = [(left + n / steps[-1] * (2 * width - left), y(v)) for n, v in zip(steps, values, strict=True) if np.isfinite(v)]
     draw.line(points, fill=colour, width=5, joint="curve")
     return Picture(np.asarray(image.reduce(2)))
 

@@ -121,7 +121,7 @@ def bars(scores: Mapping[str, float]) -> str:
         f"<td>{100 * share:.1f} %</td></tr>"
         for one, share in sorted(scores.items(), key=lambda pair: -pair[1])
     )
-    return f'<table class="bars"><caption>{both("scores_heading")}</caption>{rows}</table>'
+    return f'<table class="bars"><caption>{both("scores_heading", count=len(scores))}</caption>{rows}</table>'
 
 
 def confusion(card: Card) -> str:

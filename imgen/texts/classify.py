@@ -55,7 +55,7 @@ CLASSIFY: dict[str, tuple[str, str]] = {
     "ink_black": ("black", "黑色"),
     "ink_white": ("white", "白色"),
     # what is said of an answer
-    "scores_heading": ("Ten scores, together 100 %", "十个得分，合计 100%"),
+    "scores_heading": ("{count} scores, together 100 %", "{count} 个得分，合计 100%"),
     "scores_explained": ("Red speaks for “{name}”, blue against it.", "红色支持“{name}”，蓝色反对。"),
     "scores_needed": ("What the network would have to see to say “{name}”: lighter where it is red, darker where it is blue; on average by {levels} of 255 grey levels.", "要让网络说“{name}”，图要这样改：红处变亮，蓝处变暗；平均只改 255 级灰度中的 {levels} 级。"),
     "scores_not_needed": ("No small change was found that would make the network say “{name}”.", "没有找到能让网络说“{name}”的小改动。"),

@@ -241,9 +241,9 @@ def shower(benches: list):
         visit, page = (str(said.get(name) or "") for name in ("visit", "page"))
         ticket = register.join(visit, session_of(request), address_of(request), page if TICKET.fullmatch(page) else "")
         cards, language = mine(ticket), language_of(request)
+        named = [(card.task, (title(card.name, language), card.name)) for card in cards]
         return [ticket, *(
-            gr.update(choices=[*bench.choices, *((title(card.name, language), card.name) for card in cards if card.task == bench.task)])
-            for bench in benches
+            gr.update(choices=[*bench.choices, *(one for task, one in named if task == bench.task)]) for bench in benches
         )]
 
     return show

@@ -47,7 +47,7 @@ function told(name) {  // the query of a tab as it stands now
   if (now.get('hide')) query.set('hide', now.get('hide'));
   if ('large' in root.dataset) query.set('large', 1);
   query.set('language', root.dataset.language);
-  if (pending[name] === still || (result?.ran && !result.own && choice(result.query) === still)) query.set('run', 1);
+  if (!own(new URLSearchParams(chosen)) && (pending[name] === still || (result?.ran && !result.own && choice(result.query) === still))) query.set('run', 1);
   return query;
 }
 

@@ -24,7 +24,10 @@ FORGET = "try {{ sessionStorage.removeItem('imgen {task}'); }} catch {{}}"  # wh
 
 
 def connect_stay(bench: Workbench, ends: list[Dependency], show: Callable[..., list], outputs: list[Component]) -> None:
-    """ends: what ends a run.  show: `(request, card, knobs)` -> what `outputs`, those of a chosen card, become; card None: it was a visitor's own and has gone."""
+    """ends: what ends a run.  show: `(request, card, knobs)` -> what `outputs`, those of a chosen card, become.
+
+    card None: it was a visitor's own and has gone.
+    """
     with bench.hidden:
         has = ' data-source="1"' if bench.source else ""
         name = f'<i data-task="{bench.task}" data-first="{TASKS[0]}"{has}></i>'

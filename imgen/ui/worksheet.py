@@ -127,10 +127,17 @@ def placed(asked: dict[str, str], language: str, colon: str, stop: str) -> str:
     def named(kind: str, word: str) -> str:
         return text(f"{kind}_{word}", language) if f"{kind}_{word}" in WORDS else word
 
-    tab, card = asked.pop("tab"), asked.pop("card", "")
-    where = [named("place" if tab == "inside" else "task", tab), *([named("title", card)] if card else [])]
+    tab, card, floor = asked.pop("tab"), asked.pop("card", ""), asked.pop("floor", "")
+    where = [named("place" if tab in ("inside", "train") else "task", tab), *([named("title", card)] if card else [])]
     asked.pop("run", None)
-    if tab == "inside":  # a view, a step, a place in it
+    if tab == "train":
+        where += [named("place", floor)]
+        of_floor = {"pictures": {"method": "lab_method", "preset": "lab_preset"},
+                    "points": {"preset": "points_preset", "speed": "points_speed"}}
+        kinds = of_floor.get(floor, {})
+        said = [named(kinds[key], value) if key in kinds else named("place", key) if key == "mended"
+                else f"{named('knob', key)} {option(value, language)}" for key, value in asked.items()]
+    elif tab == "inside":  # a view, a step, a place in it
         said = [text(f"place_{value if key == 'view' else key}", language, value=value) for key, value in asked.items()]
     else:
         said = [f"{named('knob', key)} {option(value, language)}" for key, value in asked.items()]
