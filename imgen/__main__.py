@@ -538,7 +538,9 @@ def publish(repository: Annotated[str, typer.Argument(help="OWNER/NAME on the Hu
 def exhibits() -> None:
     """Make the pictures that the page opens with, its examples and those of the lessons anew."""
     from imgen.exhibits.openings import write as write_exhibits
+    from imgen.lab.replay import write as write_replay
 
+    write_replay()
     left_out = write_exhibits()
     if left_out:
         say(", ".join(map(str, left_out)))

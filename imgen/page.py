@@ -21,7 +21,7 @@ from imgen.tabs.restore import restore_tab
 from imgen.tabs.stylize import stylize_tab
 from imgen.tabs.train import train_tab
 from imgen.tabs.upscale import upscale_tab
-from imgen.ui import link, worksheet
+from imgen.ui import link, teaching, worksheet
 from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
 from imgen.ui.endpoint import publish
 from imgen.ui.events import connect, connect_send
@@ -158,7 +158,7 @@ def settings(names: Collection[str] = ()) -> dict:
     outside_in = [Middleware(Doors, names=own_names(names)), Middleware(LanguageMiddleware)]
     return {
         "theme": theme(), "css_paths": CSS, "head": head(), "i18n": i18n,
-        "app_kwargs": {"middleware": outside_in, "routes": [worksheet.ROUTE]},
+        "app_kwargs": {"middleware": outside_in, "routes": [worksheet.ROUTE, *teaching.ROUTES]},
         "max_file_size": MAX_FILE, "run_history": False, "footer_links": ["api"], "show_error": False, "ssr_mode": False,
         "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS,
     }

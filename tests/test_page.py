@@ -843,7 +843,7 @@ def test_the_language_can_be_switched(visit):
 def test_nothing_is_wider_than_the_window(visit, locale, width):
     page = visit(locale, width)
     seen = [one for one in page.get_by_role("tab").all() if one.is_visible()]
-    assert len(seen) == len(TASKS) + 2  # and the inside, and the lessons
+    assert len(seen) == len(TASKS) + 3  # and the trainings, the inside, and the lessons
     for task in TASKS:
         tab(page, task)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

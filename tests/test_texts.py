@@ -16,8 +16,10 @@ from imgen.texts.words import WORDS
 PACKAGE = Path(__file__).parent.parent / "imgen"
 SPEAKERS = {"t": 0, "both": 0, "text": 0, "UserError": 0}  # functions whose first argument is a key
 NETS_ALIKE = r"title_((espcn|srcnn|vdsr|srdensenet|srresnet|srgan|espcn_gan|enhancenet|enhancenet_pat)_x\d|realesrgan_x4|lanczos)"
+LEARNERS = "pictures_(short_(gan|dcgan|vae)|data_(fashion|mnist))"
 CURVES = "lesson_word_(relu|leaky_relu|sigmoid|tanh)"
-NAMES_ALIKE = re.compile(rf"{NETS_ALIKE}|option_\d|option_adam|code_python|{CURVES}|combine|paper|megabytes|(lab_)?score_\w+")
+OTHERS = r"option_\d|option_adam|code_python|combine|paper|megabytes|(lab_)?score_\w+"
+NAMES_ALIKE = re.compile(f"{NETS_ALIKE}|{CURVES}|{LEARNERS}|{OTHERS}")
 
 
 def keys_in_code() -> set[str]:

@@ -3,7 +3,7 @@
 
 POINTS: dict[str, tuple[str, str]] = {
     "train_tab": ("Train", "训练"),
-    "train_hint": ("Watch a GAN learn, break it, mend it: a generator invents points, a judge (the discriminator) tells them from real ones, and each learns from the other.", "看一个 GAN 怎样学习，把它弄坏，再把它修好：生成器造点，判别器分辨真假，二者在对抗中共同进步。"),
+    "train_hint": ("Watch a network learn, break it, mend it, keep it: points in the plane in your own browser, pictures on the server.", "看网络怎样学习，把它弄坏，再修好，留下来：平面上的点在你的浏览器里训练，图片在服务器上训练。"),
     "train_reading": ("Opening …", "正在打开……"),
     "train_floors": ("What learns", "学习的内容"),
     "train_points": ("Points in the plane", "平面上的点"),

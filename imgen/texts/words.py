@@ -15,11 +15,12 @@ from imgen.texts.lab import LAB
 from imgen.texts.links import LINKS
 from imgen.texts.models import MODELS
 from imgen.texts.page import PAGE
+from imgen.texts.pictures import PICTURES
 from imgen.texts.points import POINTS
 from imgen.texts.rooms import ROOMS
 from imgen.texts.tables import TABLES
 
 WORDS: dict[str, tuple[str, str]] = {
     **PAGE, **ROOMS, **ERRORS, **MODELS, **KNOBS, **CAPTIONS, **TABLES, **COURSES, **LINKS, **CLASSIFY, **INSIDE, **LAB, **KEPT,
-    **POINTS,
+    **POINTS, **PICTURES,
 }
