@@ -711,4 +711,4 @@ curves();
 element.addEventListener('imgen:enter', event => enter(event.detail.query));
 element.dataset.floor = 'points';
 element.points = {S, now, times};  // for tests
-setTimeout(() => { if (!entered) enter(''); }, 150);  // an address would have said by now
+setTimeout(() => { if (!entered && element.checkVisibility()) enter(''); }, 150);  // an address would have said by now; a hidden floor says nothing
