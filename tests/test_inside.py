@@ -18,6 +18,7 @@ from test_page import address, browser, visit  # noqa: F401  fixtures
 
 from imgen.catalog import find_card
 from imgen.controls import UserError
+from imgen.tabs.inside import script
 from imgen.ui import inspecting
 from imgen.ui.inspecting import Asked, Inspections, inside_ask, inside_begin, inside_open
 
@@ -170,8 +171,7 @@ def test_two_hundred_looks_leave_one_network_open(calls):
 
 def test_every_word_that_the_browser_asks_for_is_there():
     words, groups = (inside_begin({}, request(language="zh"))[key] for key in ("words", "groups"))
-    script = (inspecting.stock.Path(inspecting.__file__).parent / "inside.js").read_text(encoding="utf-8")
-    asked = set(re.findall(r"\bW\('(\w+)'", script))
+    asked = set(re.findall(r"\bW\('(\w+)'", script()))
     assert len(asked) > 80 and {key for key in asked if f"inside_{key}" not in words} == set()
     assert {"generate", "upscale", "stylize", "restore"} <= {group["task"] for group in groups}
     assert all(find_card(card["name"]).net for group in groups for card in group["cards"])

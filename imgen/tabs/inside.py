@@ -1,6 +1,6 @@
 """The tab "Inside": any network of the catalogue opened, and one number followed through it.
 
-All of it is drawn in the browser, by inside.js; what only the server knows it asks of `inspecting`.
+All of it is drawn in the browser, by ui/inside/*.js, which are one script; what only the server knows it asks of `inspecting`.
 """
 
 from pathlib import Path
@@ -10,7 +10,12 @@ import gradio as gr
 from imgen.ui.inspecting import inside_ask, inside_begin, inside_open
 from imgen.ui.language import both, t
 
-SCRIPT = Path(__file__).parent.parent / "ui" / "inside.js"
+PARTS = ("frame", "opening", "maps", "number", "sizes", "kernel", "begin")  # in this order: the first names what all use
+UI = Path(__file__).parent.parent / "ui" / "inside"
+
+
+def script() -> str:
+    return "\n".join((UI / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
 
 
 def inside_tab() -> None:
@@ -18,6 +23,6 @@ def inside_tab() -> None:
         gr.HTML(f"<p>{both('inside_hint')}</p>", elem_classes="hint")
         gr.HTML(
             f"<p>{both('inside_reading')}</p><p class='failed' hidden>{both('inside_lost')}</p>",
-            js_on_load=SCRIPT.read_text(encoding="utf-8"), server_functions=[inside_begin, inside_open, inside_ask],
+            js_on_load=script(), server_functions=[inside_begin, inside_open, inside_ask],
             elem_classes="inside-room",
         )

@@ -1,5 +1,5 @@
 # ruff: noqa: E501  one line for both languages keeps them together
-"""Words of the tab "Inside", where a network is opened; inside.js fills their gaps."""
+"""Words of the tab "Inside", where a network is opened; the script fills their gaps."""
 
 INSIDE: dict[str, tuple[str, str]] = {
     "inside_tab": ("Inside", "网络内部"),
