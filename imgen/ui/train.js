@@ -466,6 +466,7 @@ function told(often = false) {
 }
 function figures() {  // scores, histogram, gradients of what is newest
   const method = R.lanes[0]?.setup?.method ?? S.method;
+  parts.tiles.classList.toggle('two', R.lanes.length > 1);
   for (const name of FIRST[method]) {
     const tile = parts.tiles.querySelector(`[data-score="${name}"] b`);
     if (tile) put(tile, R.lanes.length ? R.lanes.map(one => scored(name, one.moment?.scores[name], R.lanes.length > 1 && name !== 'psnr' ? 2 : 3)).join(' | ') : '–');
@@ -645,7 +646,7 @@ function paint() {
 }
 function differing(n) {
   const [a, b] = R.setups, name = Object.keys(a).find(key => a[key] !== b?.[key]);
-  return name ? `: ${label(name)} ${valueText(name, R.setups[n][name])}` : '';
+  return name ? `: ${label(name).split(/[:：（(]/)[0].trim()} = ${valueText(name, R.setups[n][name])}` : '';
 }
 function film() {  // the first pictures of the sheet, at eight times of the run
   const one = R.lanes[0], list = one?.sheets.filter(sheet => sheet.samples ?? sheet.recon) ?? [];
