@@ -12,7 +12,9 @@ from imgen.tabs.train_pictures import pictures_floor
 from imgen.ui.language import both, t
 from imgen.ui.points import points_floor
 
-FLOORS: dict[str, Callable[[], None]] = {"points": points_floor, "pictures": pictures_floor}  # by its name in an address; its title is train_<name>
+FLOORS: dict[str, Callable[[], None]] = {  # by its name in an address; its title is train_<name>
+    "points": points_floor, "pictures": pictures_floor,
+}
 ENTER = """
 const tab = element.closest('.train'), floors = [...tab.querySelectorAll('.floor')];
 const of = one => one.className.match(/floor-(\\w+)/)[1];
