@@ -41,7 +41,7 @@ function el(name, settings = {}, ...inner) {
 const button = (text, act, more = {}) => el('button', {type: 'button', text, onclick: act, ...more});
 const put = (one, text) => { if (one && one.textContent !== text) one.textContent = text; };
 const minus = text => String(text).replaceAll('-', '−');
-const percent = v => `${Math.round(100 * v)}${zh ? '' : ' '}%`;
+const percent = v => `${Math.round(100 * v)}${zh ? '' : '\u00a0'}%`;
 function show(v) {  // three digits
   if (v === null || v === undefined) return '–';
   if (!Number.isFinite(v)) return Number.isNaN(v) ? 'NaN' : v > 0 ? '∞' : '−∞';
@@ -596,7 +596,7 @@ function paintSheet(canvas, sheet, data) {
     ctx.drawImage(image, (n % sheet.columns) * w, Math.floor(n / sheet.columns) * h, w, h, x, y, w * scale, h * scale);
     if (!sheet.guesses) continue;
     const right = sheet.guesses[n] === sheet.truth[n], sign = [...(SIGNS[data] ?? '')][sheet.guesses[n]] ?? (right ? '✓' : '✗'), size = Math.round(8.5 * scale);
-    ctx.fillStyle = style.getPropertyValue(right ? '--real' : '--wrong');
+    ctx.fillStyle = style.getPropertyValue(right ? '--right' : '--wrong');
     ctx.fillRect(x, y + h * scale - size, size * 1.15, size);
     if (!right) { ctx.lineWidth = 2 * Math.max(1, scale / 3); ctx.strokeStyle = ctx.fillStyle; ctx.strokeRect(x + ctx.lineWidth / 2, y + ctx.lineWidth / 2, w * scale - ctx.lineWidth, h * scale - ctx.lineWidth); }
     ctx.fillStyle = '#fff';
