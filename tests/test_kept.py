@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from gradio.context import LocalContext
@@ -54,9 +55,9 @@ def as_visitor(register):
     """`as_visitor("ann")`: from now on events come from ann."""
     token = LocalContext.request.set(None)
 
-    def become(session: str, host: str = "10.0.0.1") -> SimpleNamespace:
+    def become(session: str, host: str = "10.0.0.1") -> Any:
         headers = {"cookie": "language=en"}
-        request = SimpleNamespace(session_hash=session, client=SimpleNamespace(host=host), headers=headers, request=None)
+        request: Any = SimpleNamespace(session_hash=session, client=SimpleNamespace(host=host), headers=headers, request=None)
         LocalContext.request.set(request)
         return request
 
@@ -80,9 +81,11 @@ def test_what_was_trained_runs_in_its_tab_as_any_card_does(net, as_visitor, tmp_
     one = lambda seed: [p.digest for p in card(**{"seed": seed, "count": 2}).pictures]  # noqa: E731
     if "seed" in card.knobs:
         assert one(7) == one(7) != one(8)
-    said = report.about(card) + report.finished(last.frame.origin, None, ["1×1"])
+    origin = last.frame.origin
+    assert origin
+    said = report.about(card) + report.finished(origin, None, ["1×1"])
     assert "You trained this network" in said and "Mine: " in said and "我的：" in said
-    code = report.code(card, last.frame.origin.knobs)
+    code = report.code(card, origin.knobs)
     assert "own-" + method + "-1.safetensors" in code and name not in code
 
 
@@ -112,8 +115,8 @@ def test_any_other_name_of_that_kind_is_one_sentence_everywhere(as_visitor, name
         kept.find_card(name)
     assert kept.title(name, "en") and kept.file_stem(name)
     assert work.lane(name, None, {}) == "quick"
-    bench = SimpleNamespace(cards=[], widgets={}, examples=[], task="generate", source=None, more=None)
-    event = SimpleNamespace(_data={"preset": f"?tab=generate&card={name}"})
+    bench: Any = SimpleNamespace(cards=[], widgets={}, examples=[], task="generate", source=None, more=None)
+    event: Any = SimpleNamespace(_data={"preset": f"?tab=generate&card={name}"})
     said = [preset_applier(bench)(request, event, "espcn_x4")[1], chooser(bench)(request, name)[0]]
     assert all("is no longer here" in one and "已经不在了" in one for one in said)
 
@@ -187,7 +190,7 @@ def test_who_comes_back_after_hours_finds_nothing(net, as_visitor, register, mon
 def test_inside_lists_and_opens_it_for_its_visitor_alone(net, as_visitor, calls):  # noqa: F811
     name = keep(as_visitor("ann"), net("gan"), visit=ticket("a"))
     as_visitor("")  # a question past the queue has no session
-    request = SimpleNamespace(client=SimpleNamespace(host="10.0.0.1"), headers={})
+    request: Any = SimpleNamespace(client=SimpleNamespace(host="10.0.0.1"), headers={})
 
     def listed(said: dict) -> list[str]:
         cards = [card for group in inside_begin(said, request)["groups"] for card in group["cards"]]
@@ -210,7 +213,7 @@ def test_pictures_that_it_drew_can_be_kept_filmed_and_steered_by_its_visitor(net
     request = as_visitor("ann")
     name = keep(request, net("gan"))
     *_, last = work.results("generate", name, None, {"count": 3})
-    gallery = [(path, None) for path in last.files]
+    gallery: Any = [(path, None) for path in last.files]
     assert make_film(request, gallery)["value"].endswith("-film.webp")
     assert len(add_up(request, gallery)["value"]) == 4
     with pytest.raises(work.Failure, match="does not remember"):
@@ -222,7 +225,7 @@ def test_pictures_that_it_drew_can_be_kept_filmed_and_steered_by_its_visitor(net
 def test_it_stands_in_the_pickers_of_one_window_through_a_reload(net, visit, address):  # noqa: F811
     page, other = visit(), visit()
     ours = page.evaluate("() => window.imgenKept.visit")
-    request = SimpleNamespace(session_hash=None, client=SimpleNamespace(host="127.0.0.1"), headers={})
+    request: Any = SimpleNamespace(session_hash=None, client=SimpleNamespace(host="127.0.0.1"), headers={})
     gan, espcn = (keep(request, net(method), visit=ours) for method in ("gan", "espcn"))
     page.evaluate("() => window.imgenKept.add()")
     bench = tab(page, "generate")

@@ -326,7 +326,7 @@ def preset_applier(bench: Workbench):
             query = str(event._data.get("preset", "") if isinstance(event._data, dict) else "")
             preset = link.read(query)
             fresh, address = lesson.LINK in query or query.startswith("?"), query.startswith("?")
-            name = preset.pop("card", None)
+            name = preset.pop("card", "")
             if has_gone(name):
                 return [*([gr.skip()] if bench.source else []), gr.skip(), *gone(bench)]
             offered = [*bench.cards, *([find_card(name)] if is_own(name) else [])]
