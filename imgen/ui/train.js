@@ -41,7 +41,7 @@ function el(name, settings = {}, ...inner) {
 const button = (text, act, more = {}) => el('button', {type: 'button', text, onclick: act, ...more});
 const put = (one, text) => { if (one && one.textContent !== text) one.textContent = text; };
 const minus = text => String(text).replaceAll('-', '−');
-const percent = v => `${Math.round(100 * v)}${zh ? '' : ' '}%`;
+const percent = v => `${Math.round(100 * v)}${zh ? '' : '\u00a0'}%`;
 function show(v) {  // three digits
   if (v === null || v === undefined) return '–';
   if (!Number.isFinite(v)) return Number.isNaN(v) ? 'NaN' : v > 0 ? '∞' : '−∞';
@@ -466,6 +466,7 @@ function told(often = false) {
 }
 function figures() {  // scores, histogram, gradients of what is newest
   const method = R.lanes[0]?.setup?.method ?? S.method;
+  parts.tiles.classList.toggle('two', R.lanes.length > 1);
   for (const name of FIRST[method]) {
     const tile = parts.tiles.querySelector(`[data-score="${name}"] b`);
     if (tile) put(tile, R.lanes.length ? R.lanes.map(one => scored(name, one.moment?.scores[name], R.lanes.length > 1 && name !== 'psnr' ? 2 : 3)).join(' | ') : '–');
@@ -595,7 +596,7 @@ function paintSheet(canvas, sheet, data) {
     ctx.drawImage(image, (n % sheet.columns) * w, Math.floor(n / sheet.columns) * h, w, h, x, y, w * scale, h * scale);
     if (!sheet.guesses) continue;
     const right = sheet.guesses[n] === sheet.truth[n], sign = [...(SIGNS[data] ?? '')][sheet.guesses[n]] ?? (right ? '✓' : '✗'), size = Math.round(8.5 * scale);
-    ctx.fillStyle = style.getPropertyValue(right ? '--real' : '--wrong');
+    ctx.fillStyle = style.getPropertyValue(right ? '--right' : '--wrong');
     ctx.fillRect(x, y + h * scale - size, size * 1.15, size);
     if (!right) { ctx.lineWidth = 2 * Math.max(1, scale / 3); ctx.strokeStyle = ctx.fillStyle; ctx.strokeRect(x + ctx.lineWidth / 2, y + ctx.lineWidth / 2, w * scale - ctx.lineWidth, h * scale - ctx.lineWidth); }
     ctx.fillStyle = '#fff';
@@ -645,7 +646,7 @@ function paint() {
 }
 function differing(n) {
   const [a, b] = R.setups, name = Object.keys(a).find(key => a[key] !== b?.[key]);
-  return name ? `: ${label(name)} ${valueText(name, R.setups[n][name])}` : '';
+  return name ? `: ${label(name).split(/[:：（(]/)[0].trim()} = ${valueText(name, R.setups[n][name])}` : '';
 }
 function film() {  // the first pictures of the sheet, at eight times of the run
   const one = R.lanes[0], list = one?.sheets.filter(sheet => sheet.samples ?? sheet.recon) ?? [];
