@@ -31,6 +31,7 @@ from imgen.training.loop import Recipe, history_of, train
 from imgen.training.makers import (
     Make,
     any_painting,
+    classes_flow,
     collapsing,
     convolutional,
     dcgan,
@@ -39,6 +40,7 @@ from imgen.training.makers import (
     fashion,
     fashion_ae,
     fashion_cnn,
+    fashion_flow,
     fashion_gan,
     fashion_vae,
     few_pictures,
@@ -60,6 +62,7 @@ from imgen.training.makers import (
     usual_fashion_gan,
     usual_flowers,
     usual_vae,
+    worded_flow,
     worded_gan,
 )
 from imgen.training.regression import Upscale
@@ -84,6 +87,9 @@ RUNS = {
     "dcgan_emoji64": Run(small_gan(dcgan), 12000, 32),
     "word_gan_emoji64": Run(worded_gan, 12000, 32),
     "conv_vae_flowers64": Run(flowers_vae, 6000, 64),
+    "flow_emoji64": Run(worded_flow, 20000, 64),
+    "flow_flowers64": Run(classes_flow, 20000, 64),
+    "flow_fashion28": Run(fashion(fashion_flow, 128), 8000, 128),
     "mlp_vae_fashion28": Run(fashion_vae(16), 12000, 256),
     "mlp_vae2d_fashion28": Run(fashion_vae(2), 12000, 256),
     "usual_mlp_vae_fashion28": Run(fashion(usual_vae, 128), 24000, 128),
