@@ -1,4 +1,4 @@
-"""Flow matching: a net learns the velocity of a picture on its straight way out of noise.  Lipman et al. 2022, arXiv:2210.02747."""
+"""Flow matching: a net learns the velocity of a picture on its straight way out of noise.  Lipman et al., arXiv:2210.02747."""
 
 import torch
 from torch import Tensor
