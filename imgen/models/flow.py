@@ -45,16 +45,16 @@ class Attention(nn.Module):
 
     def __init__(self, width: int):
         super().__init__()
-        self.norm = nn.GroupNorm(width // GROUP, width)
+        self.heads, self.norm = max(1, width // HEAD), nn.GroupNorm(width // GROUP, width)
         self.ask, self.add = nn.Conv2d(width, 3 * width, 1), nn.Conv2d(width, width, 1)
         begin_at_zero(self.add)
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
-        asked = self.ask(self.norm(x)).flatten(2).unflatten(1, (3, c // HEAD, HEAD))  # (N, 3, heads, HEAD, HW)
+        asked = self.ask(self.norm(x)).flatten(2).unflatten(1, (3, self.heads, c // self.heads))  # (N, 3, heads, C/heads, HW)
         q, k, v = asked.transpose(3, 4).unbind(1)
-        odds = (q @ k.transpose(2, 3)).float() / HEAD**0.5  # written out: torch's own is slow to learn on a CPU
-        found = odds.softmax(3).to(v.dtype) @ v  # (N, heads, HW, HEAD)
+        odds = (q @ k.transpose(2, 3)).float() / q.shape[3] ** 0.5  # written out: torch's own is slow to learn on a CPU
+        found = odds.softmax(3).to(v.dtype) @ v  # (N, heads, HW, C/heads)
         return x + self.add(found.transpose(2, 3).reshape(n, c, h, w).contiguous(memory_format=torch.channels_last))
 
 

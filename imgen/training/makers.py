@@ -115,7 +115,7 @@ def worded_gan(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe
 def worded_flow(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: as for `worded_gan`."""
     pictures, shares, weights, vocabulary = emoji.named(folder, 64)
-    batches = Batches(pictures, shares, 64, device, flip=False, weights=weights)
+    batches = Batches(pictures, shares, 32, device, flip=False, weights=weights)
     recipe = FlowMatching(Velocity(len(vocabulary)), batches, device=device, forgotten=0.3)
     return recipe, {"vocabulary": {word: emoji.CHINESE.get(word, "") for word in vocabulary}}
 
@@ -123,7 +123,7 @@ def worded_flow(folder: Path, teachers: Path | None, device: str) -> tuple[Recip
 def classes_flow(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
     """data: one folder per class."""
     pictures, labels, names = data.classes(folder, 64)
-    batches = Batches(pictures, labels, 64, device)
+    batches = Batches(pictures, labels, 32, device)
     return FlowMatching(Velocity(max(1, len(names))), batches, device=device), {"classes": names}
 
 
