@@ -13,17 +13,19 @@ from imgen.pipelines.nets import Flow
 if TYPE_CHECKING:
     from torch import Tensor
 
+STEPS = 20  # unless others are asked for
 Count = Annotated[int, Slider(1, 32, 1)]
 Steps = Annotated[int, Slider(1, 100, 1)]
 Guidance = Annotated[float, Slider(0.0, 6.0, 0.5)]
 
 
+@able(flows=True)
 def flow(
     net: Flow, *,
     label: Annotated[Option, Choice("classes", every="all")] = Option("all"),
     count: Count = 10,
     seed: Annotated[int, Seed()] = 10,
-    steps: Steps = 20,
+    steps: Steps = STEPS,
     guidance: Guidance = 2.0,
 ) -> Iterator[Frame]:
     """Draw `count` pictures of a class (or of all classes in turn) from `seed`, in `steps` steps, each of which is shown.
@@ -37,13 +39,13 @@ def flow(
     yield from flowing(net, F.one_hot(labels, net.classes).float(), seed, steps, guidance, [{"class": n} for n in labels.tolist()])
 
 
-@able(reads_words=True)
+@able(reads_words=True, flows=True)
 def flow_words(
     net: Flow, *,
     words: Annotated[Phrase, Words("vocabulary")] = Phrase("smiling face"),
     count: Count = 10,
     seed: Annotated[int, Seed()] = 10,
-    steps: Steps = 20,
+    steps: Steps = STEPS,
     guidance: Guidance = 2.0,
 ) -> Iterator[Frame]:
     """`flow` to pictures of the same words, each of which has an equal share."""

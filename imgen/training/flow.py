@@ -12,7 +12,7 @@ from imgen.training.steps import Batches, cosine, update
 
 
 class FlowMatching:
-    """Squared error of the velocity, by Muon, at times that are mostly in the middle of the way; the average is the result.
+    """Squared error of the velocity, by Muon (Adam is far slower here), at times that are mostly in the middle of the way; the average is the result.
 
     The condition is forgotten now and then, so that the net also knows the way without one: guidance needs both (Ho and
     Salimans 2022, arXiv:2207.12598).  The rate stays until the last part of the run, then falls along half a cosine: that way
@@ -23,7 +23,7 @@ class FlowMatching:
     steady = 0.6  # share of the run with a constant rate
 
     def __init__(
-        self, net, batches: Batches, *, device: str, rate=1e-3, decay=0.9998, forgotten=0.0, guidance=2.0, optimizer=Muon
+        self, net, batches: Batches, *, device: str, rate=2e-3, decay=0.9998, forgotten=0.0, guidance=2.0, optimizer=Muon
     ):
         """forgotten: share of the pictures that forget half of their words, so that few words are a wish as well; guidance: of
         the samples.
