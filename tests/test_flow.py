@@ -112,7 +112,8 @@ def test_the_velocity_has_the_shape_of_the_picture_and_hears_everything(widths, 
 
 
 def test_at_first_nothing_moves():
-    assert Velocity(3, side=8, widths=(16,), blocks=(1,))(torch.randn(1, 3, 8, 8), torch.rand(1), torch.tensor([2])).abs().max() == 0
+    net = Velocity(3, side=8, widths=(16,), blocks=(1,))
+    assert net(torch.randn(1, 3, 8, 8), torch.rand(1), torch.tensor([2])).abs().max() == 0
 
 
 def pictures(net, pipeline=flow, **knobs):

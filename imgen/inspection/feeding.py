@@ -114,7 +114,6 @@ def _flow(net: Any, values: Mapping[str, Any]) -> Callable[[int], Feed]:
 
 def _generator(net: Any, picture: Picture | None, values: Mapping[str, Any]) -> Callable[[int], Feed]:
     """From its seed; an autoencoder takes a picture apart, yours or one that it drew from its seed, and builds it again."""
-    import torch
 
     z = noise(int(values.get("seed", 10)), 1, net.latent) * float(values.get("truncation", 1.0))
     label = _condition(values, net.classes)

@@ -36,7 +36,8 @@ def flow(
     import torch.nn.functional as F
 
     labels = class_labels(label, count)
-    yield from flowing(net, F.one_hot(labels, net.classes).float(), seed, steps, guidance, [{"class": n} for n in labels.tolist()])
+    records = [{"class": n} for n in labels.tolist()]
+    yield from flowing(net, F.one_hot(labels, net.classes).float(), seed, steps, guidance, records)
 
 
 @able(reads_words=True, flows=True)
@@ -66,12 +67,12 @@ def flowing(
 
     weight, count = next(net.parameters()), len(shares)
     shares = shares.to(weight.device, weight.dtype)
-    x = noise(seed, count, net.channels * net.side**2).unflatten(1, (net.channels, net.side, net.side)).to(weight.device)
+    start = noise(seed, count, net.channels * net.side**2).unflatten(1, (net.channels, net.side, net.side)).to(weight.device)
 
     def velocity(x: "Tensor", t: float) -> "Tensor":
         times = torch.full((count,), t, device=weight.device)
         return guided(net, x.to(weight.dtype), times, shares, guidance).float()
 
-    for done, (_, x, _) in enumerate(euler(velocity, x, steps), 1):
+    for done, (_, x, _) in enumerate(euler(velocity, start, steps), 1):
         seen = (x.clamp(-1, 1) + 1) / 2
         yield Frame(done, steps, [Picture(to_pixels(one), record) for one, record in zip(seen, records, strict=True)])

@@ -82,8 +82,8 @@ class Generator(Network, Protocol):
 
 
 class Flow(Network, Protocol):
-    """x (N, channels, side, side) on its way from noise at time 0 to a picture in [-1, 1] at time 1; t (N,); labels (N,) or shares
-    (N, classes), all 0 for no condition -> velocity, like x.
+    """x (N, channels, side, side) on its way from noise at time 0 to a picture in [-1, 1] at time 1; t (N,); labels (N,), or
+    shares (N, classes), all 0 for no condition -> velocity, like x.
     """
 
     classes: int
