@@ -49,6 +49,18 @@ def words() -> Exhibit:
     return sheet(rows, beside=[f"lesson_word_{phrase.replace(' ', '_')}" for phrase in phrases])
 
 
+def flowing() -> Exhibit:
+    """One row for each phrase: the same noise after some of twenty steps."""
+    card = trained("flow_emoji64")
+    phrases, after = ("smiling face", "red heart", "cat face"), (2, 5, 8, 12, 16, 20)
+    rows = []
+    for phrase in phrases:
+        frames = list(card.run(words=phrase, count=1, seed=7, steps=20))
+        rows.append([enlarged(frames[n - 1].pictures[0], 2) for n in after])
+    above = [f"lesson_word_steps {n}" for n in after]
+    return sheet(rows, above=above, beside=[f"lesson_word_{phrase.replace(' ', '_')}" for phrase in phrases])
+
+
 def restored(*names: str) -> Exhibit:
     """A drawing shrunk to a quarter and enlarged again by each of the cards, beside the drawing."""
     truth = scenes.city(384, 3)
@@ -282,7 +294,7 @@ LESSONS: dict[str, Callable[[], Exhibit]] = {
     "vae": partial(classes, "mlp_vae_fashion28"), "resgan": partial(classes, "resgan_flowers64", count=9, times=1),
     "conv_vae": partial(classes, "conv_vae_flowers64", count=9, times=1),
     "autoencoder": partial(classes, "conv_ae_fashion28"),
-    "words": words, "drawn": drawn, "espcn": partial(restored, "nearest", "bicubic", "espcn_x4"),
+    "words": words, "flow": flowing, "drawn": drawn, "espcn": partial(restored, "nearest", "bicubic", "espcn_x4"),
     "srcnn": partial(restored, "nearest", "bicubic", "srcnn_x4"), "vdsr": partial(restored, "bicubic", "srcnn_x4", "vdsr_x4"),
     "srdensenet": partial(restored, "bicubic", "vdsr_x4", "srdensenet_x4"),
     "srgan": partial(restored, "bicubic", "srresnet_x4", "srgan_x4"),
