@@ -40,6 +40,15 @@ class Block(nn.Module):
         return x + self.add(F.silu(torch.addcmul(shift, h, 1 + scale)))
 
 
+class Blocks(nn.ModuleList):
+    """One after another."""
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        for block in self:
+            x = block(x, style)
+        return x
+
+
 class Attention(nn.Module):
     """x + what each place finds at all the others.  Vaswani et al. 2017, arXiv:1706.03762."""
 
@@ -76,7 +85,7 @@ class Velocity(nn.Module):
         *sizes, (middle, count) = zip(widths, blocks, strict=True)
         self.see = nn.Conv2d(4 * channels, widths[0], 3, padding=1)
         self.down, self.up = (
-            nn.ModuleList(nn.ModuleList(Block(width, style) for _ in range(n)) for width, n in sizes) for _ in range(2)
+            nn.ModuleList(Blocks(Block(width, style) for _ in range(n)) for width, n in sizes) for _ in range(2)
         )
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
         self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(widths))
@@ -105,15 +114,12 @@ class Velocity(nn.Module):
         style, skips = self.style(t, label), []
         h = self.see(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
         for blocks, shrink in zip(self.down, self.shrink, strict=True):
-            for block in blocks:
-                h = block(h, style)
+            h = blocks(h, style)
             skips.append(h)
             h = shrink(h)
         h = h + self.place.to(h.dtype)
         for block, attend in zip(self.middle, self.attend, strict=True):
             h = attend(block(h, style))
         for blocks, grow, join, skip in reversed(list(zip(self.up, self.grow, self.join, skips, strict=True))):
-            h = join(torch.cat([skip, F.pixel_shuffle(grow(h), 2)], 1))
-            for block in blocks:
-                h = block(h, style)
+            h = blocks(join(torch.cat([skip, F.pixel_shuffle(grow(h), 2)], 1)), style)
         return F.pixel_shuffle(self.say(F.silu(self.last(h))), 2)
