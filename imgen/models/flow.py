@@ -19,6 +19,7 @@ from imgen.models.layers import begin_at_zero, condition
 
 HEAD = 64  # channels of an attention head
 GROUP = 16  # channels that are normalised together
+DRAFT = 16  # channels of what a condition draws by itself
 WAVES = 64  # that tell the time
 FASTEST = 100.0  # of them: radians from noise to picture
 
@@ -92,11 +93,13 @@ class Velocity(nn.Module):
         self.join = nn.ModuleList(nn.Conv2d(2 * width, width, 1) for width, _ in sizes)
         smallest = side >> len(widths)
         self.place = nn.Parameter(torch.zeros(1, middle, smallest, smallest))
+        self.draft, self.widen = nn.Linear(style, DRAFT * smallest**2), nn.Conv2d(DRAFT, middle, 1)
         self.middle = nn.ModuleList(Block(middle, style) for _ in range(count))
         self.attend = nn.ModuleList(Attention(middle) for _ in range(count))
         self.last, self.say = nn.GroupNorm(widths[0] // GROUP, widths[0]), nn.Conv2d(widths[0], 4 * channels, 3, padding=1)
         nn.init.normal_(self.embed.weight)
         begin_at_zero(self.say)
+        begin_at_zero(self.widen)
 
     def style(self, t: Tensor, label: Tensor) -> Tensor:
         """Time (N,) and condition (see `forward`) -> (N, S).  What no class has of the shares, nothing has."""
@@ -117,7 +120,8 @@ class Velocity(nn.Module):
             h = blocks(h, style)
             skips.append(h)
             h = shrink(h)
-        h = h + self.place.to(h.dtype)
+        draft = self.draft(style).view(len(x), DRAFT, *h.shape[2:])  # in pure noise there is nothing to be found but the wish
+        h = h + self.place.to(h.dtype) + self.widen(draft)
         for block, attend in zip(self.middle, self.attend, strict=True):
             h = attend(block(h, style))
         for blocks, grow, join, skip in reversed(list(zip(self.up, self.grow, self.join, skips, strict=True))):
