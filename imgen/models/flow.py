@@ -19,6 +19,7 @@ from imgen.models.layers import begin_at_zero, condition
 
 HEAD = 64  # channels of an attention head
 GROUP = 16  # channels that are normalised together
+DRAFT = 16  # channels of what a condition draws by itself
 WAVES = 64  # that tell the time
 FASTEST = 100.0  # of them: radians from noise to picture
 
@@ -38,6 +39,15 @@ class Block(nn.Module):
         h = self.second(self.look(F.silu(self.first(x))))
         scale, shift = self.tell(style)[:, :, None, None].chunk(2, 1)
         return x + self.add(F.silu(torch.addcmul(shift, h, 1 + scale)))
+
+
+class Blocks(nn.ModuleList):
+    """One after another."""
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        for block in self:
+            x = block(x, style)
+        return x
 
 
 class Attention(nn.Module):
@@ -76,18 +86,20 @@ class Velocity(nn.Module):
         *sizes, (middle, count) = zip(widths, blocks, strict=True)
         self.see = nn.Conv2d(4 * channels, widths[0], 3, padding=1)
         self.down, self.up = (
-            nn.ModuleList(nn.ModuleList(Block(width, style) for _ in range(n)) for width, n in sizes) for _ in range(2)
+            nn.ModuleList(Blocks(Block(width, style) for _ in range(n)) for width, n in sizes) for _ in range(2)
         )
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
         self.grow = nn.ModuleList(nn.Conv2d(b, 4 * a, 1) for a, b in pairwise(widths))
         self.join = nn.ModuleList(nn.Conv2d(2 * width, width, 1) for width, _ in sizes)
         smallest = side >> len(widths)
         self.place = nn.Parameter(torch.zeros(1, middle, smallest, smallest))
+        self.draft, self.widen = nn.Linear(style, DRAFT * smallest**2), nn.Conv2d(DRAFT, middle, 1)
         self.middle = nn.ModuleList(Block(middle, style) for _ in range(count))
         self.attend = nn.ModuleList(Attention(middle) for _ in range(count))
         self.last, self.say = nn.GroupNorm(widths[0] // GROUP, widths[0]), nn.Conv2d(widths[0], 4 * channels, 3, padding=1)
         nn.init.normal_(self.embed.weight)
         begin_at_zero(self.say)
+        begin_at_zero(self.widen)
 
     def style(self, t: Tensor, label: Tensor) -> Tensor:
         """Time (N,) and condition (see `forward`) -> (N, S).  What no class has of the shares, nothing has."""
@@ -105,15 +117,13 @@ class Velocity(nn.Module):
         style, skips = self.style(t, label), []
         h = self.see(F.pixel_unshuffle(x, 2).contiguous(memory_format=torch.channels_last))
         for blocks, shrink in zip(self.down, self.shrink, strict=True):
-            for block in blocks:
-                h = block(h, style)
+            h = blocks(h, style)
             skips.append(h)
             h = shrink(h)
-        h = h + self.place.to(h.dtype)
+        draft = self.draft(style).view(len(x), DRAFT, *h.shape[2:])  # in pure noise there is nothing to be found but the wish
+        h = h + self.place.to(h.dtype) + self.widen(draft)
         for block, attend in zip(self.middle, self.attend, strict=True):
             h = attend(block(h, style))
         for blocks, grow, join, skip in reversed(list(zip(self.up, self.grow, self.join, skips, strict=True))):
-            h = join(torch.cat([skip, F.pixel_shuffle(grow(h), 2)], 1))
-            for block in blocks:
-                h = block(h, style)
+            h = blocks(join(torch.cat([skip, F.pixel_shuffle(grow(h), 2)], 1)), style)
         return F.pixel_shuffle(self.say(F.silu(self.last(h))), 2)

@@ -26,6 +26,7 @@ from imgen.models.vdsr import VDSR
 from imgen.training import weights
 from imgen.training.degrade import noisy, noisy_or_jpeg
 from imgen.training.expand import put
+from imgen.training.flow import FlowMatching
 from imgen.training.judge import can_judge, write_judge
 from imgen.training.loop import Recipe, history_of, train
 from imgen.training.makers import (
@@ -153,7 +154,7 @@ def start(
     recipe, facts = run.make(folder, teachers, device)
     older, earlier = WEIGHTS / f"{run.starts_from}.safetensors", 0
     if run.starts_from and older.exists():
-        assert isinstance(recipe, Upscale | Stylize), f"{name} has no net to begin with"
+        assert isinstance(recipe, Upscale | Stylize | FlowMatching), f"{name} has no net to begin with"
         borrow(recipe.net, read_weights(older))
         known = find_card(run.starts_from).facts.training
         earlier = known.steps + known.earlier_steps if known else 0
