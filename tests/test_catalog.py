@@ -213,7 +213,7 @@ def test_abilities_and_knobs_agree(card):
     assert able.takes_mask == ("mask" in brushes)
     for ability, knob in (
         (able.spoils, "damage"), (able.knows_noise, "noise_level"), (able.any_factor, "scale"), (able.named_styles, "style"),
-        (able.any_style, "paintings"), (able.continues, "begin"), (able.reads_words, "words"),
+        (able.any_style, "paintings"), (able.continues, "begin"), (able.reads_words, "words"), (able.flows, "guidance"),
     ):
         assert ability == (knob in knobs)
     assert able == abilities_of(card.pipeline) and isinstance(able, Abilities)

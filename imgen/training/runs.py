@@ -88,7 +88,7 @@ RUNS = {
     "dcgan_emoji64": Run(small_gan(dcgan), 12000, 32),
     "word_gan_emoji64": Run(worded_gan, 12000, 32),
     "conv_vae_flowers64": Run(flowers_vae, 6000, 64),
-    "flow_emoji64": Run(worded_flow, 30000, 32),
+    "flow_emoji64": Run(worded_flow, 30000, 32, starts_from="flow_emoji64"),
     "flow_flowers64": Run(classes_flow, 30000, 32),
     "flow_fashion28": Run(fashion(fashion_flow, 128), 8000, 128),
     "mlp_vae_fashion28": Run(fashion_vae(16), 12000, 256),
