@@ -2,15 +2,20 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 
-from imgen.controls import checked, knobs_of
+from imgen.catalog import find_card, find_maker
+from imgen.controls import UserError, checked, knobs_of
 from imgen.functional.flow import between, euler, guided
+from imgen.image import Picture
+from imgen.inspection.look import inspect
 from imgen.models.flow import Velocity
 from imgen.pipelines.flow import flow, flow_words
 from imgen.training.flow import FlowMatching, times
 from imgen.training.steps import Batches
+from imgen.ui.cost import MEASURED, reckoned
 
 CLASSES = {"classes": ["ant", "bee", "cat"]}
 VOCABULARY = {"vocabulary": {"face": "脸", "cat": "猫", "red": "红"}}
@@ -218,3 +223,24 @@ def test_times_are_spread_evenly_over_the_logistic_normal():
     t = times(1000, "cpu", mean=0, spread=1)
     expected = torch.distributions.Normal(0, 1).cdf(torch.logit(t.sort().values))
     assert t.min() > 0 and t.max() < 1 and (expected - torch.linspace(0, 1, 1000)).abs().max() < 0.0025
+
+
+def test_a_run_costs_its_steps_and_guidance_twice_as_much():
+    card = find_card("flow_emoji64")
+
+    def seconds(**knobs):
+        return reckoned(card, MEASURED, checked(card.knobs, {"words": "cat", **knobs}))
+
+    assert seconds() > 0
+    assert seconds(steps=60) == pytest.approx(3 * seconds()) and seconds(guidance=1) == pytest.approx(seconds() / 2)
+
+
+def test_no_way_leads_from_a_picture_that_has_no_latent():
+    with pytest.raises(UserError, match="picture_without_place"):
+        find_maker([Picture(np.zeros((64, 64, 3), np.uint8), {"card": "flow_emoji64"})])
+
+
+def test_inside_is_looked_into_half_way():
+    seen = inspect(find_card("flow_emoji64"), None, {"words": "cat face", "seed": 3, "steps": 8})
+    time = next(layer for layer in seen.layers if layer.name == "time")
+    assert time.out.item() == 0.5 and seen.picture().startswith("data:image/png")
