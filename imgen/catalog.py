@@ -134,7 +134,10 @@ CARDS = [
         "word_gan_emoji64", "generate", Net("resgan:Generator", classes=520), imagine, REED, "MIT", lesson="words",
         kind="adversarial", young=True,
     ),
-    Card("flow_emoji64", "generate", Net("flow:Velocity", classes=520), flow_words, FLOW, "MIT", lesson="flow", kind="flow"),
+    Card(
+        "flow_emoji64", "generate", Net("flow:Velocity", classes=520), flow_words, FLOW, "MIT", lesson="flow", kind="flow",
+        young=True,
+    ),
     Card(
         "conv_vae_flowers64", "generate", Net("conv_vae:ConvVAE", classes=5), generate, VAE, "MIT", lesson="conv_vae",
         kind="autoencoder",
