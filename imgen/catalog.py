@@ -14,6 +14,7 @@ from imgen.pipelines.classify import classify
 from imgen.pipelines.draw import drawing
 from imgen.pipelines.fill import diffuse, fill, repair
 from imgen.pipelines.filters import median, non_local_means, smooth
+from imgen.pipelines.flow import flow_words
 from imgen.pipelines.generate import generate, generate_large
 from imgen.pipelines.guess import guess
 from imgen.pipelines.imagine import imagine
@@ -38,6 +39,7 @@ REED = Paper("Generative adversarial text to image synthesis", "Reed et al.", 20
 R3GAN = Paper(
     "The GAN is dead; long live the GAN! A modern GAN baseline", "Huang, Gokaslan, Kuleshov, Tompkin", 2024, "2501.05441"
 )
+FLOW = Paper("Flow matching for generative modeling", "Lipman, Chen, Ben-Hamu, Nickel, Le", 2022, "2210.02747")
 GAN = Paper("Generative adversarial nets", "Goodfellow et al.", 2014, "1406.2661")
 VAE = Paper("Auto-encoding variational Bayes", "Kingma, Welling", 2014, "1312.6114")
 ESPCN = Paper(
@@ -131,6 +133,10 @@ CARDS = [
     Card(
         "word_gan_emoji64", "generate", Net("resgan:Generator", classes=520), imagine, REED, "MIT", lesson="words",
         kind="adversarial", young=True,
+    ),
+    Card(
+        "flow_emoji64", "generate", Net("flow:Velocity", classes=520), flow_words, FLOW, "MIT", lesson="flow", kind="flow",
+        young=True,
     ),
     Card(
         "conv_vae_flowers64", "generate", Net("conv_vae:ConvVAE", classes=5), generate, VAE, "MIT", lesson="conv_vae",
@@ -276,7 +282,7 @@ FAILURES = [  # the network of dcgan_fashion28, badly trained on purpose: to be 
 ]
 CATALOG = {card.name: card for card in [*CARDS, *FAILURES]}
 IDEAS = (  # in this order all models are shown
-    "modern", "convolution", "one_pass", "adversarial", "autoencoder", "optimisation", "interpolation", "rule", "hub",
+    "modern", "convolution", "one_pass", "flow", "adversarial", "autoencoder", "optimisation", "interpolation", "rule", "hub",
 )
 RECOMMENDED = (  # three to a task: for those who only want to begin
     "resgan_flowers64", "dcgan_fashion28", "draw_voronoi", "light_real_x4", "light_x4", "srgan_x4",
@@ -311,6 +317,6 @@ def find_maker(pictures: Sequence[Picture], find: Callable[[str], Card | None] =
     if len(names) > 1:
         raise UserError("pictures_of_one_model")
     card = find(names.pop())
-    if card is None or card.task != "generate" or card.net is None:  # a rule has no latent space
+    if card is None or card.task != "generate" or card.net is None or card.abilities.flows:  # no latent space
         raise UserError("picture_without_place")
     return card

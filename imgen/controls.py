@@ -224,6 +224,7 @@ class Abilities:
     optimises: bool = False  # a picture by a feature network: takes long whatever the picture, and waits in a queue of its own
     continues: bool = False  # can begin with a result of its own, as the knob `begin`
     reads_words: bool = False  # the knob `words`
+    flows: bool = False  # draws from noise in as many steps as the knob `steps` says: no latent space
     classifies: bool = False  # its result is scores, the fact `scores`, and its pictures explain them
 
     def __post_init__(self):

@@ -18,7 +18,7 @@ WORKED_ON = {"upscale": "city", "stylize": "landscape", "restore": "noisy"}  # t
 LESSONS: dict[str, dict[str, int]] = {  # task -> lesson -> minutes; longer where one waits, downloads, or works by hand
     "generate": {
         "drawn": 10, "autoencoder": 10, "vae": 10, "conv_vae": 10, "gan": 10, "dcgan": 10, "resgan": 10, "words": 10,
-        "fastgan": 15,
+        "flow": 10, "fastgan": 15,
     },
     "upscale": {
         "interpolation": 10, "srcnn": 10, "espcn": 10, "vdsr": 10, "srdensenet": 10, "srgan": 10, "enhancenet": 10, "light": 10,

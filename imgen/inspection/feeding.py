@@ -55,6 +55,8 @@ def feeder(card: Card, picture: Picture | None, knobs: Mapping[str, object]) -> 
         _mixed(net, card.auxiliary["faithful"], float(values["sharpness"]))
     kind = getattr(inspect.unwrap(card.pipeline), "__name__", "")
     with torch.inference_mode(False), torch.no_grad():
+        if card.abilities.flows:
+            return _flow(net, values)
         if hasattr(net, "latent") and not hasattr(net, "scale"):
             return _generator(net, picture, values)
         paintings = values.get("paintings") or ()
@@ -86,15 +88,38 @@ def _class(values: Mapping[str, Any], classes: int) -> "Tensor":
     return torch.tensor([index if isinstance(index, int) and index < classes else 0])
 
 
-def _generator(net: Any, picture: Picture | None, values: Mapping[str, Any]) -> Callable[[int], Feed]:
-    """From its seed; an autoencoder takes a picture apart, yours or one that it drew from its seed, and builds it again."""
+def _condition(values: Mapping[str, Any], classes: int) -> "Tensor":
+    """A class, or shares of words."""
     import torch
 
+    if "words" not in values:
+        return _class(values, classes)
+    shares = torch.zeros(1, classes)
+    shares[0, list(values["words"].indices)] = 1 / max(1, len(values["words"].indices))
+    return shares
+
+
+def _flow(net: Any, values: Mapping[str, Any]) -> Callable[[int], Feed]:
+    """Half-way from the noise of its seed: there a picture can be made out, and much is still open."""
+    import torch
+
+    from imgen.functional.flow import euler
+
+    label, x = _condition(values, net.classes), noise(int(values["seed"]), 1, net.channels * net.side**2)
+    way = euler(lambda x, t: net(x, torch.tensor([t]), label), x.view(1, net.channels, net.side, net.side), int(values["steps"]))
+    time, x = next((time, x) for time, x, _ in way if time >= 0.5)
+
+    def run(picture: "Tensor", **given: "Tensor") -> "Tensor":
+        return net(2 * picture - 1, given["time"], given["class"])
+
+    return lambda side: Feed(net, {"picture": (x + 1) / 2, "time": torch.tensor([time]), "class": label}, run, True)
+
+
+def _generator(net: Any, picture: Picture | None, values: Mapping[str, Any]) -> Callable[[int], Feed]:
+    """From its seed; an autoencoder takes a picture apart, yours or one that it drew from its seed, and builds it again."""
+
     z = noise(int(values.get("seed", 10)), 1, net.latent) * float(values.get("truncation", 1.0))
-    label = _class(values, net.classes)
-    if "words" in values:
-        label = torch.zeros(1, net.classes)
-        label[0, list(values["words"].indices)] = 1 / max(1, len(values["words"].indices))
+    label = _condition(values, net.classes)
     if not encodes(net):
         return lambda side: Feed(net, {"noise": z, "class": label}, lambda **given: net(given["noise"], given["class"]), True)
     whole: Any = net

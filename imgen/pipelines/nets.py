@@ -81,6 +81,18 @@ class Generator(Network, Protocol):
     def __call__(self, z: "Tensor", label: "Tensor") -> "Tensor": ...
 
 
+class Flow(Network, Protocol):
+    """x (N, channels, side, side) on its way from noise at time 0 to a picture in [-1, 1] at time 1; t (N,); labels (N,), or
+    shares (N, classes), all 0 for no condition -> velocity, like x.
+    """
+
+    classes: int
+    side: int
+    channels: int
+
+    def __call__(self, x: "Tensor", t: "Tensor", label: "Tensor") -> "Tensor": ...
+
+
 class Autoencoder(Generator, Protocol):
     """encode: pictures, labels -> codes (N, latent), or their means and log variances."""
 

@@ -51,7 +51,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "no_map": ("Only a network with two numbers in its code has a map. Please choose such a model.", "只有编码为两个数的网络才有地图，请选择这样的模型。"),
     "pictures_to_steer": ("There is no picture to begin with yet. Please make one first.", "还没有可以开始的图片，请先生成一张。"),
     "no_directions": ("The directions of this model have not been worked out. Please choose a picture of another one.", "还没有算出这个模型的方向，请换一个模型的图片。"),
-    "no_latent_space": ("This model does not draw by a learned network, so it cannot look for your picture. Please choose a generator that has learned.", "这个模型不是靠学出来的网络画图的，没法寻找你的图片。请选择一个学习过的生成模型。"),
+    "no_latent_space": ("This model has no latent space in which your picture could be looked for. Please choose a GAN or an autoencoder.", "这个模型没有潜空间，没法在里面寻找你的图片。请选择一个生成对抗网络或自编码器。"),
     "pictures_to_morph": ("A film needs at least two pictures, and {came} came. Please keep one more.", "制作动画至少需要两张图片，现在有 {came} 张。请再保留一张。"),
     "pictures_to_combine": ("A − B + C takes the last three kept pictures, and {came} are kept. Please keep three.", "A − B + C 用的是最后留下的三张图片，现在只留下了 {came} 张。请留满三张。"),
     "pictures_of_one_model": ("These pictures come from different models, which have no way between them. Please keep pictures of one model only.", "这些图片来自不同的模型，它们之间没有通路。请只保留同一个模型的图片。"),

@@ -11,6 +11,7 @@ KNOBS: dict[str, tuple[str, str]] = {
     "knob_count": ("How many", "数量"),
     "knob_seed": ("Seed", "随机种子"),
     "knob_truncation": ("Truncation", "截断"),
+    "knob_guidance": ("Guidance (0: ignores the wish, 1: as learned)", "引导（0：不理会愿望，1：按学到的来）"),
     "knob_scale": ("Times larger", "放大倍数"),
     "knob_width": ("Width in pixels (0: by the factor)", "目标宽度，像素（0：按倍数）"),
     "knob_views": ("Views to average (self-ensemble)", "取平均的视角数（自集成）"),

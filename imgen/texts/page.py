@@ -31,6 +31,7 @@ PAGE: dict[str, tuple[str, str]] = {
     "idea_modern": ("Modern: gates and attention", "现代网络：门控与注意力"),
     "idea_convolution": ("Convolution", "卷积网络"),
     "idea_one_pass": ("One pass", "一次完成"),
+    "idea_flow": ("Flow matching", "流匹配"),
     "idea_adversarial": ("Adversarial (GAN)", "生成对抗网络（GAN）"),
     "idea_autoencoder": ("Autoencoders", "自编码器"),
     "idea_optimisation": ("Optimising the pixels", "直接优化像素"),

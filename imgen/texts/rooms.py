@@ -45,6 +45,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "loss_texture": ("texture", "纹理"),
     "loss_textures": ("textures", "纹理"),
     "loss_adversarial": ("adversarial", "对抗损失"),
+    "loss_velocity": ("squared error of the velocity", "速度的平方误差"),
     "loss_hole": ("inside the holes", "空洞内的误差"),
     "loss_unexplained": ("unexplained share", "未能解释的比例"),
     # your own picture

@@ -35,6 +35,8 @@ TERMS: tuple[Term, ...] = (
     Term("residual blocks?", ("残差块",)),
     Term("residual", ("残差",)),
     Term("attention", ("注意力", "门控与注意力")),
+    Term("flow matching", ("流匹配",)),
+    Term("guidance", ("引导",), "not 指导"),
     Term("recurrent", ("循环",), "not 递归, which is recursive"),
     Term("dense layers?", ("全连接层",), "a layer in which all is connected; dense connections (DenseNet) are 密集连接"),
     Term("parameters?", ("参数",)),

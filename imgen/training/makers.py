@@ -27,6 +27,7 @@ from imgen.models.distilled import DistilledSqueezeNet
 from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
 from imgen.models.features import SmallVGG, Widened
+from imgen.models.flow import Velocity
 from imgen.models.light import Light
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.rednet import REDNet
@@ -39,6 +40,7 @@ from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
 from imgen.training.classifying import Classify, DrawnShapes, Shifted, decayed_adam, momentum
 from imgen.training.degrade import Wounds, burst, phones, plain
 from imgen.training.distilling import Distil, Resemble
+from imgen.training.flow import FlowMatching
 from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
 from imgen.training.loop import Recipe
 from imgen.training.regression import Fill, Recur, Upscale
@@ -108,6 +110,26 @@ def worded_gan(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe
     critic = feature_critic(teachers, len(vocabulary))
     recipe = Adversarial(*residual(len(vocabulary)), critic, batches, device=device)
     return recipe, {"vocabulary": {word: emoji.CHINESE.get(word, "") for word in vocabulary}}
+
+
+def worded_flow(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: as for `worded_gan`."""
+    pictures, shares, weights, vocabulary = emoji.named(folder, 64)
+    batches = Batches(pictures, shares, 32, device, flip=False, weights=weights)
+    recipe = FlowMatching(Velocity(len(vocabulary)), batches, device=device, forgotten=0.3)
+    return recipe, {"vocabulary": {word: emoji.CHINESE.get(word, "") for word in vocabulary}}
+
+
+def classes_flow(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
+    """data: one folder per class."""
+    pictures, labels, names = data.classes(folder, 64)
+    batches = Batches(pictures, labels, 32, device)
+    return FlowMatching(Velocity(max(1, len(names))), batches, device=device), {"classes": names}
+
+
+def fashion_flow(batches: Batches, device: str) -> Recipe:
+    net = Velocity(len(FASHION), side=28, channels=1, widths=(64, 128), blocks=(1, 2))
+    return FlowMatching(net, batches, device=device)
 
 
 def feature_critic(teachers: Path | None, classes: int) -> FeatureCritic | None:

@@ -44,9 +44,10 @@ class Muon(torch.optim.Optimizer):
                 self.state[p] = {"mean": torch.zeros_like(p)}
             mean = self.state[p]["mean"]
             mean.lerp_(grad, 1 - group["momentum"])
-            step = orthogonal(grad.lerp(mean, group["momentum"]).flatten(1))
+            slope = grad.lerp(mean, group["momentum"]).movedim(1, -1)  # as it lies in memory: the order of columns is all one
+            step = orthogonal(slope.flatten(1))
             rate = 0.2 * max(step.shape) ** 0.5 * group["lr"]
-            p.sub_(step.view(p.shape).to(p.dtype), alpha=rate)
+            p.sub_(step.view(slope.shape).movedim(-1, 1).to(p.dtype), alpha=rate)
 
     def slide(self, others: list[tuple[Tensor, Tensor]], group: dict[str, Any]) -> None:
         for p, _ in others:
@@ -70,5 +71,6 @@ def orthogonal(matrix: Tensor, rounds: int = 5) -> Tensor:
     x = x / (x.norm() + 1e-7)
     for _ in range(rounds):
         square = x @ x.T
-        x = 3.4445 * x + (2.0315 * square @ square - 4.7750 * square) @ x
+        twice = torch.addmm(square, square, square, beta=-4.7750, alpha=2.0315)
+        x = torch.addmm(x, twice, x, beta=3.4445)
     return x.T if tall else x

@@ -26,11 +26,13 @@ from imgen.models.vdsr import VDSR
 from imgen.training import weights
 from imgen.training.degrade import noisy, noisy_or_jpeg
 from imgen.training.expand import put
+from imgen.training.flow import FlowMatching
 from imgen.training.judge import can_judge, write_judge
 from imgen.training.loop import Recipe, history_of, train
 from imgen.training.makers import (
     Make,
     any_painting,
+    classes_flow,
     collapsing,
     convolutional,
     dcgan,
@@ -39,6 +41,7 @@ from imgen.training.makers import (
     fashion,
     fashion_ae,
     fashion_cnn,
+    fashion_flow,
     fashion_gan,
     fashion_vae,
     few_pictures,
@@ -60,6 +63,7 @@ from imgen.training.makers import (
     usual_fashion_gan,
     usual_flowers,
     usual_vae,
+    worded_flow,
     worded_gan,
 )
 from imgen.training.regression import Upscale
@@ -84,6 +88,9 @@ RUNS = {
     "dcgan_emoji64": Run(small_gan(dcgan), 12000, 32),
     "word_gan_emoji64": Run(worded_gan, 12000, 32),
     "conv_vae_flowers64": Run(flowers_vae, 6000, 64),
+    "flow_emoji64": Run(worded_flow, 30000, 32, starts_from="flow_emoji64"),
+    "flow_flowers64": Run(classes_flow, 30000, 32),
+    "flow_fashion28": Run(fashion(fashion_flow, 128), 8000, 128),
     "mlp_vae_fashion28": Run(fashion_vae(16), 12000, 256),
     "mlp_vae2d_fashion28": Run(fashion_vae(2), 12000, 256),
     "usual_mlp_vae_fashion28": Run(fashion(usual_vae, 128), 24000, 128),
@@ -147,7 +154,7 @@ def start(
     recipe, facts = run.make(folder, teachers, device)
     older, earlier = WEIGHTS / f"{run.starts_from}.safetensors", 0
     if run.starts_from and older.exists():
-        assert isinstance(recipe, Upscale | Stylize), f"{name} has no net to begin with"
+        assert isinstance(recipe, Upscale | Stylize | FlowMatching), f"{name} has no net to begin with"
         borrow(recipe.net, read_weights(older))
         known = find_card(run.starts_from).facts.training
         earlier = known.steps + known.earlier_steps if known else 0

@@ -17,6 +17,7 @@ from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import UserError, checked
 from imgen.image import Origin, pixels_of, size_of_file
+from imgen.pipelines.flow import STEPS
 from imgen.pipelines.upscale import MOST
 from imgen.texts import LANGUAGES, text
 from imgen.ui.kept import file_stem
@@ -93,6 +94,8 @@ def reckoned(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
         seconds *= passes(card, _times(knobs, pixels)) / passes(card, MEASURED_SCALE)
     if card.abilities.shows_steps:
         seconds *= knobs.get("steps", PLAIN_STEPS) / PLAIN_STEPS
+    if card.abilities.flows:
+        seconds *= knobs["steps"] / STEPS * (1 if knobs["guidance"] == 1 else 2) / 2
     return seconds * knobs.get("count", 1) * knobs.get("views", 1)
 
 

@@ -1,0 +1,246 @@
+"""Flow matching: its loss, its steps, its guidance, its pictures."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from imgen.catalog import find_card, find_maker
+from imgen.controls import UserError, checked, knobs_of
+from imgen.functional.flow import between, euler, guided
+from imgen.image import Picture
+from imgen.inspection.look import inspect
+from imgen.models.flow import Velocity
+from imgen.pipelines.flow import flow, flow_words
+from imgen.training.flow import FlowMatching, times
+from imgen.training.steps import Batches
+from imgen.ui.cost import MEASURED, reckoned
+
+CLASSES = {"classes": ["ant", "bee", "cat"]}
+VOCABULARY = {"vocabulary": {"face": "脸", "cat": "猫", "red": "红"}}
+MEAN, SPREAD = 0.4, 0.3  # of a world whose pixels are all normal: everything about its flow is known
+
+
+def exact(x, t, label=None):
+    """E[picture − noise | x_t = x], by the rule for normal variables."""
+    t = torch.as_tensor(t).reshape(-1, 1, 1, 1).to(x.dtype)
+    variance = (1 - t) ** 2 + (t * SPREAD) ** 2
+    return MEAN + (t * SPREAD**2 - (1 - t)) / variance * (x - t * MEAN)
+
+
+class World(torch.nn.Module):
+    """A stand-in whose velocity is the exact one, times `wrong`."""
+
+    classes, side, channels = 3, 4, 1
+
+    def __init__(self, wrong=1.0):
+        super().__init__()
+        self.weight, self.wrong = torch.nn.Parameter(torch.ones(1)), wrong
+        self.embed, self.nothing = torch.nn.Linear(3, 1), torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, x, t, label):
+        return exact(x, t) * self.wrong * self.weight
+
+
+def tiny(**settings):
+    torch.manual_seed(0)
+    net = Velocity(3, side=8, channels=1, widths=(16, 32), blocks=(1, 1), style=32, **settings)
+    for parameter in net.parameters():  # what begins at zero says nothing
+        parameter.data.add_(torch.randn_like(parameter) * 0.05)
+    return net.eval()
+
+
+def test_the_loss_of_the_exact_velocity_is_what_noise_leaves_open():
+    torch.manual_seed(0)
+    count = 20000
+    picture, noise = MEAN + SPREAD * torch.randn(count, 1, 4, 4), torch.randn(count, 1, 4, 4)
+    t = torch.rand(count)
+    left = (SPREAD**2 / ((1 - t) ** 2 + (t * SPREAD) ** 2)).mean().item()  # Var(picture − noise | x_t)
+    batches = Batches(torch.zeros(2, 1, 4, 4, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64), 2, "cpu")
+
+    def loss(wrong):
+        recipe = FlowMatching(World(wrong), batches, device="cpu")
+        return recipe.loss(picture, noise, t, torch.zeros(count, 3)).item()
+
+    assert loss(1.0) == pytest.approx(left, rel=0.01)
+    assert min(loss(0.9), loss(1.1)) > 1.01 * loss(1.0)
+
+
+def test_euler_follows_a_flow_that_is_known():
+    x = torch.linspace(-2, 2, 9, dtype=torch.float64).view(1, 1, 3, 3)
+
+    def end(steps):
+        *_, (t, y, _) = euler(exact, x, steps)
+        assert t == 1
+        return y
+
+    target = MEAN + SPREAD * x  # a normal variable ends as the other
+    errors = [(end(steps) - target).abs().max().item() for steps in (100, 200, 400)]
+    assert errors[0] < 0.02 and errors[1] == pytest.approx(errors[0] / 2, rel=0.1) and errors[2] < 0.6 * errors[1]
+
+
+def test_euler_on_a_linear_field_is_compound_interest():
+    x = torch.tensor([[[[1.0, -3.0]]]], dtype=torch.float64)
+    *_, (_, y, goal) = euler(lambda x, t: -0.7 * x, x, 10)
+    torch.testing.assert_close(y, x * (1 - 0.07) ** 10)
+    assert (y / x - math.exp(-0.7)).abs().max() < 0.02 and torch.equal(y, goal)
+
+
+def test_a_straight_path_needs_one_step():
+    noise, picture = torch.randn(2, 1, 4, 4), torch.rand(2, 1, 4, 4)
+    (_, y, _), = euler(lambda x, t: picture - noise, noise, 1)
+    torch.testing.assert_close(y, picture)
+    torch.testing.assert_close(between(noise, picture, torch.tensor([0.0, 0.25]))[1], 0.75 * noise[1] + 0.25 * picture[1])
+
+
+@pytest.mark.parametrize("guidance", [0.0, 1.0, 2.5])
+def test_guidance_is_a_multiple_of_what_the_condition_changes(guidance):
+    net, x, t = tiny(), torch.randn(2, 1, 8, 8), torch.tensor([0.3, 0.8])
+    shares = torch.eye(3)[:2]
+    with torch.no_grad():
+        asked, free = net(x, t, torch.tensor([0, 1])), net(x, t, torch.zeros(2, 3))
+        assert (asked - free).abs().max() > 1e-3
+        torch.testing.assert_close(guided(net, x, t, shares, guidance), free + guidance * (asked - free), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("widths", "side"), [((16, 32), 8), ((16, 16, 32), 16), ((16, 32), 28)])
+def test_the_velocity_has_the_shape_of_the_picture_and_hears_everything(widths, side):
+    net = Velocity(3, side=side, widths=widths, blocks=(1,) * len(widths))
+    for layer in (net.say, net.widen):
+        torch.nn.init.normal_(layer.weight)
+    for block in net.modules():
+        if hasattr(block, "add"):
+            torch.nn.init.normal_(block.add.weight)
+    y = net(torch.randn(2, 3, side, side), torch.rand(2), torch.tensor([[0.5, 0.5, 0], [0, 0, 0]]))
+    assert y.shape == (2, 3, side, side)
+    y.square().sum().backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in net.parameters())
+
+
+def test_at_first_nothing_moves():
+    net = Velocity(3, side=8, widths=(16,), blocks=(1,))
+    assert net(torch.randn(1, 3, 8, 8), torch.rand(1), torch.tensor([2])).abs().max() == 0
+
+
+def pictures(net, pipeline=flow, **knobs):
+    facts = CLASSES if pipeline is flow else VOCABULARY
+    with torch.no_grad():
+        return list(pipeline(net, **checked(knobs_of(pipeline, facts), knobs)))[-1].pictures
+
+
+def test_a_seed_means_the_same_pictures():
+    net = tiny()
+    assert pictures(net, seed=5, steps=3) == pictures(net, seed=5, steps=3) != pictures(net, seed=6, steps=3)
+
+
+def test_a_picture_does_not_depend_on_how_many_are_asked_for():
+    net = tiny()
+    assert pictures(net, seed=1, count=9, steps=4)[:2] == pictures(net, seed=1, count=2, steps=4)
+
+
+def test_classes_are_heeded_and_remembered():
+    net = tiny()
+    cats = pictures(net, label="cat", seed=2, count=3, steps=4, guidance=6)
+    every = pictures(net, seed=2, count=3, steps=4, guidance=6)
+    assert [picture.record["class"] for picture in every] == [0, 1, 2]
+    assert every[2] == cats[2] and every[0] != cats[0]
+
+
+def test_words_have_equal_shares():
+    seen = []
+
+    class Listens(World):
+        def forward(self, x, t, label):
+            seen.append(label)
+            return super().forward(x, t, label)
+
+    pictures(Listens(), flow_words, words="红 cat", count=2, steps=1, guidance=1)
+    assert seen[0].tolist() == [[0, 0.5, 0.5]] * 2
+
+
+def test_every_step_is_shown_and_stop_is_heeded():
+    asked = []
+
+    class Counts(World):
+        def forward(self, x, t, label):
+            asked.append(t[0].item())
+            return super().forward(x, t, label)
+
+    frames = flow(Counts(), **checked(knobs_of(flow, CLASSES), {"steps": 8, "count": 2, "guidance": 1.0}))
+    first, second = next(frames), next(frames)
+    frames.close()
+    assert (first.done, first.total, len(first.pictures)) == (1, 8, 2) and first.pictures != second.pictures
+    assert asked == [0, 1 / 8]
+
+
+def test_without_guidance_the_net_is_asked_once():
+    class Counts(World):
+        def forward(self, x, t, label):
+            assert len(x) == 2
+            return super().forward(x, t, label)
+
+    assert len(pictures(Counts(), count=2, steps=2, guidance=1)) == 2
+
+
+def two_pictures():
+    torch.manual_seed(1)
+    coarse = (torch.rand(2, 1, 4, 4) > 0.5).byte() * 200 + 20
+    return coarse.repeat_interleave(2, 2).repeat_interleave(2, 3)
+
+
+def trained(steps, labels):
+    batches = Batches(two_pictures(), labels, 16, "cpu", flip=False)
+    torch.manual_seed(0)
+    net = Velocity(2, side=8, channels=1, widths=(32,), blocks=(1,), style=32)
+    recipe = FlowMatching(net, batches, device="cpu", rate=5e-3, decay=0.98)
+    for n in range(steps):
+        recipe.step(n / steps)
+    return recipe
+
+
+def test_two_pictures_are_learned_by_heart():
+    torch.manual_seed(0)
+    recipe = trained(250, torch.arange(2))
+    drawn, truth = recipe.sample(10), two_pictures().float() / 255
+    assert (drawn - truth[torch.arange(10) % 2]).abs().mean() < 0.06
+
+
+def test_what_is_forgotten_leaves_equal_shares_of_the_rest():
+    recipe = trained(0, torch.eye(2))
+    recipe.forgotten, shares = 0.5, torch.tensor([[0.25, 0.25, 0.25, 0.25, 0]]).repeat(4000, 1)
+    torch.manual_seed(0)
+    left = recipe.remembered(shares)
+    kept = (left > 0).sum(1)
+    assert (left[:, 4] == 0).all()
+    torch.testing.assert_close(left.sum(1), (kept > 0).float())
+    assert all(row[row > 0].unique().numel() == 1 for row in left[:200] if row.any())
+    assert (kept == 4).float().mean() == pytest.approx(0.9 * (0.5 + 0.5 / 16), abs=0.03)
+    assert (kept == 0).float().mean() == pytest.approx(0.1 + 0.9 * 0.5 / 16, abs=0.03)
+
+
+def test_times_are_spread_evenly_over_the_logistic_normal():
+    t = times(1000, "cpu", mean=0, spread=1)
+    expected = torch.distributions.Normal(0, 1).cdf(torch.logit(t.sort().values))
+    assert t.min() > 0 and t.max() < 1 and (expected - torch.linspace(0, 1, 1000)).abs().max() < 0.0025
+
+
+def test_a_run_costs_its_steps_and_guidance_twice_as_much():
+    card = find_card("flow_emoji64")
+
+    def seconds(**knobs):
+        return reckoned(card, MEASURED, checked(card.knobs, {"words": "cat", **knobs}))
+
+    assert seconds() > 0
+    assert seconds(steps=60) == pytest.approx(3 * seconds()) and seconds(guidance=1) == pytest.approx(seconds() / 2)
+
+
+def test_no_way_leads_from_a_picture_that_has_no_latent():
+    with pytest.raises(UserError, match="picture_without_place"):
+        find_maker([Picture(np.zeros((64, 64, 3), np.uint8), {"card": "flow_emoji64"})])
+
+
+def test_inside_is_looked_into_half_way():
+    seen = inspect(find_card("flow_emoji64"), None, {"words": "cat face", "seed": 3, "steps": 8})
+    time = next(layer for layer in seen.layers if layer.name == "time")
+    assert time.out.item() == 0.5 and seen.picture().startswith("data:image/png")
