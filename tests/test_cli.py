@@ -133,7 +133,7 @@ def test_a_picture_of_ones_own_is_found_and_can_be_filmed(here, photo, tmp_path)
     (["film", "PHOTO", "PHOTO", "-o", "film.webp"], "remember"),
     (["combine", "PHOTO", "PHOTO", "missing.png", "-o", "sum.png"], "missing.png"),
     (["find", "oak", "PHOTO", "-o", "out.png"], "oak"),
-    (["find", "draw_lines", "PHOTO", "-o", "out.png"], "learned"),
+    (["find", "draw_lines", "PHOTO", "-o", "out.png"], "latent"),
     (["find", "mlp_vae_fashion28", "missing.png", "-o", "out.png"], "missing.png"),
     (["find", "mlp_vae_fashion28", "PHOTO", "--label", "rose", "-o", "out.png"], "rose"),
     (["train", "oak", "--data", "PHOTO"], "oak"),
