@@ -280,9 +280,13 @@ async function bring(files) {
 // Others: those who train now, and a run that somebody shows.
 async function lobby() {
   const {runs = []} = await ask('list');
-  parts.lobby.replaceChildren(...runs.slice(0, 6).map(one => button(W('watch', {method: W(`short_${one.method}`), data: W(`data_${one.data}`)}), () => watch(one.code), {data: {code: one.code}})));
+  const codes = runs.map(one => one.code).join(' ');
+  if (codes !== parts.lobby.dataset.codes) parts.lobby.replaceChildren(...runs.slice(0, 6).map(one => button(W('watch', {method: W(`short_${one.method}`), data: W(`data_${one.data}`)}), () => watch(one.code), {data: {code: one.code}})));
+  parts.lobby.dataset.codes = codes;
   parts.lobbyRow.hidden = !runs.length;
   put(parts.lobbyTitle, W(R.state === 'waiting' ? 'meanwhile' : 'running_now'));
+  clearTimeout(lobby.again);
+  if (R.state === 'waiting') lobby.again = setTimeout(lobby, 4000);  // runs begin and end meanwhile
 }
 async function watch(code) {
   if (!/^[a-z0-9]{4,12}$/.test(code)) return;
