@@ -3,19 +3,17 @@
 All of it is drawn in the browser, by ui/inside/*.js, which are one script; what only the server knows it asks of `inspecting`.
 """
 
-from pathlib import Path
-
 import gradio as gr
 
 from imgen.ui.inspecting import inside_ask, inside_begin, inside_open
 from imgen.ui.language import both, t
+from imgen.ui.scripts import room
 
 PARTS = ("frame", "opening", "maps", "number", "sizes", "kernel", "begin")  # in this order: the first names what all use
-UI = Path(__file__).parent.parent / "ui" / "inside"
 
 
 def script() -> str:
-    return "\n".join((UI / f"{part}.js").read_text(encoding="utf-8") for part in PARTS)
+    return room(*(f"inside/{part}.js" for part in PARTS))
 
 
 def inside_tab() -> None:

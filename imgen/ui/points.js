@@ -1,6 +1,6 @@
 // "Points in the plane": a GAN in the visitor's own browser.  The mathematics is points_worker.js, whose text stands before this
 // one; this is what one sees and touches.  element: the room; found: what `points_begin` answered.
-const doc = document, root = doc.documentElement, words = found.words;
+const words = found.words;
 const NORMAL = 150;  // steps a second, unless one wants it slower or as fast as it can
 const times = {part: 1300, glide: 700};  // milliseconds of a sub-step in slow motion; of points that move to their new places
 const DEMO = 4000;  // steps, after which a run that nobody asked for rests
@@ -13,20 +13,6 @@ const STOPS = {  // of a slider; an address may say what lies between
 };
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const W = (key, facts = {}) => (words[`points_${key}`] ?? key).replace(/{(\w+)}/g, (_, name) => facts[name] ?? '…');
-const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
-function el(name, settings = {}, ...inner) {
-  const one = doc.createElement(name);
-  for (const [key, value] of Object.entries(settings)) {
-    if (key.startsWith('on')) one.addEventListener(key.slice(2), value);
-    else if (key === 'data') Object.assign(one.dataset, value);
-    else if (key === 'text') one.textContent = value;
-    else if (value === true) one.setAttribute(key, '');
-    else if (value !== false && value !== null && value !== undefined) one.setAttribute(key, value);
-  }
-  one.append(...inner.filter(part => part !== null && part !== undefined));
-  return one;
-}
-const button = (text, act, more = {}) => el('button', {type: 'button', text, onclick: act, ...more});
 const put = (one, text) => { if (one.textContent !== text) one.textContent = text; };
 const minus = text => String(text).replaceAll('-', '−');
 const percent = v => `${Math.round(100 * v)} %`.replace(root.dataset.language === 'zh' ? ' ' : '\0', '');

@@ -12,6 +12,7 @@ import gradio as gr
 from imgen.texts import LANGUAGES
 from imgen.texts.points import POINTS
 from imgen.ui.language import both, language_of
+from imgen.ui.scripts import room
 
 HERE = Path(__file__).parent
 BEGIN = """
@@ -36,9 +37,6 @@ def points_begin(data: object, request: gr.Request) -> dict:
 
 @cache
 def answer(language: str) -> dict:
-    def file(name: str) -> str:
-        return (HERE / name).read_text(encoding="utf-8")
-
     n = LANGUAGES.index(language)
     words = {key: words[n] for key, words in POINTS.items() if key.startswith("points_")}
-    return {"words": words, "engine": file("points_worker.js"), "room": file("points.js")}
+    return {"words": words, "engine": (HERE / "points_worker.js").read_text(encoding="utf-8"), "room": room("points.js")}

@@ -25,6 +25,11 @@ def script(name: str, argument: str) -> str:
     return f"<script>{(HERE / name).read_text(encoding='utf-8').rstrip()}({argument})</script>"
 
 
+def room(*names: str) -> str:
+    """The script of a room that draws itself: `elements.js`, and these files after it."""
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in ("elements.js", *names))
+
+
 def safe(value: object) -> str:
     """JSON that cannot end the script."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c")

@@ -9,8 +9,6 @@ import json
 import shlex
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +29,17 @@ from imgen.texts import LANGUAGES, text
 from imgen.texts.lab import LAB
 from imgen.texts.pictures import PICTURES
 from imgen.texts.words import WORDS
-from imgen.ui import stock
+from imgen.ui import kept, stock
 from imgen.ui.classroom import BOXES, UNWATCHED, Desk, classroom
 from imgen.ui.doors import file_given
 from imgen.ui.inspecting import Asked, answered, visitor
 from imgen.ui.language import choose, language_of
+from imgen.ui.scripts import room
 from imgen.ui.work import Trouble
 
 HERE = Path(__file__).parent
 SHARED_WORDS = ("knob_seed", "knob_scale", "knob_start", "code_command", "code_python")  # of other rooms
 SHARED_KINDS = ("loss_", "inside_kind_")
-KEPT = "imgen.ui.kept"  # the room that gives a net to the visitor's pickers
 
 
 def pictures_begin(data: object, request: gr.Request) -> dict[str, Any]:
@@ -61,8 +59,8 @@ def answer(language: str) -> dict[str, Any]:
     }
     methods = [{"name": name, "mending": name in MENDING, "knobs": [said(knob, STARTS[name]) for knob in knobs(name).values()]}
                for name in METHODS]
-    files = {name: (HERE / f"train.{name}").read_text(encoding="utf-8") for name in ("js", "css")}
-    return {"words": words, "methods": methods, "presets": presets, "boxes": BOXES, "keeps": find_spec(KEPT) is not None, **files}
+    files = {"js": room("train.js"), "css": (HERE / "train.css").read_text(encoding="utf-8")}
+    return {"words": words, "methods": methods, "presets": presets, "boxes": BOXES, **files}
 
 
 def changes(setup: Setup) -> dict[str, Any]:
@@ -183,7 +181,7 @@ async def keep(asked: Asked, request: gr.Request) -> dict[str, Any]:
     """Into the visitor's own pickers, which is another room's affair."""
     lane = classroom.lane(mine(asked, request), asked.whole("lane", 1))
     net = await classroom.ask_net(lane, "net", lane.job.net)
-    name = await classroom.by_hand(import_module(KEPT).keep, request, net, lane.setup, asked.name("visit"))
+    name = await classroom.by_hand(kept.keep, request, net, lane.setup, asked.name("visit"))
     where = facts_of(net).get("net")
     return {"name": name, "task": next(card.task for card in CARDS if card.net and card.net.where == where)}
 

@@ -1,6 +1,6 @@
 // "Pictures": a network that learns on the server, watched and steered here.  element: the floor; found: what `pictures_begin`
 // answered; call: asks the server; qr: an address as a code to photograph.
-const doc = document, root = doc.documentElement, words = found.words, zh = root.dataset.language === 'zh';
+const words = found.words, zh = root.dataset.language === 'zh';
 const W = (key, facts = {}) => (words[`pictures_${key}`] ?? words[key] ?? key).replace(/{(\w+)}/g, (_, name) => facts[name] ?? '…');
 const RATES = [1e-5, 2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1];
 const STOPS = {
@@ -25,20 +25,6 @@ const KEPT = 60, FILM = 8;  // sheets of a run that are kept to look back; of th
 const SLOW = 0.6, DEMO = 0.75;  // seconds of a step in slow motion; of the stored run, of a second
 const SPEAK = 8000;  // milliseconds between two words to those who listen
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
-const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
-function el(name, settings = {}, ...inner) {
-  const one = doc.createElement(name);
-  for (const [key, value] of Object.entries(settings)) {
-    if (key.startsWith('on')) one.addEventListener(key.slice(2), value);
-    else if (key === 'data') Object.assign(one.dataset, value);
-    else if (key === 'text') one.textContent = value;
-    else if (value === true) one.setAttribute(key, '');
-    else if (value !== false && value !== null && value !== undefined) one.setAttribute(key, value);
-  }
-  one.append(...inner.filter(part => part !== null && part !== undefined));
-  return one;
-}
-const button = (text, act, more = {}) => el('button', {type: 'button', text, onclick: act, ...more});
 const put = (one, text) => { if (one && one.textContent !== text) one.textContent = text; };
 const minus = text => String(text).replaceAll('-', '−');
 const percent = v => `${Math.round(100 * v)}${zh ? '' : '\u00a0'}%`;
@@ -555,7 +541,7 @@ function controls() {
   parts.stale.hidden = !S.stale;
   const has = R.lanes.some(one => one.moment?.step) && !R.demo;
   parts.download.disabled = parts.save.disabled = !has;
-  if (parts.keepNet) parts.keepNet.disabled = !has || watching;
+  parts.keepNet.disabled = !has || watching;
   parts.save.disabled = !R.lanes.some(one => one.moment?.step);
   parts.downloadB.hidden = R.lanes.length < 2;
   put(parts.classToggle, W(R.shared && !watching ? 'class_off' : 'class_on'));
@@ -982,7 +968,7 @@ function buildMore() {
   parts.download = button(W('download'), () => fetchNet(0), {class: 'download'});
   parts.downloadB = button('B', () => fetchNet(1), {hidden: true, 'aria-label': `B ${W('download')}`});
   parts.save = button(W('save'), save, {class: 'save'});
-  parts.keepNet = found.keeps ? button(W('keep_net'), keepNet, {class: 'main keep-net'}) : null;
+  parts.keepNet = button(W('keep_net'), keepNet, {class: 'main keep-net'});
   parts.keepSaid = el('span', {class: 'fact', role: 'status'});
   parts.codeButton = button(W('show_code'), showCode, {class: 'show-code', 'aria-expanded': 'false'});
   parts.command = el('pre', {tabindex: 0});

@@ -4,13 +4,11 @@ const STEP = 400, STEPS = 120;  // milliseconds between two steps of the window 
 const STAGE = 230, PICTURE = 256;  // pixels of a map on the stage; of a picture in the browser
 const TILES = 64;  // maps in a sheet
 const ANEW = 1500;  // milliseconds after which a network that is gone is opened again
-const doc = document, root = doc.documentElement;
 const S = {token: '', card: '', layers: [], layer: 0, channel: 0, y: 0, x: 0, order: 'strongest', scale: 'map', zoom: 0, view: 'net', example: 0, path: '', mask: '', knobs: {}, trail: []};
 let words = {}, groups = [], turn = 0, opening = null, latestToken = '', look = 0, playing = 0, entered = false;
 
 // Small things.
 const W = (key, facts = {}) => (words[`inside_${key}`] ?? key).replace(/{(\w+)}/g, (_, name) => facts[name] ?? '…').replace(/([万亿]) /g, '$1');
-const clamp = (v, low, high) => Math.min(high, Math.max(low, v));
 const count = n => Number(n ?? 0).toLocaleString(root.dataset.language === 'zh' ? 'zh-CN' : 'en-US', {notation: n >= 10000 ? 'compact' : 'standard', maximumFractionDigits: 1});
 const minus = text => text.replaceAll('-', '−');
 function show(v) {  // four digits
@@ -22,19 +20,6 @@ function show(v) {  // four digits
 }
 const time = seconds => seconds < 1 ? W('ms', {count: show(Number((1000 * seconds).toPrecision(2)))}) : W('s', {count: show(Number(seconds.toPrecision(2)))});
 const brief = v => v === 0 || Math.abs(v) >= 1e3 || Math.abs(v) < 5e-4 ? minus(v === 0 ? '0' : v.toExponential(0)) : minus(String(Number(Math.abs(v) >= 10 ? v.toPrecision(3) : v.toFixed(Math.abs(v) >= 1 ? 2 : 3))));
-function el(name, settings = {}, ...inner) {
-  const one = doc.createElement(name);
-  for (const [key, value] of Object.entries(settings)) {
-    if (key.startsWith('on')) one.addEventListener(key.slice(2), value);
-    else if (key === 'data') Object.assign(one.dataset, value);
-    else if (key === 'text') one.textContent = value;
-    else if (value === true) one.setAttribute(key, '');
-    else if (value !== false && value !== null && value !== undefined) one.setAttribute(key, value);
-  }
-  one.append(...inner.filter(part => part !== null && part !== undefined));
-  return one;
-}
-const button = (text, act, more = {}) => el('button', {type: 'button', text, onclick: act, ...more});
 const option = (value, text, chosen) => el('option', {value, text, selected: value === chosen});
 const labelled = (text, control) => el('label', {}, el('span', {text}), control);
 const loaded = url => new Promise((done, failed) => {
