@@ -13,6 +13,12 @@ from imgen.image import Frame, Picture
 torch.set_num_threads(1)  # small tensors are sooner done by one, and sums come out the same on every machine
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that open a browser take longest: they begin, so that in the end no worker waits for the other."""
+    long = {item.path for item in items if "browser" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: item.path not in long)
+
+
 def last(frames: Iterable[Frame]) -> Frame:
     *_, frame = frames
     return frame

@@ -373,7 +373,12 @@ def test_sizes_are_those_of_torch(visit):  # noqa: F811
     room.locator("button[data-view=sizes]").click()
     said = page.evaluate("""() => {
         const field = name => document.querySelector(`.inside-room .sizes input[type=number].${name}`);
-        const put = (name, value) => { const one = field(name); one.value = value; one.dispatchEvent(new Event('input')); };
+        const put = (name, value) => {
+          const one = field(name);
+          if (one.value === String(value)) return;
+          one.value = value;
+          one.dispatchEvent(new Event('input'));
+        };
         const way = document.querySelector('.inside-room .sizes .way'), answer = document.querySelector('.inside-room .answer');
         const found = [];
         for (const kind of ['conv', 'transposed']) {

@@ -18,7 +18,7 @@ from imgen.lab.setups import Setup
 Moment = dict[str, Any]
 Orders = Mapping[str, Any]
 EVERY = 0.1  # seconds at least between two moments,
-SHARE = 0.1  # and what looking may take of the time
+SHARE = 0.15  # and what looking may take of the time: a DCGAN of 60 ms a step is seen five times a second
 RUNAWAY = 1e4  # a loss as many times what it was at first, or 1 if that was less, is one that runs away
 KEPT_EVERY = 50  # steps after which healthy weights are remembered
 MOST_PAUSED, TICK = 600.0, 0.02  # seconds of waiting in all, and between two questions whether it shall go on
