@@ -108,14 +108,14 @@ def visit(browser, address):
     """Open the page; in the end nothing may have left the machine and the page may have stumbled over nothing."""
     contexts, left, faults = [], [], []
 
-    def open_page(locale="en-US", width=1440, height=900):
+    def open_page(locale="en-US", width=1440, height=900, query=""):
         context = browser.new_context(locale=locale, viewport={"width": width, "height": height}, reduced_motion="reduce")
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.on("request", lambda request: request.url.startswith((address, "data:", "blob:")) or left.append(request.url))
         page.on("pageerror", lambda error: faults.append(str(error)))
-        page.goto(address)
+        page.goto(address + query)
         page.get_by_role("tab").first.wait_for()
         return page
 

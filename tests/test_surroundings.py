@@ -40,8 +40,8 @@ def ended(process):
 
 
 @pytest.mark.parametrize("named", [
-    {"http_proxy": "http://127.0.0.1:DEAD", "https_proxy": "http://127.0.0.1:DEAD"}, {"ALL_PROXY": "socks://127.0.0.1:DEAD"},
-    {"ALL_PROXY": "socks5://127.0.0.1:DEAD", "NO_PROXY": "intern.example"}, {"HTTP_PROXY": "http://[broken"},
+    {"http_proxy": "http://127.0.0.1:DEAD", "https_proxy": "http://127.0.0.1:DEAD"}, {"HTTP_PROXY": "http://[broken"},
+    {"ALL_PROXY": "socks://127.0.0.1:DEAD", "NO_PROXY": "intern.example"},
 ], ids=str)
 def test_no_proxy_stops_the_page_on_loopback(port, tmp_path, named):
     with socket.socket() as dead:  # bound, and nobody listens: nothing else can take it meanwhile
