@@ -1036,6 +1036,21 @@ def test_files_are_served_to_those_who_know_their_names(client, photo, address):
         assert httpx.get(f"{address}gradio_api/file={guess}").status_code in (403, 404)
 
 
+def test_the_page_comes_packed_to_those_who_can_unpack_it(address):
+    import gzip
+
+    import httpx
+
+    def raw(accepted: str):
+        with httpx.stream("GET", address, headers={"accept-encoding": accepted}) as answer:
+            return answer.headers, b"".join(answer.iter_raw())
+
+    (headers, packed), (plain_headers, plain) = raw("gzip, br"), raw("identity")
+    assert headers["content-encoding"] == "gzip" and int(headers["content-length"]) == len(packed) < len(plain) / 4
+    assert "content-encoding" not in plain_headers and "accept-encoding" in headers["vary"]
+    assert gzip.decompress(packed) == plain and plain.rstrip().endswith(b"</html>")
+
+
 @pytest.mark.parametrize(("arguments", "words"), [
     ({"card": "nearest", "scale": 9}, "放大倍数 的范围是 1 到 8"),
     ({"card": "nosuch"}, "nosuch"),

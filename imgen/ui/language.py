@@ -4,6 +4,7 @@ Gradio translates labels in the browser, by `navigator.language`; HTML of ours h
 are worded on the server.  All three follow one choice: the address (`?language=zh`), else the cookie, else the browser.
 """
 
+import gzip
 from collections.abc import Mapping, Sequence
 from html import escape
 from http.cookies import CookieError, SimpleCookie
@@ -11,6 +12,7 @@ from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import gradio as gr
+from anyio import to_thread
 
 from imgen.texts import LANGUAGES, text
 from imgen.texts.words import WORDS
@@ -18,6 +20,7 @@ from imgen.texts.words import WORDS
 BROWSER = {"en": "en", "zh": "zh-CN"}  # the name under which a browser, and so Gradio, knows a language
 PREFIX = "im_"  # a key must not meet one of Gradio's own
 YEAR = 365 * 24 * 3600
+PACKED = 3  # of 9: a sixth of the bytes, in a third less time than the usual 6
 
 i18n = gr.I18n(**{
     BROWSER[language]: {PREFIX + key: words[n] for key, words in WORDS.items() if "{" not in "".join(words)}
@@ -78,7 +81,10 @@ def choose(query: str, cookie: str, accept: str) -> str:
 
 
 class LanguageMiddleware:
-    """Tells the page its language before anything of Gradio's runs: a script at the very top, `lang`, and the cookie."""
+    """Tells the page its language before anything of Gradio's runs: a script at the very top, `lang`, and the cookie.
+
+    And packs it where the browser can unpack: it is the largest of all that a visitor waits for, and Gradio sends it as it is.
+    """
 
     def __init__(self, app):
         self.app = app
@@ -103,8 +109,11 @@ class LanguageMiddleware:
             else:
                 body += message.get("body", b"")
                 if not message.get("more_body"):
-                    page = localized(body, language)
-                    await send({**start, "headers": page_headers(start["headers"], len(page), language, "language=" in query)})
+                    page, packed = localized(body, language), "gzip" in headers.get("accept-encoding", "")
+                    if packed:
+                        page = await to_thread.run_sync(gzip.compress, page, PACKED)
+                    told = page_headers(start["headers"], len(page), language, "language=" in query, packed)
+                    await send({**start, "headers": told})
                     await send({"type": "http.response.body", "body": page})
 
         await self.app(scope, receive, speak)
@@ -121,9 +130,11 @@ def localized(page: bytes, language: str) -> bytes:
     return page.replace(b"<head>", b"<head>" + script.encode(), 1)
 
 
-def page_headers(headers, length: int, language: str, keep: bool):
+def page_headers(headers, length: int, language: str, keep: bool, packed: bool):
     kept = [(name, value) for name, value in headers if name != b"content-length"]
-    kept += [(b"content-length", str(length).encode()), (b"vary", b"cookie, accept-language")]
+    kept += [(b"content-length", str(length).encode()), (b"vary", b"cookie, accept-language, accept-encoding")]
+    if packed:
+        kept.append((b"content-encoding", b"gzip"))
     if keep:
         kept.append((b"set-cookie", f"language={language}; Path=/; Max-Age={YEAR}; SameSite=Lax".encode()))
     return kept
