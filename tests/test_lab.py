@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from PIL import Image
 from imgen.controls import Choice, UserError
 from imgen.functional.losses import GAMES
 from imgen.lab import data, own
+from imgen.lab.child import answered
 from imgen.lab.job import Job
 from imgen.lab.kept import FIELD, KNOWN, card_of, facts_of, packed, setup_of
 from imgen.lab.methods import METHODS
@@ -513,6 +515,24 @@ def test_a_zip_that_lies_about_its_sizes_unpacks_no_more_than_it_said(tmp_path, 
     assert refused(path) in ("own_zip_broken", "own_none")
 
 
+def test_a_zip_of_a_packing_that_unpacks_whole_files_at_once_is_refused(tmp_path):
+    for packing in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):  # 1 GB of zeros are 800 bytes, and Python would hold them all
+        path = tmp_path / f"{packing}.zip"
+        with zipfile.ZipFile(path, "w", packing) as archive:
+            archive.writestr("a.png", png())
+        assert refused(path) == "own_zip_packed"
+
+
+@pytest.mark.parametrize(("encoding", "names"), [("gbk", ("上小狗", "上蜂猫")), ("utf-8", ("小狗", "蜂猫"))])
+def test_folders_that_an_old_windows_or_a_mac_has_packed_are_called_as_they_are(tmp_path, encoding, names):
+    path = zipped(tmp_path / "a.zip", [(f"{'XY'[n % 2] * 6}/{n}.png", png(n)) for n in range(10)])
+    raw = path.read_bytes()
+    for letter, name in zip("XY", names, strict=True):  # no mark says which code it is
+        raw = raw.replace(letter.encode() * 6, name.encode(encoding))
+    path.write_bytes(raw)
+    assert own.own_pictures([path]).classes == names
+
+
 # setups
 
 
@@ -674,6 +694,15 @@ def test_a_job_streams_steers_looks_stops_and_leaves_nothing(ground, tmp_path, m
         assert os.listdir(tmp_path) == [] and not [n for n in set(os.listdir("/tmp")) - temp if "imgen" in n]
     finally:
         job.close()
+
+
+def test_no_question_of_one_who_watches_ends_a_training():
+    looking = Teaching(STARTS["cnn"]).looking
+    for question in ({"what": "open", "picture": True}, {"what": "maps", "layer": None}, {"what": "kernel", "layer": 2, "out": 1e400}):
+        with pytest.raises(UserError):
+            looking.answer(question)
+    broken: Any = SimpleNamespace(looking=SimpleNamespace(answer=lambda question: [][0]))
+    assert answered(broken, {})["error"] == "call_unreadable"
 
 
 @linux

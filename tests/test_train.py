@@ -25,6 +25,7 @@ from test_page import address, browser, visit  # noqa: F401  fixtures
 
 from imgen.controls import UserError
 from imgen.lab.kept import facts_of
+from imgen.lab.own import Own
 from imgen.lab.setups import PRESETS, STARTS, Setup
 from imgen.texts.words import WORDS
 from imgen.ui import classroom as rooms
@@ -178,7 +179,7 @@ def test_desks_are_bounded_and_only_their_own_address_has_them(room, monkeypatch
 def watching(room, desk, frames: list[bytes]) -> Any:
     """Somebody who watches, until he is cancelled."""
     async def watch():
-        async for frame in room.watch(desk, HERE, str):
+        async for frame in room.watch(desk.code, HERE, str):
             frames.append(frame)
 
     return asyncio.run_coroutine_threadsafe(watch(), room.loop)
@@ -248,6 +249,62 @@ def test_what_thirty_ask_at_once_the_net_is_asked_once_and_a_dead_child_is_a_sen
     watching(room, dead.desk, frames)
     until(lambda: dead.state == "over" and any(b"lab_died" in frame for frame in frames))
     assert dead.lanes[0].moments[-1]["step"] == 3 and run.state == "running"  # what was shown stays; others learn on
+
+
+def test_own_pictures_are_seen_by_their_owner_alone_until_he_shows_them(room):
+    run, frames, own = room.begin("", HERE), [], room.do(own_ones)
+    desk, code = run.desk, run.desk.code  # which anybody may know, for what ran here was nobody's own
+    spy = watching(room, desk, frames)
+    until(lambda: any(b"event: moment" in frame for frame in frames))
+    room.do(room.bring, desk, own)
+    run = room.do(room.ask, desk, [SETUP.but(data="own")])
+    until(lambda: spy.done() and run.lanes[0].moments)
+    assert not any(f'"run":{run.number}'.encode() in frame for frame in frames)
+    with pytest.raises(UserError, match="room_private"):
+        room.of_code(code)
+    assert room.of_code(desk.eye) is desk and code not in [one.code for one in room.listed()]
+    desk.shared = True
+    assert room.of_code(code) is desk
+    seen = watching(room, desk, [])
+    desk.shared = False
+    room.do(desk.ring)
+    until(seen.done)
+
+
+def own_ones() -> Own:
+    return Own(np.zeros((8, 96, 96, 3), np.uint8), np.zeros(8, np.int64))
+
+
+def test_a_class_run_is_listed_however_many_others_have_shown_theirs(room):
+    for _ in range(25):
+        room.do(room.end, room.begin("", HERE).desk, False)
+    until(lambda: not room.running)
+    for desk in room.desks.values():
+        desk.shared = True
+    run = room.begin("", THERE)
+    assert room.listed()[0] is run.desk
+
+
+def test_who_takes_nothing_loses_his_seat(monkeypatch):
+    monkeypatch.setattr(teaching, "DEAF", 0.1)
+    ended = []
+
+    async def endless():
+        try:
+            while True:
+                yield b"x"
+        finally:
+            ended.append(True)
+
+    async def receive():
+        await asyncio.sleep(9)
+
+    async def send(message):
+        await asyncio.sleep(9 if message.get("body") else 0)
+
+    began = time.monotonic()
+    asyncio.run(teaching.Watched(endless())({"type": "http"}, receive, send))
+    assert ended and time.monotonic() - began < 2
 
 
 # What comes in.

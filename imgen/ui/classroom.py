@@ -1,8 +1,9 @@
 """The room where networks are trained: at most two at a time, a fair line of those who wait, and any number who watch.
 
 A visitor has a desk, under a random name that only he knows; at it he has one training, or two side by side, and a new one takes
-the place of the old.  Others watch under the desk's code, which is short enough to be said aloud.  All of it lives in the
-server's event loop; what waits for a child process does so in threads of its own.  What nobody watches any more ends, but for a
+the place of the old.  Others watch under the desk's code, which is short enough to be said aloud, but what learns from the
+visitor's own pictures only if he shows it; he himself watches under a name that only he knows.  All of it lives in the server's
+event loop; what waits for a child process does so in threads of its own.  What nobody watches any more ends, but for a
 class run.
 """
 
@@ -93,10 +94,11 @@ class Run:
 
 @dataclass(eq=False)
 class Desk:
-    """A visitor's.  token: his secret; code: what others watch by."""
+    """A visitor's.  token: his secret; code: what others watch by; eye: what he watches by, which lets nobody do anything else."""
 
     token: str
     code: str
+    eye: str
     address: str
     shared: bool = False  # a class run: it goes on unwatched, and is listed
     own: Own | None = None
@@ -107,6 +109,11 @@ class Desk:
     def ring(self) -> None:
         for bell in self.bells:
             bell.set()
+
+    def open_to(self, code: str) -> bool:
+        """Whether who comes by that code may see what is learned: of own pictures only what is shown."""
+        own = self.run is not None and any(lane.setup.data == "own" for lane in self.run.lanes)
+        return self.shared or not own or code == self.eye
 
     @property
     def busy(self) -> bool:
@@ -134,8 +141,8 @@ class Classroom:
         found = self.desks.get(token)
         if found is None or found.address != address:
             self.clear(address)
-            found = Desk(secrets.token_urlsafe(16), self.new_code(), address)
-            self.desks[found.token] = self.codes[found.code] = found
+            found = Desk(secrets.token_urlsafe(16), self.new_code(), secrets.token_hex(10), address)
+            self.desks[found.token] = self.codes[found.code] = self.codes[found.eye] = found
         found.used = time.monotonic()
         self.desks.move_to_end(found.token)
         return found
@@ -149,9 +156,11 @@ class Classroom:
         return found
 
     def of_code(self, code: str) -> Desk:
-        """Raises UserError: room_unknown."""
+        """Raises UserError: room_unknown, room_private."""
         if code not in self.codes:
             raise UserError("room_unknown")
+        if not self.codes[code].open_to(code):
+            raise UserError("room_private")
         return self.codes[code]
 
     def new_code(self) -> str:
@@ -167,7 +176,7 @@ class Classroom:
         gone += here[: max(0, sum(one.address == address for one in self.desks.values()) - DESKS_OF_ADDRESS + 1)]
         gone += free[: max(0, len(self.desks) - DESKS + 1)]
         for one in set(gone):
-            del self.desks[one.token], self.codes[one.code]
+            del self.desks[one.token], self.codes[one.code], self.codes[one.eye]
 
     def bring(self, desk: Desk, own: Own) -> None:
         """The visitor's pictures; of too many visitors the one longest away loses his."""
@@ -335,22 +344,27 @@ class Classroom:
         return 0
 
     def listed(self) -> list[Desk]:
-        """What anybody may watch: class runs, and what runs on pictures that are nobody's own."""
+        """What anybody may watch: class runs, and what runs on pictures that are nobody's own; what runs first, then the newest."""
         def is_open(run: Run) -> bool:
             return run.state == "running" and all(lane.setup.data != "own" for lane in run.lanes)
 
-        return [desk for desk in self.desks.values() if desk.run and (desk.shared or is_open(desk.run))]
+        found = [desk for desk in self.desks.values() if desk.run and (desk.shared or is_open(desk.run))]
+        return sorted(found, key=lambda desk: (desk.run is None or desk.run.state != "running", -desk.used))
 
     def admit(self, address: str) -> bool:
         """Whether one more may watch."""
         there = Counter(one for desk in self.desks.values() for one in desk.bells.values())
         return there[address] < WATCHERS and there.total() < ALL_WATCHERS
 
-    async def watch(self, desk: Desk, address: str, worded: Callable[[UserError], str]) -> AsyncIterator[bytes]:
-        """Server-sent events: "state" whenever it changes, "moment" with what is new; ends with the run, but for a class run.
+    async def watch(self, code: str, address: str, worded: Callable[[UserError], str]) -> AsyncIterator[bytes]:
+        """Server-sent events: "state" whenever it changes, "moment" with what is new; ends with the run, but for a class run,
+        and when it is no longer for whoever came by that code.
 
         A viewer who is slow gets fewer frames, and still all curves.
         """
+        desk = self.codes.get(code)
+        if desk is None:
+            return
         bell, told, seen, number = asyncio.Event(), None, [0, 0], 0
         desk.bells[bell] = address
         try:
@@ -358,6 +372,8 @@ class Classroom:
             yield b"retry: 300\n\n"
             while True:
                 bell.clear()
+                if not desk.open_to(code):
+                    return
                 run = desk.run
                 if run and run.number != number:
                     number, seen = run.number, [0, 0]
