@@ -5,6 +5,7 @@ All counts steps; only what is promised in seconds is measured in them.
 
 import asyncio
 import base64
+import errno
 import io
 import json
 import os
@@ -25,6 +26,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from imgen import place
 from imgen.controls import Choice, UserError
 from imgen.functional.losses import GAMES
 from imgen.lab import data, own
@@ -599,6 +601,8 @@ def test_what_a_file_says_is_not_believed(nets, tmp_path):
         (altered(gan, settings={**settings, "widths": [8] * 99}), "kept_unknown"),
         (altered(gan, settings={**settings, "widths": [64, 64]}), "weights_do_not_fit"),
         (altered(gan, settings={"classes": 1}), "weights_do_not_fit"),
+        (altered(gan, classes=["a"] * 20), "kept_unknown"), (altered(nets["cnn"], classes=["a"]), "kept_unknown"),
+        (altered(nets["cnn"], classes=None), "kept_unknown"),
         (gan[:-100], "kept_unknown"), (b"", "kept_unknown"), (b"\xff" * 100, "kept_unknown"),
         ((2**62).to_bytes(8, "little") + b"{}", "kept_unknown"), (b"PK" + bytes(200), "kept_unknown"),
     ]:
@@ -633,6 +637,19 @@ def test_the_command_line_teaches_and_runs_what_it_taught(tmp_path, here):
     assert code == 2 and stranger.read_bytes() == b"not ours"
     code, _, error = here("run", stranger, "-o", tmp_path / "b.png")
     assert code == 2 and "Traceback" not in error
+
+
+def test_to_teach_destroys_no_file_of_anybodys(tmp_path, here, monkeypatch):
+    diary = tmp_path / "results.json"
+    diary.write_text('{"marks": [1, 2]}')
+    code, _, error = here("teach", "gan", "--steps", 1, "-o", tmp_path / "results.safetensors")
+    assert code == 2 and diary.name in error and diary.read_text() == '{"marks": [1, 2]}'
+    before = tmp_path / "before.safetensors"
+    before.write_bytes(b"learned yesterday")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with pytest.raises(UserError, match="write_disk_full"):
+        place.put(before, b"learned today")
+    assert before.read_bytes() == b"learned yesterday" and len(list(tmp_path.iterdir())) == 2
 
 
 # a process of its own
@@ -698,7 +715,7 @@ def test_a_job_streams_steers_looks_stops_and_leaves_nothing(ground, tmp_path, m
 
 def test_no_question_of_one_who_watches_ends_a_training():
     looking = Teaching(STARTS["cnn"]).looking
-    for question in ({"what": "open", "picture": True}, {"what": "maps", "layer": None}, {"what": "kernel", "layer": 2, "out": 1e400}):
+    for question in ({"what": "open", "picture": True}, {"what": "maps", "layer": None}, {"what": "value", "layer": 1e400}):
         with pytest.raises(UserError):
             looking.answer(question)
     broken: Any = SimpleNamespace(looking=SimpleNamespace(answer=lambda question: [][0]))

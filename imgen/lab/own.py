@@ -129,7 +129,7 @@ def unpacked(file: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def named(entry: zipfile.ZipInfo) -> str:
-    """Its name as whoever packed it read it: one that is not marked as Unicode comes from an old Windows in Chinese, or from a Mac."""
+    """Its name as whoever packed it read it: what is not marked as Unicode comes from an old Windows in Chinese, or a Mac."""
     if entry.flag_bits & UNICODE:
         return entry.filename
     raw = entry.filename.encode("cp437", "replace")  # as which zipfile has read it

@@ -38,7 +38,6 @@ FRESH, ASKERS = 0.8, 40  # seconds for which an answer about a net holds; and th
 OWNERS = 12  # visitors whose own pictures are kept, 14 MB each at most
 IDLE = 1800.0  # seconds after which a desk at which nothing happens is cleared
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # that nobody takes for one another
-LIGHT = ("samples", "recon", "histogram", "gradients")  # of a moment; only the newest one's are kept
 
 
 @dataclass(eq=False)
@@ -56,7 +55,7 @@ class Lane:
 
     def hear(self, moment: dict[str, Any]) -> None:
         if self.moments:
-            self.moments[-1] = {name: value for name, value in self.moments[-1].items() if name not in LIGHT}
+            self.moments[-1] = {"curves": self.moments[-1]["curves"]}  # all that `merged` takes of an older one
         self.moments.append(moment)
 
     def since(self, seen: int, **more: object) -> bytes:
@@ -94,7 +93,7 @@ class Run:
 
 @dataclass(eq=False)
 class Desk:
-    """A visitor's.  token: his secret; code: what others watch by; eye: what he watches by, which lets nobody do anything else."""
+    """A visitor's.  token: his secret; code: what others watch by; eye: what he watches by, good for nothing else."""
 
     token: str
     code: str
@@ -344,7 +343,7 @@ class Classroom:
         return 0
 
     def listed(self) -> list[Desk]:
-        """What anybody may watch: class runs, and what runs on pictures that are nobody's own; what runs first, then the newest."""
+        """What anybody may watch: class runs, and what runs on pictures that are nobody's own; first what runs now."""
         def is_open(run: Run) -> bool:
             return run.state == "running" and all(lane.setup.data != "own" for lane in run.lanes)
 

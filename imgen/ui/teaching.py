@@ -8,9 +8,9 @@ what goes wrong is one sentence under "error".
 import asyncio
 import json
 import shlex
-from html import unescape
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Any
 
