@@ -271,6 +271,28 @@ def test_own_pictures_are_seen_by_their_owner_alone_until_he_shows_them(room):
     until(seen.done)
 
 
+def test_own_pictures_of_all_visitors_are_bounded_by_bytes_and_forgotten_some_time_after_them(room, monkeypatch):
+    monkeypatch.setattr(rooms, "OWN_BYTES", 4 * own_ones().pictures.nbytes)
+    desks = [room.do(room.desk, "", HERE) for _ in range(6)]
+    room.do(room.bring, desks[0], own_ones())
+    first = room.do(room.ask, desks[0], [SETUP.but(data="own")])
+    until(lambda: Played.all)
+    assert Played.all[-1].own is not None
+    for desk in desks[1:]:
+        room.do(room.bring, desk, own_ones())
+    assert [desk.own is not None for desk in desks] == [True, False, False, True, True, True]  # who trains keeps his
+    room.do(room.end, desks[0], False)
+    until(lambda: first.state == "over")
+    room.do(room.bring, desks[1], own_ones())
+    assert desks[0].own is None and not [one for one in vars(first).values() if isinstance(one, Own)]
+    room.do(room.ask, desks[5], [SETUP])
+    until(lambda: len(Played.all) == 2)
+    assert Played.all[-1].own is None  # for shapes nobody's pictures travel
+    monkeypatch.setattr(rooms, "IDLE", -0.9)
+    room.do(room.bring, desks[4], own_ones())
+    until(lambda: not any(desk.own for desk in room.desks.values() if not desk.busy))
+
+
 def own_ones() -> Own:
     return Own(np.zeros((8, 96, 96, 3), np.uint8), np.zeros(8, np.int64))
 

@@ -35,7 +35,7 @@ OF_ADDRESS, OF_ALL = 40, 64  # that wait
 WATCHERS, ALL_WATCHERS = 120, 400  # of one address, behind which a class or three may sit; and of all
 DESKS, DESKS_OF_ADDRESS = 1000, 200
 FRESH, ASKERS = 0.8, 40  # seconds for which an answer about a net holds; and those who may wait for one
-OWNERS = 12  # visitors whose own pictures are kept, 14 MB each at most
+OWN_BYTES = 256 << 20  # of visitors' own pictures: a whole class with a hundred each, or 18 visitors with as many as one may have
 IDLE = 1800.0  # seconds after which a desk at which nothing happens is cleared
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # that nobody takes for one another
 
@@ -77,7 +77,6 @@ class Run:
 
     desk: "Desk"
     lanes: list[Lane]
-    own: Own | None
     number: int
     state: str = "waiting"
     began: float = field(default_factory=time.monotonic)
@@ -178,11 +177,16 @@ class Classroom:
             del self.desks[one.token], self.codes[one.code], self.codes[one.eye]
 
     def bring(self, desk: Desk, own: Own) -> None:
-        """The visitor's pictures; of too many visitors the one longest away loses his."""
+        """The visitor's pictures; if all visitors' are too many, who is longest away loses his, who trains or waits last."""
         desk.own = own
-        owners = [one for one in self.desks.values() if one.own is not None and one is not desk]
-        for one in owners[: max(0, len(owners) - OWNERS + 1)]:
-            one.own = None
+        owners = sorted((one for one in self.desks.values() if one.own and one is not desk), key=lambda one: one.busy)
+        while owners and sum(one.own.pictures.nbytes for one in (*owners, desk) if one.own) > OWN_BYTES:
+            owners.pop(0).own = None
+        self.sweep_later()
+
+    def sweep_later(self) -> None:
+        """What a visitor brought and made is forgotten some time after him, even if nobody comes after him."""
+        asyncio.get_running_loop().call_later(IDLE + 1, self.clear, "")
 
     # The line.
     def ask(self, desk: Desk, setups: Sequence[Setup]) -> Run:
@@ -193,7 +197,7 @@ class Classroom:
         crowd = Counter(run.desk.address for run in self.waiting)
         if crowd[desk.address] >= OF_ADDRESS or len(self.waiting) >= OF_ALL:
             raise UserError("server_busy")
-        run = desk.run = Run(desk, [Lane(setup) for setup in setups], desk.own, next(self.numbers))
+        run = desk.run = Run(desk, [Lane(setup) for setup in setups], next(self.numbers))
         self.waiting.append(run)
         self.later(UNWATCHED, desk)
         self.call()
@@ -232,7 +236,10 @@ class Classroom:
         """From the first step to the last; its slots are free when its processes have gone, not before."""
         try:
             for lane in run.lanes:
-                lane.job = await self.by_hand(self.start, lane.setup, run.own)
+                own = run.desk.own if lane.setup.data == "own" else None
+                if lane.setup.data == "own" and own is None:
+                    raise UserError("own_needed")
+                lane.job = await self.by_hand(self.start, lane.setup, own)
             listening = {asyncio.create_task(self.listen(run, lane)) for lane in run.lanes}
             while listening and not run.ending:
                 await asyncio.wait(listening, timeout=0.25)
@@ -253,6 +260,7 @@ class Classroom:
             await self.by_hand(lambda: [lane.job.close() for lane in run.lanes if lane.job])
             run.state = "over"
             run.desk.used = time.monotonic()
+            self.sweep_later()
             self.running.remove(run)
             run.desk.ring()
             self.call()
