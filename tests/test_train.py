@@ -324,9 +324,29 @@ def test_who_takes_nothing_loses_his_seat(monkeypatch):
     async def send(message):
         await asyncio.sleep(9 if message.get("body") else 0)
 
+    async def watched():
+        stream = endless()
+        await teaching.Watched(await anext(stream), stream)({"type": "http"}, receive, send)
+
     began = time.monotonic()
-    asyncio.run(teaching.Watched(endless())({"type": "http"}, receive, send))
+    asyncio.run(watched())
     assert ended and time.monotonic() - began < 2
+
+
+def test_of_many_who_come_at_once_no_more_watch_than_there_are_seats(room, monkeypatch):
+    monkeypatch.setattr(teaching, "classroom", room)
+    monkeypatch.setattr(rooms, "WATCHERS", 5)
+    code = room.begin("", HERE).desk.code
+    client, url = SimpleNamespace(host=HERE), httpx.URL("http://x")
+    request: Any = SimpleNamespace(client=client, query_params={"code": code}, url=url, headers={})
+
+    async def crowd():
+        return await asyncio.gather(*(teaching.watch(request) for _ in range(9)))
+
+    answers = asyncio.run_coroutine_threadsafe(crowd(), room.loop).result(10)
+    assert [answer.status_code for answer in answers] == [200] * 5 + [503] * 4
+    for answer in answers[:5]:
+        asyncio.run_coroutine_threadsafe(answer.stream.aclose(), room.loop).result(10)
 
 
 # What comes in.

@@ -14,7 +14,7 @@ import logging
 import secrets
 import time
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -363,7 +363,7 @@ class Classroom:
         there = Counter(one for desk in self.desks.values() for one in desk.bells.values())
         return there[address] < WATCHERS and there.total() < ALL_WATCHERS
 
-    async def watch(self, code: str, address: str, worded: Callable[[UserError], str]) -> AsyncIterator[bytes]:
+    async def watch(self, code: str, address: str, worded: Callable[[UserError], str]) -> AsyncGenerator[bytes]:
         """Server-sent events: "state" whenever it changes, "moment" with what is new; ends with the run, but for a class run,
         and when it is no longer for whoever came by that code.
 

@@ -8,7 +8,7 @@ what goes wrong is one sentence under "error".
 import asyncio
 import json
 import shlex
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from functools import cache
 from html import unescape
 from pathlib import Path
@@ -254,15 +254,25 @@ async def watch(request: Request) -> Response:
         classroom.of_code(code)
         if not classroom.admit(address_of(request)):
             raise UserError("server_busy")
+        stream = classroom.watch(code, address_of(request), lambda error: text_of(request, error))
+        first = await anext(stream)  # which nothing waits for: from here on he has his seat, however many come at once
     except UserError as error:
         return refused(request, error, 503 if error.key == "server_busy" else 404)
-    stream = classroom.watch(code, address_of(request), lambda error: text_of(request, error))
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return Watched(stream, media_type="text/event-stream", headers=headers)
+    return Watched(first, stream, media_type="text/event-stream", headers=headers)
 
 
 class Watched(StreamingResponse):
     """Whoever takes nothing any more loses his place: a seat would else be held by one who only does not hang up."""
+
+    def __init__(self, first: bytes, stream: AsyncGenerator[bytes], **more: Any):
+        async def whole():
+            yield first
+            async for frame in stream:
+                yield frame
+
+        super().__init__(whole(), **more)
+        self.stream = stream
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         async def soon(message: Any) -> None:
@@ -273,7 +283,7 @@ class Watched(StreamingResponse):
         except TimeoutError:
             pass  # the server then ends the connection
         finally:
-            await self.body_iterator.aclose()  # pyright: ignore[reportAttributeAccessIssue]
+            await self.stream.aclose()
 
 
 async def net(request: Request) -> Response:
