@@ -22,7 +22,7 @@ from imgen.facts import read_facts
 from imgen.functional.contact_sheet import sheet
 from imgen.image import Frame, Picture, decode
 from imgen.lab.methods import METHODS
-from imgen.place import digest, digest_of, is_folder, ready, write
+from imgen.place import digest, digest_of, is_folder, put, ready, write
 from imgen.place import find as find_place
 from imgen.texts import spoken, text
 
@@ -592,13 +592,11 @@ for each in METHODS:
 
 def teach(method: str, out: Path, pictures: list[Path], values: Mapping[str, object]) -> None:
     """Learn, and write what was learned with all that makes it again.  Ctrl-C keeps it; `run FILE` uses it."""
-    from imgen.lab.kept import is_ours
     from imgen.lab.own import own_pictures
     from imgen.lab.setups import Setup
 
     check_suffix(out, ".safetensors")
-    if out.exists() and not is_ours(out):
-        raise UserError("weights_of_others", name=out.name)
+    check_taught(out)
     setup = Setup.read({"method": method, **values, **({"data": "own"} if pictures else {})})
     own = own_pictures(inputs_of(pictures)) if pictures else None
     ready(out.parent)
@@ -620,11 +618,27 @@ def teach(method: str, out: Path, pictures: list[Path], values: Mapping[str, obj
     if sys.stderr.isatty():
         print("", file=sys.stderr)
     data = packed(course)
-    out.write_bytes(data)
-    out.with_suffix(".json").write_text(json.dumps(facts_of(data), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    put(out, data)
+    put(out.with_suffix(".json"), (json.dumps(facts_of(data), indent=1, ensure_ascii=False) + "\n").encode())
     print(printable(str(out)))
     if course.trouble:
         raise UserError(course.trouble)
+
+
+def check_taught(out: Path) -> None:
+    """UserError if what a training would write is there already and is somebody else's, the facts beside the file, too."""
+    from imgen.lab.kept import is_ours
+
+    beside = out.with_suffix(".json")
+    if out.exists() and not is_ours(out):
+        raise UserError("weights_of_others", name=out.name)
+    if beside.exists():
+        try:
+            said = json.loads(beside.read_bytes())
+        except (ValueError, OSError, RecursionError):
+            said = None
+        if not isinstance(said, dict) or not {"net", "settings", "setup"} <= said.keys():
+            raise UserError("weights_of_others", name=beside.name)
 
 
 def inputs_of(paths: list[Path]) -> list[Path]:

@@ -188,5 +188,21 @@ def digest_of(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
+def put(path: Path, data: bytes) -> None:
+    """In place of what is there, which stays if this one cannot be written whole.  Raises UserError."""
+    part = path.parent / f"{PART}{uuid4().hex}{UNDER_WAY}"
+    try:
+        with part.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except (OSError, ValueError) as error:
+        raise unwritable(error, path.name) from None
+    finally:
+        with suppress(OSError, ValueError):
+            part.unlink()
+
+
 def unwritable(error: OSError | ValueError, name: str) -> UserError:
     return UserError(WHY.get(getattr(error, "errno", None) or 0, "cannot_write"), name=name)

@@ -5,6 +5,7 @@ All counts steps; only what is promised in seconds is measured in them.
 
 import asyncio
 import base64
+import errno
 import io
 import json
 import os
@@ -16,6 +17,7 @@ import zipfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,9 +26,11 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
+from imgen import place
 from imgen.controls import Choice, UserError
 from imgen.functional.losses import GAMES
 from imgen.lab import data, own
+from imgen.lab.child import answered
 from imgen.lab.job import Job
 from imgen.lab.kept import FIELD, KNOWN, card_of, facts_of, packed, setup_of
 from imgen.lab.methods import METHODS
@@ -513,6 +517,24 @@ def test_a_zip_that_lies_about_its_sizes_unpacks_no_more_than_it_said(tmp_path, 
     assert refused(path) in ("own_zip_broken", "own_none")
 
 
+def test_a_zip_of_a_packing_that_unpacks_whole_files_at_once_is_refused(tmp_path):
+    for packing in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):  # 1 GB of zeros are 800 bytes, and Python would hold them all
+        path = tmp_path / f"{packing}.zip"
+        with zipfile.ZipFile(path, "w", packing) as archive:
+            archive.writestr("a.png", png())
+        assert refused(path) == "own_zip_packed"
+
+
+@pytest.mark.parametrize(("encoding", "names"), [("gbk", ("上小狗", "上蜂猫")), ("utf-8", ("小狗", "蜂猫"))])
+def test_folders_that_an_old_windows_or_a_mac_has_packed_are_called_as_they_are(tmp_path, encoding, names):
+    path = zipped(tmp_path / "a.zip", [(f"{'XY'[n % 2] * 6}/{n}.png", png(n)) for n in range(10)])
+    raw = path.read_bytes()
+    for letter, name in zip("XY", names, strict=True):  # no mark says which code it is
+        raw = raw.replace(letter.encode() * 6, name.encode(encoding))
+    path.write_bytes(raw)
+    assert own.own_pictures([path]).classes == names
+
+
 # setups
 
 
@@ -579,6 +601,8 @@ def test_what_a_file_says_is_not_believed(nets, tmp_path):
         (altered(gan, settings={**settings, "widths": [8] * 99}), "kept_unknown"),
         (altered(gan, settings={**settings, "widths": [64, 64]}), "weights_do_not_fit"),
         (altered(gan, settings={"classes": 1}), "weights_do_not_fit"),
+        (altered(gan, classes=["a"] * 20), "kept_unknown"), (altered(nets["cnn"], classes=["a"]), "kept_unknown"),
+        (altered(nets["cnn"], classes=None), "kept_unknown"),
         (gan[:-100], "kept_unknown"), (b"", "kept_unknown"), (b"\xff" * 100, "kept_unknown"),
         ((2**62).to_bytes(8, "little") + b"{}", "kept_unknown"), (b"PK" + bytes(200), "kept_unknown"),
     ]:
@@ -613,6 +637,19 @@ def test_the_command_line_teaches_and_runs_what_it_taught(tmp_path, here):
     assert code == 2 and stranger.read_bytes() == b"not ours"
     code, _, error = here("run", stranger, "-o", tmp_path / "b.png")
     assert code == 2 and "Traceback" not in error
+
+
+def test_to_teach_destroys_no_file_of_anybodys(tmp_path, here, monkeypatch):
+    diary = tmp_path / "results.json"
+    diary.write_text('{"marks": [1, 2]}')
+    code, _, error = here("teach", "gan", "--steps", 1, "-o", tmp_path / "results.safetensors")
+    assert code == 2 and diary.name in error and diary.read_text() == '{"marks": [1, 2]}'
+    before = tmp_path / "before.safetensors"
+    before.write_bytes(b"learned yesterday")
+    monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    with pytest.raises(UserError, match="write_disk_full"):
+        place.put(before, b"learned today")
+    assert before.read_bytes() == b"learned yesterday" and len(list(tmp_path.iterdir())) == 2
 
 
 # a process of its own
@@ -674,6 +711,15 @@ def test_a_job_streams_steers_looks_stops_and_leaves_nothing(ground, tmp_path, m
         assert os.listdir(tmp_path) == [] and not [n for n in set(os.listdir("/tmp")) - temp if "imgen" in n]
     finally:
         job.close()
+
+
+def test_no_question_of_one_who_watches_ends_a_training():
+    looking = Teaching(STARTS["cnn"]).looking
+    for question in ({"what": "open", "picture": True}, {"what": "maps", "layer": None}, {"what": "value", "layer": 1e400}):
+        with pytest.raises(UserError):
+            looking.answer(question)
+    broken: Any = SimpleNamespace(looking=SimpleNamespace(answer=lambda question: [][0]))
+    assert answered(broken, {})["error"] == "call_unreadable"
 
 
 @linux

@@ -25,6 +25,7 @@ from test_page import address, browser, visit  # noqa: F401  fixtures
 
 from imgen.controls import UserError
 from imgen.lab.kept import facts_of
+from imgen.lab.own import Own
 from imgen.lab.setups import PRESETS, STARTS, Setup
 from imgen.texts.words import WORDS
 from imgen.ui import classroom as rooms
@@ -178,7 +179,7 @@ def test_desks_are_bounded_and_only_their_own_address_has_them(room, monkeypatch
 def watching(room, desk, frames: list[bytes]) -> Any:
     """Somebody who watches, until he is cancelled."""
     async def watch():
-        async for frame in room.watch(desk, HERE, str):
+        async for frame in room.watch(desk.code, HERE, str):
             frames.append(frame)
 
     return asyncio.run_coroutine_threadsafe(watch(), room.loop)
@@ -248,6 +249,104 @@ def test_what_thirty_ask_at_once_the_net_is_asked_once_and_a_dead_child_is_a_sen
     watching(room, dead.desk, frames)
     until(lambda: dead.state == "over" and any(b"lab_died" in frame for frame in frames))
     assert dead.lanes[0].moments[-1]["step"] == 3 and run.state == "running"  # what was shown stays; others learn on
+
+
+def test_own_pictures_are_seen_by_their_owner_alone_until_he_shows_them(room):
+    run, frames, own = room.begin("", HERE), [], room.do(own_ones)
+    desk, code = run.desk, run.desk.code  # which anybody may know, for what ran here was nobody's own
+    spy = watching(room, desk, frames)
+    until(lambda: any(b"event: moment" in frame for frame in frames))
+    room.do(room.bring, desk, own)
+    run = room.do(room.ask, desk, [SETUP.but(data="own")])
+    until(lambda: spy.done() and run.lanes[0].moments)
+    assert not any(f'"run":{run.number}'.encode() in frame for frame in frames)
+    with pytest.raises(UserError, match="room_private"):
+        room.of_code(code)
+    assert room.of_code(desk.eye) is desk and code not in [one.code for one in room.listed()]
+    desk.shared = True
+    assert room.of_code(code) is desk
+    seen = watching(room, desk, [])
+    desk.shared = False
+    room.do(desk.ring)
+    until(seen.done)
+
+
+def test_own_pictures_of_all_visitors_are_bounded_by_bytes_and_forgotten_some_time_after_them(room, monkeypatch):
+    monkeypatch.setattr(rooms, "OWN_BYTES", 4 * own_ones().pictures.nbytes)
+    desks = [room.do(room.desk, "", HERE) for _ in range(6)]
+    room.do(room.bring, desks[0], own_ones())
+    first = room.do(room.ask, desks[0], [SETUP.but(data="own")])
+    until(lambda: Played.all)
+    assert Played.all[-1].own is not None
+    for desk in desks[1:]:
+        room.do(room.bring, desk, own_ones())
+    assert [desk.own is not None for desk in desks] == [True, False, False, True, True, True]  # who trains keeps his
+    room.do(room.end, desks[0], False)
+    until(lambda: first.state == "over")
+    room.do(room.bring, desks[1], own_ones())
+    assert desks[0].own is None and not [one for one in vars(first).values() if isinstance(one, Own)]
+    room.do(room.ask, desks[5], [SETUP])
+    until(lambda: len(Played.all) == 2)
+    assert Played.all[-1].own is None  # for shapes nobody's pictures travel
+    monkeypatch.setattr(rooms, "IDLE", -0.9)
+    room.do(room.bring, desks[4], own_ones())
+    until(lambda: not any(desk.own for desk in room.desks.values() if not desk.busy))
+
+
+def own_ones() -> Own:
+    return Own(np.zeros((8, 96, 96, 3), np.uint8), np.zeros(8, np.int64))
+
+
+def test_a_class_run_is_listed_however_many_others_have_shown_theirs(room):
+    for _ in range(25):
+        room.do(room.end, room.begin("", HERE).desk, False)
+    until(lambda: not room.running)
+    for desk in room.desks.values():
+        desk.shared = True
+    run = room.begin("", THERE)
+    assert room.listed()[0] is run.desk
+
+
+def test_who_takes_nothing_loses_his_seat(monkeypatch):
+    monkeypatch.setattr(teaching, "DEAF", 0.1)
+    ended = []
+
+    async def endless():
+        try:
+            while True:
+                yield b"x"
+        finally:
+            ended.append(True)
+
+    async def receive():
+        await asyncio.sleep(9)
+
+    async def send(message):
+        await asyncio.sleep(9 if message.get("body") else 0)
+
+    async def watched():
+        stream = endless()
+        await teaching.Watched(await anext(stream), stream)({"type": "http"}, receive, send)
+
+    began = time.monotonic()
+    asyncio.run(watched())
+    assert ended and time.monotonic() - began < 2
+
+
+def test_of_many_who_come_at_once_no_more_watch_than_there_are_seats(room, monkeypatch):
+    monkeypatch.setattr(teaching, "classroom", room)
+    monkeypatch.setattr(rooms, "WATCHERS", 5)
+    code = room.begin("", HERE).desk.code
+    client, url = SimpleNamespace(host=HERE), httpx.URL("http://x")
+    request: Any = SimpleNamespace(client=client, query_params={"code": code}, url=url, headers={})
+
+    async def crowd():
+        return await asyncio.gather(*(teaching.watch(request) for _ in range(9)))
+
+    answers = asyncio.run_coroutine_threadsafe(crowd(), room.loop).result(10)
+    assert [answer.status_code for answer in answers] == [200] * 5 + [503] * 4
+    for answer in answers[:5]:
+        asyncio.run_coroutine_threadsafe(answer.stream.aclose(), room.loop).result(10)
 
 
 # What comes in.

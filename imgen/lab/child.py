@@ -80,7 +80,10 @@ def teach(written: dict[str, Any], own: Own | None, orders: "queue.SimpleQueue",
 
 
 def answered(teaching: "Teaching", question: dict[str, Any]) -> dict[str, Any]:
+    """Whatever is asked: a question of somebody who watches must not end the training."""
     try:
         return {"answer": teaching.looking.answer(question)}
     except UserError as error:
         return {"error": error.key, "facts": error.facts}
+    except Exception:
+        return {"error": "call_unreadable", "facts": {}}

@@ -14,7 +14,6 @@ from imgen.lab.pipe import put, take, take_json
 from imgen.lab.setups import Setup, ordered
 
 Moment = dict[str, Any]
-HEAVY = ("samples", "recon", "histogram", "gradients")  # of a moment; only the newest one's are kept
 PATIENCE = 10.0  # seconds for an answer
 GRACE, LATE = 0.7, 4.0  # seconds that Stop waits for a last look and the net, and after which it is ended without
 
@@ -162,7 +161,7 @@ class Job:
         match frame:
             case {"moment": moment}:
                 if self._moments:
-                    self._moments[-1] = {name: value for name, value in self._moments[-1].items() if name not in HEAVY}
+                    self._moments[-1] = {"curves": self._moments[-1]["curves"]}  # all that `merged` takes of an older one
                 self._moments.append(moment)
             case {"net": number}:
                 self._net = blob

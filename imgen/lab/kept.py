@@ -102,15 +102,20 @@ def card_of_course(course: "Course") -> Card:
 
 
 def card_for(plan: Net, tensors: "Mapping[str, Tensor]", classes: tuple[str, ...], name: str, sha256: str) -> Card:
-    """Task, pipeline, paper and lesson are those of the catalogue's card with such a net.  UserError weights_do_not_fit."""
+    """Task, pipeline, paper and lesson are those of the catalogue's card with such a net.
+
+    Raises UserError: weights_do_not_fit, kept_unknown (names of classes that the net does not have).
+    """
     from imgen.catalog import CARDS
 
     like = next(card for card in CARDS if card.net and card.net.where == plan.where)
     net = Kept(plan, tensors, sha256)
     try:
-        net.build()
+        known = getattr(net.build(), "classes", 0)
     except (RuntimeError, ValueError, TypeError):
         raise UserError("weights_do_not_fit", card=name) from None
+    if len(classes) > known or (like.abilities.classifies and len(classes) != known):
+        raise UserError("kept_unknown", name=name)
     count = sum(t.numel() for t in tensors.values() if t.is_floating_point())
     facts = Facts(parameters=count, classes=classes, scale=plan.settings.get("scale"))  # pyright: ignore[reportArgumentType]
     alone = {"source": None, "judge": None, "family": "", "file": "", "auxiliary": {}, "young": False}

@@ -49,7 +49,7 @@ class Looking:
 
     def opened(self, number: Any) -> dict[str, Any]:
         held = self.teaching.course.held
-        if not isinstance(number, int) or not 0 <= number < len(held):
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(held):
             raise UserError("call_unreadable")
         card = card_of_course(self.teaching.course)
         shown = Picture(to_pixels(held[number].float() / 255)) if hasattr(self.teaching.course, "x") or card.pictures else None

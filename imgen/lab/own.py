@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -18,7 +19,8 @@ BYTES, ALL_BYTES = 20 << 20, 200 << 20  # of a picture file, of all of them unpa
 PIXELS, ALL_PIXELS = 30_000_000, 600_000_000  # likewise
 CLASSES = 10
 ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".heic"}
-ENCRYPTED = 0x1  # of a zip's flags
+ENCRYPTED, UNICODE = 0x1, 0x800  # of a zip's flags
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # of the others Python unpacks a whole file at once, however large it becomes
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ def own_pictures(files: Sequence[Path | str]) -> Own:
     """Read them, cut out the square in the middle, shrink it.  A zip's folders are classes.
 
     Raises UserError: own_none, own_too_few, own_too_many, own_file_large, own_all_large, own_zip_broken, own_zip_paths,
-    own_zip_locked.
+    own_zip_locked, own_zip_packed.
     """
     found, skipped, pixels = [], 0, 0
     for name, data in contents([Path(file) for file in files]):
@@ -106,16 +108,18 @@ def unpacked(file: Path) -> Iterator[tuple[str, bytes]]:
             if len(wanted) > MOST:
                 raise UserError("own_too_many", most=MOST)
             for entry in wanted:
+                if entry.compress_type not in PACKED:
+                    raise UserError("own_zip_packed")
                 if entry.file_size > BYTES:
-                    raise UserError("own_file_large", name=shown(entry.filename), limit=BYTES >> 20, pixels=PIXELS // 10**6)
+                    raise UserError("own_file_large", name=shown(named(entry)), limit=BYTES >> 20, pixels=PIXELS // 10**6)
             if sum(entry.file_size for entry in wanted) > ALL_BYTES:
                 raise UserError("own_all_large", limit=ALL_BYTES >> 20, pixels=ALL_PIXELS // 10**6)
             for entry in wanted:
                 with archive.open(entry) as stream:
                     data = stream.read(BYTES + 1)
                 if len(data) > BYTES:
-                    raise UserError("own_file_large", name=shown(entry.filename), limit=BYTES >> 20, pixels=PIXELS // 10**6)
-                yield entry.filename, data
+                    raise UserError("own_file_large", name=shown(named(entry)), limit=BYTES >> 20, pixels=PIXELS // 10**6)
+                yield named(entry), data
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, ValueError, RuntimeError):  # RuntimeError: a password
         raise UserError("own_zip_broken") from None
     except Exception as error:  # zlib's and lzma's own
@@ -124,9 +128,20 @@ def unpacked(file: Path) -> Iterator[tuple[str, bytes]]:
         raise UserError("own_zip_broken") from None
 
 
+def named(entry: zipfile.ZipInfo) -> str:
+    """Its name as whoever packed it read it: what is not marked as Unicode comes from an old Windows in Chinese, or a Mac."""
+    if entry.flag_bits & UNICODE:
+        return entry.filename
+    raw = entry.filename.encode("cp437", "replace")  # as which zipfile has read it
+    for encoding in ("utf-8", "gb18030"):
+        with suppress(UnicodeDecodeError):
+            return raw.decode(encoding)
+    return entry.filename
+
+
 def is_wanted(entry: zipfile.ZipInfo) -> bool:
     """Whether it may be a picture.  UserError for what no honest zip holds."""
-    path = PurePosixPath(entry.filename.replace("\\", "/"))
+    path = PurePosixPath(named(entry).replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts or ":" in path.parts[0] if path.parts else False:
         raise UserError("own_zip_paths")
     hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)

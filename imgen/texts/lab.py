@@ -18,6 +18,7 @@ LAB: dict[str, tuple[str, str]] = {
     "own_zip_broken": ("This zip cannot be unpacked: it is damaged, or not a zip. Please make it anew.", "这个 zip 压缩包无法解压：文件已损坏，或者不是 zip。请重新压缩。"),
     "own_zip_paths": ("This zip names files outside of itself, which no honest zip does; it is not opened. Please make it anew from the pictures.", "这个 zip 压缩包里的文件名指向压缩包之外，正常的压缩包不会这样，因此不会打开。请用图片重新压缩。"),
     "own_zip_locked": ("This zip is locked by a password. Please make one without.", "这个 zip 压缩包有密码保护，请重新压缩一个不带密码的。"),
+    "own_zip_packed": ("This zip is packed in a way that is not read here (bzip2, LZMA or another). Please make an ordinary zip of the pictures.", "这个 zip 压缩包用了这里不支持的压缩方法（bzip2、LZMA 等）。请把图片重新压缩成普通的 zip。"),
     "set_unreadable": ("The data set {name} came in another form than expected, so it is not used. Please choose other pictures.", "数据集 {name} 的格式与预期不符，因此不会使用。请换用其他图片。"),
     # methods: a name, and what it is
     "lab_method_gan": ("GAN, dense layers", "GAN（全连接层）"),

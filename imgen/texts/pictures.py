@@ -7,6 +7,7 @@ PICTURES: dict[str, tuple[str, str]] = {
     # what goes wrong
     "room_gone": ("This place in the classroom was cleared, for nothing happened here for long. Please press Train again.", "这个座位因长时间没有操作已被清空，请重新按“训练”。"),
     "room_unknown": ("Nobody trains under this code any more. Please ask for a new link.", "这个代码下已经没有人在训练，请索取新的链接。"),
+    "room_private": ("This training is on somebody's own pictures, who does not show it. Please ask for a class run.", "这次训练用的是别人自己的图片，对方没有公开。请让对方开启全班观看。"),
     "room_nothing": ("There is no network here yet: please press Train first.", "这里还没有网络：请先按“训练”。"),
     "room_look_over": ("One can look inside while it learns, or pauses. Please train again, or keep the network and open it in the tab Inside.", "只有在训练或暂停时才能看内部。请重新训练，或把网络留下来，在“内部”标签页中打开。"),
     # choosing

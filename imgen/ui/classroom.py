@@ -1,8 +1,9 @@
 """The room where networks are trained: at most two at a time, a fair line of those who wait, and any number who watch.
 
 A visitor has a desk, under a random name that only he knows; at it he has one training, or two side by side, and a new one takes
-the place of the old.  Others watch under the desk's code, which is short enough to be said aloud.  All of it lives in the
-server's event loop; what waits for a child process does so in threads of its own.  What nobody watches any more ends, but for a
+the place of the old.  Others watch under the desk's code, which is short enough to be said aloud, but what learns from the
+visitor's own pictures only if he shows it; he himself watches under a name that only he knows.  All of it lives in the server's
+event loop; what waits for a child process does so in threads of its own.  What nobody watches any more ends, but for a
 class run.
 """
 
@@ -13,7 +14,7 @@ import logging
 import secrets
 import time
 from collections import Counter, OrderedDict, defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,10 +35,9 @@ OF_ADDRESS, OF_ALL = 40, 64  # that wait
 WATCHERS, ALL_WATCHERS = 120, 400  # of one address, behind which a class or three may sit; and of all
 DESKS, DESKS_OF_ADDRESS = 1000, 200
 FRESH, ASKERS = 0.8, 40  # seconds for which an answer about a net holds; and those who may wait for one
-OWNERS = 12  # visitors whose own pictures are kept, 14 MB each at most
+OWN_BYTES = 256 << 20  # of visitors' own pictures: a whole class with a hundred each, or 18 visitors with as many as one may have
 IDLE = 1800.0  # seconds after which a desk at which nothing happens is cleared
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # that nobody takes for one another
-LIGHT = ("samples", "recon", "histogram", "gradients")  # of a moment; only the newest one's are kept
 
 
 @dataclass(eq=False)
@@ -55,7 +55,7 @@ class Lane:
 
     def hear(self, moment: dict[str, Any]) -> None:
         if self.moments:
-            self.moments[-1] = {name: value for name, value in self.moments[-1].items() if name not in LIGHT}
+            self.moments[-1] = {"curves": self.moments[-1]["curves"]}  # all that `merged` takes of an older one
         self.moments.append(moment)
 
     def since(self, seen: int, **more: object) -> bytes:
@@ -77,7 +77,6 @@ class Run:
 
     desk: "Desk"
     lanes: list[Lane]
-    own: Own | None
     number: int
     state: str = "waiting"
     began: float = field(default_factory=time.monotonic)
@@ -93,10 +92,11 @@ class Run:
 
 @dataclass(eq=False)
 class Desk:
-    """A visitor's.  token: his secret; code: what others watch by."""
+    """A visitor's.  token: his secret; code: what others watch by; eye: what he watches by, good for nothing else."""
 
     token: str
     code: str
+    eye: str
     address: str
     shared: bool = False  # a class run: it goes on unwatched, and is listed
     own: Own | None = None
@@ -107,6 +107,11 @@ class Desk:
     def ring(self) -> None:
         for bell in self.bells:
             bell.set()
+
+    def open_to(self, code: str) -> bool:
+        """Whether who comes by that code may see what is learned: of own pictures only what is shown."""
+        own = self.run is not None and any(lane.setup.data == "own" for lane in self.run.lanes)
+        return self.shared or not own or code == self.eye
 
     @property
     def busy(self) -> bool:
@@ -134,8 +139,8 @@ class Classroom:
         found = self.desks.get(token)
         if found is None or found.address != address:
             self.clear(address)
-            found = Desk(secrets.token_urlsafe(16), self.new_code(), address)
-            self.desks[found.token] = self.codes[found.code] = found
+            found = Desk(secrets.token_urlsafe(16), self.new_code(), secrets.token_hex(10), address)
+            self.desks[found.token] = self.codes[found.code] = self.codes[found.eye] = found
         found.used = time.monotonic()
         self.desks.move_to_end(found.token)
         return found
@@ -149,9 +154,11 @@ class Classroom:
         return found
 
     def of_code(self, code: str) -> Desk:
-        """Raises UserError: room_unknown."""
+        """Raises UserError: room_unknown, room_private."""
         if code not in self.codes:
             raise UserError("room_unknown")
+        if not self.codes[code].open_to(code):
+            raise UserError("room_private")
         return self.codes[code]
 
     def new_code(self) -> str:
@@ -167,14 +174,19 @@ class Classroom:
         gone += here[: max(0, sum(one.address == address for one in self.desks.values()) - DESKS_OF_ADDRESS + 1)]
         gone += free[: max(0, len(self.desks) - DESKS + 1)]
         for one in set(gone):
-            del self.desks[one.token], self.codes[one.code]
+            del self.desks[one.token], self.codes[one.code], self.codes[one.eye]
 
     def bring(self, desk: Desk, own: Own) -> None:
-        """The visitor's pictures; of too many visitors the one longest away loses his."""
+        """The visitor's pictures; if all visitors' are too many, who is longest away loses his, who trains or waits last."""
         desk.own = own
-        owners = [one for one in self.desks.values() if one.own is not None and one is not desk]
-        for one in owners[: max(0, len(owners) - OWNERS + 1)]:
-            one.own = None
+        owners = sorted((one for one in self.desks.values() if one.own and one is not desk), key=lambda one: one.busy)
+        while owners and sum(one.own.pictures.nbytes for one in (*owners, desk) if one.own) > OWN_BYTES:
+            owners.pop(0).own = None
+        self.sweep_later()
+
+    def sweep_later(self) -> None:
+        """What a visitor brought and made is forgotten some time after him, even if nobody comes after him."""
+        asyncio.get_running_loop().call_later(IDLE + 1, self.clear, "")
 
     # The line.
     def ask(self, desk: Desk, setups: Sequence[Setup]) -> Run:
@@ -185,7 +197,7 @@ class Classroom:
         crowd = Counter(run.desk.address for run in self.waiting)
         if crowd[desk.address] >= OF_ADDRESS or len(self.waiting) >= OF_ALL:
             raise UserError("server_busy")
-        run = desk.run = Run(desk, [Lane(setup) for setup in setups], desk.own, next(self.numbers))
+        run = desk.run = Run(desk, [Lane(setup) for setup in setups], next(self.numbers))
         self.waiting.append(run)
         self.later(UNWATCHED, desk)
         self.call()
@@ -224,7 +236,10 @@ class Classroom:
         """From the first step to the last; its slots are free when its processes have gone, not before."""
         try:
             for lane in run.lanes:
-                lane.job = await self.by_hand(self.start, lane.setup, run.own)
+                own = run.desk.own if lane.setup.data == "own" else None
+                if lane.setup.data == "own" and own is None:
+                    raise UserError("own_needed")
+                lane.job = await self.by_hand(self.start, lane.setup, own)
             listening = {asyncio.create_task(self.listen(run, lane)) for lane in run.lanes}
             while listening and not run.ending:
                 await asyncio.wait(listening, timeout=0.25)
@@ -245,6 +260,7 @@ class Classroom:
             await self.by_hand(lambda: [lane.job.close() for lane in run.lanes if lane.job])
             run.state = "over"
             run.desk.used = time.monotonic()
+            self.sweep_later()
             self.running.remove(run)
             run.desk.ring()
             self.call()
@@ -335,22 +351,27 @@ class Classroom:
         return 0
 
     def listed(self) -> list[Desk]:
-        """What anybody may watch: class runs, and what runs on pictures that are nobody's own."""
+        """What anybody may watch: class runs, and what runs on pictures that are nobody's own; first what runs now."""
         def is_open(run: Run) -> bool:
             return run.state == "running" and all(lane.setup.data != "own" for lane in run.lanes)
 
-        return [desk for desk in self.desks.values() if desk.run and (desk.shared or is_open(desk.run))]
+        found = [desk for desk in self.desks.values() if desk.run and (desk.shared or is_open(desk.run))]
+        return sorted(found, key=lambda desk: (desk.run is None or desk.run.state != "running", -desk.used))
 
     def admit(self, address: str) -> bool:
         """Whether one more may watch."""
         there = Counter(one for desk in self.desks.values() for one in desk.bells.values())
         return there[address] < WATCHERS and there.total() < ALL_WATCHERS
 
-    async def watch(self, desk: Desk, address: str, worded: Callable[[UserError], str]) -> AsyncIterator[bytes]:
-        """Server-sent events: "state" whenever it changes, "moment" with what is new; ends with the run, but for a class run.
+    async def watch(self, code: str, address: str, worded: Callable[[UserError], str]) -> AsyncGenerator[bytes]:
+        """Server-sent events: "state" whenever it changes, "moment" with what is new; ends with the run, but for a class run,
+        and when it is no longer for whoever came by that code.
 
         A viewer who is slow gets fewer frames, and still all curves.
         """
+        desk = self.codes.get(code)
+        if desk is None:
+            return
         bell, told, seen, number = asyncio.Event(), None, [0, 0], 0
         desk.bells[bell] = address
         try:
@@ -358,6 +379,8 @@ class Classroom:
             yield b"retry: 300\n\n"
             while True:
                 bell.clear()
+                if not desk.open_to(code):
+                    return
                 run = desk.run
                 if run and run.number != number:
                     number, seen = run.number, [0, 0]

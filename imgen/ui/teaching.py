@@ -5,10 +5,12 @@ Whoever comes gets a desk in the classroom under a random name, see `classroom`.
 what goes wrong is one sentence under "error".
 """
 
+import asyncio
 import json
 import shlex
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ from imgen.ui.work import Trouble
 HERE = Path(__file__).parent
 SHARED_WORDS = ("knob_seed", "knob_scale", "knob_start", "code_command", "code_python")  # of other rooms
 SHARED_KINDS = ("loss_", "inside_kind_")
+DEAF = 30.0  # seconds after which one who watches, and takes nothing of it, is let go
 
 
 def pictures_begin(data: object, request: gr.Request) -> dict[str, Any]:
@@ -89,7 +92,7 @@ async def pictures_call(data: object, request: gr.Request) -> dict[str, Any]:
         asked = Asked.of(data)
         return await CALLS[asked.one_of("do", tuple(CALLS))](asked, request)
     except Exception as error:
-        return {"error": Trouble(request).sentence(error)}
+        return {"error": unescape(Trouble(request).sentence(error))}  # which the floor shows as text, not as HTML
 
 
 async def start(asked: Asked, request: gr.Request) -> dict[str, Any]:
@@ -100,7 +103,12 @@ async def start(asked: Asked, request: gr.Request) -> dict[str, Any]:
     setups = [boxed(one) for one in given]
     desk = classroom.desk(asked.name("token"), address_of(request))
     classroom.ask(desk, setups)
-    return {"token": desk.token, "code": desk.code, "run": desk.run.number if desk.run else 0}
+    return {**known(desk), "run": desk.run.number if desk.run else 0}
+
+
+def known(desk: Desk) -> dict[str, Any]:
+    """What its owner has to know."""
+    return {"token": desk.token, "code": desk.code, "eye": desk.eye}
 
 
 def boxed(given: object) -> Setup:
@@ -131,7 +139,7 @@ async def share(asked: Asked, request: gr.Request) -> dict[str, Any]:
     desk.shared = asked.data.get("on") is True
     desk.ring()
     classroom.later(UNWATCHED, desk)
-    return {"token": desk.token, "code": desk.code}
+    return known(desk)
 
 
 async def listed(asked: Asked, request: gr.Request) -> dict[str, Any]:
@@ -162,7 +170,7 @@ async def bring(asked: Asked, request: gr.Request) -> dict[str, Any]:
     if found:
         desk = classroom.desk(asked.name("token"), address_of(request))
         classroom.bring(desk, found[0])
-        told |= {"token": desk.token, "code": desk.code}
+        told |= known(desk)
     return told
 
 
@@ -241,15 +249,41 @@ def address_of(request: Any) -> str:
 # The streams.
 async def watch(request: Request) -> Response:
     """Of a desk by its code: what it learns, as it learns."""
+    code = request.query_params.get("code", "")[:20]
     try:
-        desk = classroom.of_code(request.query_params.get("code", "")[:20])
+        classroom.of_code(code)
         if not classroom.admit(address_of(request)):
             raise UserError("server_busy")
+        stream = classroom.watch(code, address_of(request), lambda error: text_of(request, error))
+        first = await anext(stream)  # which nothing waits for: from here on he has his seat, however many come at once
     except UserError as error:
-        return refused(request, error, 404 if error.key == "room_unknown" else 503)
-    stream = classroom.watch(desk, address_of(request), lambda error: text_of(request, error))
+        return refused(request, error, 503 if error.key == "server_busy" else 404)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+    return Watched(first, stream, media_type="text/event-stream", headers=headers)
+
+
+class Watched(StreamingResponse):
+    """Whoever takes nothing any more loses his place: a seat would else be held by one who only does not hang up."""
+
+    def __init__(self, first: bytes, stream: AsyncGenerator[bytes], **more: Any):
+        async def whole():
+            yield first
+            async for frame in stream:
+                yield frame
+
+        super().__init__(whole(), **more)
+        self.stream = stream
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def soon(message: Any) -> None:
+            await asyncio.wait_for(send(message), DEAF)
+
+        try:
+            await super().__call__(scope, receive, soon)
+        except TimeoutError:
+            pass  # the server then ends the connection
+        finally:
+            await self.stream.aclose()
 
 
 async def net(request: Request) -> Response:

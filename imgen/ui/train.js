@@ -49,7 +49,7 @@ try { R.token = sessionStorage.getItem('imgen train') ?? ''; } catch { /* this w
 async function ask(what, more = {}) {
   const told = await call({do: what, token: R.token, ...more}).catch(() => ({error: W('lost')}));
   if (told?.token) {
-    Object.assign(R, {token: told.token, code: told.code});
+    Object.assign(R, {token: told.token, code: told.code, eye: told.eye});
     try { sessionStorage.setItem('imgen train', R.token); } catch { /* likewise */ }
   }
   return told ?? {error: W('lost')};
@@ -74,7 +74,7 @@ async function start() {
   R.run = began.run;
   R.begun = JSON.stringify(setups());
   if (S.slow) R.pending = {slow: SLOW};
-  listen(R.code);
+  listen(R.eye);
   at();
 }
 function fail(sentence) {
@@ -701,7 +701,7 @@ function plot(figure, names, label_, share) {
 async function look() {
   clearTimeout(look.later);
   if (!parts.inside.open || look.busy) return;
-  const code = S.watching || R.code, live = R.state === 'running' && R.lanes[0]?.moment;
+  const code = S.watching || R.eye, live = R.state === 'running' && R.lanes[0]?.moment;
   if (!live) {
     if (!parts.insideSheet.src) put(parts.insideSaid, W('inside_hint'));
     return;
@@ -740,7 +740,7 @@ async function look() {
 
 // Keeping.
 function fetchNet(n) {
-  const link = el('a', {href: `train/net?code=${S.watching || R.code}&lane=${n}&language=${root.dataset.language}`, download: ''});
+  const link = el('a', {href: `train/net?code=${S.watching || R.eye}&lane=${n}&language=${root.dataset.language}`, download: ''});
   doc.body.append(link);
   link.click();
   link.remove();
