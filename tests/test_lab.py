@@ -27,6 +27,7 @@ from PIL import Image
 from imgen.controls import Choice, UserError
 from imgen.functional.losses import GAMES
 from imgen.lab import data, own
+from imgen.lab.courses import chequer
 from imgen.lab.job import Job
 from imgen.lab.kept import FIELD, KNOWN, card_of, facts_of, packed, setup_of
 from imgen.lab.methods import METHODS
@@ -177,6 +178,7 @@ SYMPTOMS = {
     "kl_vanishing": lambda s, losses, trouble: s["kl"] < 0.3 and s["used"] == 0 and s["psnr"] < 14,
     "overfitting": lambda s, losses, trouble: s["accuracy_train"] > 0.9 and s["accuracy"] < 0.75,
     "dead_relus": lambda s, losses, trouble: s["dead"] > 0.5 and s["accuracy"] < 0.5,
+    "chequerboard": lambda s, losses, trouble: s["chequer"] > 3.5,
 }
 
 
@@ -193,6 +195,16 @@ def test_and_what_mends_it_takes_the_symptom_away(name):
     preset = PRESETS[name]
     _, moment = taught(preset.mended, max(120, preset.steps))
     assert not SYMPTOMS[name](moment["scores"], moment["losses"], moment["trouble"]), moment["scores"]
+
+
+def test_the_chequerboard_is_measured_by_the_place_in_a_cell_alone():
+    row = torch.arange(28)
+    board = ((row[:, None] + row) % 2).float()[None, None]
+    grid = ((row[:, None] % 2 == 0) & (row % 2 == 0)).float()[None, None]
+    smooth = (row / 27)[None, None, None].expand(1, 1, 28, 28)
+    assert chequer(0.5 + 0.1 * (board - 0.5)) == pytest.approx(25.5 / 2 * 8 / 9, rel=0.02)  # beside the mean of 3×3
+    assert chequer(0.2 * grid) > 15 and chequer(smooth) < 1e-3
+    assert chequer((row[:, None] < 14).float().expand(28, 28)[None, None]) < 10  # one edge is no pattern
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
