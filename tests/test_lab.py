@@ -26,7 +26,7 @@ from PIL import Image
 
 from imgen.controls import Choice, UserError
 from imgen.functional.losses import GAMES
-from imgen.lab import data, own
+from imgen.lab import data, own, sets
 from imgen.lab.courses import chequer
 from imgen.lab.job import Job
 from imgen.lab.kept import FIELD, KNOWN, card_of, facts_of, packed, setup_of
@@ -418,6 +418,18 @@ def test_a_data_set_that_is_damaged_is_a_sentence(tmp_path):
         read_set(tmp_path / "a.parquet", "mnist")
 
 
+@pytest.mark.parametrize("name", ["fashion", "mnist"])
+def test_a_set_that_cannot_be_reached_is_called_by_its_name(monkeypatch, name):
+    def fetch(file):
+        raise UserError("weights_offline", file=file.file)
+        yield
+
+    monkeypatch.setattr(sets.hub, "fetch", fetch)
+    with pytest.raises(UserError) as error:
+        sets.fetched(name)
+    assert error.value.key == "set_offline" and error.value.facts == {"name": {"fashion": "Fashion-MNIST", "mnist": "MNIST"}[name]}
+
+
 def test_a_set_comes_from_a_data_set_of_the_hub(monkeypatch, tmp_path):
     asked = []
 
@@ -567,6 +579,8 @@ def test_a_kept_net_is_a_card_that_runs(nets, method):
     assert card.task == task and setup_of(nets[method]).method == method
     from imgen.drawing import scenes
 
+    assert card.idea == {"gan": "adversarial", "dcgan": "adversarial", "vae": "autoencoder", "autoencoder": "autoencoder"}.get(
+        method, "convolution")
     result = card(*([scenes.city(48, seed=1)] if card.pictures else []), **({} if card.pictures else {"count": 2}))
     assert result.pictures and result.origin and result.origin.card == "mine"
     assert card.net and card.net.build() is not card.net.build()
@@ -617,6 +631,8 @@ def test_the_command_line_teaches_and_runs_what_it_taught(tmp_path, here):
     assert code == 0 and str(file) in out and json.loads(file.with_suffix(".json").read_text())["steps"] == 3
     code, out, _ = here("run", file, "--count", 4, "-o", tmp_path / "sheet.png")
     assert code == 0 and (tmp_path / "sheet.png").stat().st_size > 500
+    code, out, _ = here("run", file, "--help")
+    assert code == 0 and "two networks of dense layers" in " ".join(out.lower().split()) and "card_" not in out
     code, _, error = here("teach", "gan", "--rate", 10, "-o", file)
     assert code == 2 and "Traceback" not in error
     stranger = tmp_path / "stranger.safetensors"
@@ -683,6 +699,9 @@ def test_a_job_streams_steers_looks_stops_and_leaves_nothing(ground, tmp_path, m
                 break
             time.sleep(0.02)
         assert not children(ground._process.pid) and job.over and job.error is None
+        back = job.look({"what": "open"})  # the process is gone, what it learned is there
+        assert back["step"] == facts["steps"] and back["picture"].startswith("data:image/png")
+        assert job.look({"what": "maps", "layer": 2})["count"] == 8
         assert os.listdir(tmp_path) == [] and not [n for n in set(os.listdir("/tmp")) - temp if "imgen" in n]
     finally:
         job.close()

@@ -185,7 +185,7 @@ PICTURES: dict[str, tuple[str, str]] = {
     "pictures_saved_curves": ("Curves", "曲线"),
     "pictures_saved_scores": ("Scores at the end", "最后的得分"),
     "pictures_saved_again": ("Make it again", "重新做一次"),
-    "pictures_sheet": ("Worksheet", "学习单"),
+    "pictures_sheet": ("Worksheet", "练习单"),
     "pictures_sheet_name": ("Name", "姓名"),
     "pictures_sheet_date": ("Date", "日期"),
     "pictures_sheet_print": ("Print", "打印"),

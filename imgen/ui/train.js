@@ -382,6 +382,13 @@ function enter(search) {
   if (query.get('run') === '1') start();
   else { at(); if (first && S.method === 'gan' && !S.preset && !S.beside) demo(); if (first) lobby(); }
 }
+function beginning() {  // of what was trained, as it began: what was steered since is no part of it
+  const [one, two] = R.lanes.map(each => each.setup), base = usual(one.method), query = {method: one.method};
+  for (const [name, value] of Object.entries(one)) if (name in base && name !== 'steps' && (value !== base[name] || name === 'seed')) query[name] = value;
+  const differs = two && Object.keys(one).find(name => one[name] !== two[name]);
+  if (differs) query.beside = `${differs}:${two[differs]}`;
+  return query;
+}
 async function copyLink() {
   const link = address({...chosen(), ...(S.watching ? {} : {run: 1})});
   parts.link.hidden = false;
@@ -801,11 +808,12 @@ async function page() {  // one file: settings, curves, pictures and a worksheet
   };
   const losses = lossesOf(), shares = PLOTTED[setup.method].every(name => SHARES.includes(name));
   const two = R.lanes.length > 1, rows = Object.entries(setup).filter(([name]) => !(name === 'steps' && !setup.steps)).map(([name, value]) => `<tr><th>${h(name === 'method' ? W('method') : label(name))}</th>${R.lanes.map(one => `<td>${h(name === 'method' ? method : valueText(name, one.setup[name]))}</td>`).join('')}</tr>`).join('');
-  const changed = R.lanes.flatMap((one, n) => (one.moment.steered ?? []).flatMap(({step, ...knobs_}) => Object.entries(knobs_).map(([name, value]) => `<tr><th>${two ? `${'AB'[n]}, ` : ''}${h(W('at', {step}))}</th><td>${h(label(name))}: ${h(valueText(name, value))}</td></tr>`))).join('');
+  const changed = R.lanes.flatMap((one, n) => (one.moment.steered ?? []).flatMap(({step, ...knobs_}) => Object.entries(knobs_).map(([name, value]) => `<tr><th>${two ? `${'AB'[n]} · ` : ''}${h(W('at', {step}))}</th><td>${h(label(name))}</td><td>${h(valueText(name, value))}</td></tr>`))).join('');
   const scores = Object.keys(R.lanes[0].moment.scores).map(name => `<tr><th>${h(words[`lab_score_${name}`] ?? name)}</th>${R.lanes.map(one => `<td>${h(scored(name, one.moment.scores[name]))}</td>`).join('')}</tr>`).join('');
   const pictures = R.lanes.map((one, n) => `${two ? `<h3>${'AB'[n]}</h3>` : ''}<div class="sheets">${picks[n].map(each => `<figure>${['samples', 'recon'].map(kind => each[kind] ? `<img src="${enlarged(each[kind], one.setup.data)}" alt="${h(W('sheet_of', {count: each[kind].count, step: each.step}))}">${each[kind].rows ? `<small>${each[kind].rows.map(row => h(words[`lab_row_${row}`])).join(' / ')}</small>` : ''}` : '').join('')}<figcaption>${h(W('at', {step: each.step}))}</figcaption></figure>`).join('')}</div>`).join('');
   const question = (title, text) => `<section><h3>${h(title)}</h3><p>${h(text)}</p><div class="line"></div><div class="line"></div><div class="line"></div></section>`, broken = S.preset && !S.mended;
   const answer = broken ? `<details><summary>${h(W('sheet_answer'))}</summary><p><b>${h(words[`lab_preset_${S.preset}`])}.</b> ${h(words[`lab_preset_${S.preset}_why`])} ${h(words[`lab_preset_${S.preset}_mend`])}</p></details>` : '';
+  const begun = address({...beginning(), run: 1});
   const title = W('saved_title', {method}), date = new Date().toLocaleDateString(zh ? 'zh-CN' : 'en-GB');
   return `<!doctype html><html lang="${zh ? 'zh-CN' : 'en'}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${h(title)}</title><style>
 *{box-sizing:border-box}body{margin:0 auto;padding:28px 20px;max-width:900px;background:#fff;color:#1c1917;font:15px/1.5 system-ui,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif}
@@ -818,7 +826,7 @@ figure{margin:0}figcaption{font-size:13px;margin:4px 0 10px}img{display:block;wi
 <h1>${h(title)}</h1><p class="quiet">${h(W('saved_made', {date}))} <button onclick="print()">${h(W('sheet_print'))}</button></p><p>${h(words[`lab_about_${setup.method}`])}</p>
 <h2>${h(W('saved_pictures'))}</h2>${pictures}<h2>${h(W('saved_curves'))}</h2><div class="two">${curve(W('losses'), losses, false, name => words[`loss_${name}`] ?? name)}${curve(W('scores'), PLOTTED[setup.method], shares, name => W(`score_${name}`))}</div>
 <div class="two"><div><h2>${h(W('saved_settings'))}</h2><table>${two ? '<tr><th></th><td>A</td><td>B</td></tr>' : ''}${rows}</table>${changed ? `<h3>${h(W('saved_steered'))}</h3><table class="steered">${changed}</table>` : ''}</div><div><h2>${h(W('saved_scores'))}</h2><table>${two ? '<tr><th></th><td>A</td><td>B</td></tr>' : ''}${scores}</table></div></div>
-<h2>${h(W('saved_again'))}</h2><p class="quiet">${h(W('code_hint'))}</p><pre>${h(told_.command ?? '')}</pre><pre>${h(told_.python ?? '')}</pre><p><a href="${h(address({...chosen(), run: 1}))}">${h(address({...chosen(), run: 1}))}</a></p>
+<h2>${h(W('saved_again'))}</h2><p class="quiet">${h(W('code_hint'))}</p><pre>${h(told_.command ?? '')}</pre><pre>${h(told_.python ?? '')}</pre><p><a href="${h(begun)}">${h(begun)}</a></p>
 <div class="sheet"><h2>${h(W('sheet'))}</h2><div class="fields"><span>${h(W('sheet_name'))}</span><span>${h(W('sheet_date'))}</span></div>
 ${question(W('sheet_see'), W('sheet_see_q'))}${question(W('sheet_read'), W('sheet_read_q'))}${question(W('sheet_why'), W(broken ? 'sheet_why_preset' : 'sheet_why_q'))}${question(W('sheet_try'), W('sheet_try_q'))}${answer}</div></body></html>`;
 }
