@@ -427,7 +427,7 @@ def test_a_set_that_cannot_be_reached_is_called_by_its_name(monkeypatch, name):
     monkeypatch.setattr(sets.hub, "fetch", fetch)
     with pytest.raises(UserError) as error:
         sets.fetched(name)
-    assert error.value.key == "set_offline" and error.value.facts == {"name": {"fashion": "Fashion-MNIST", "mnist": "MNIST"}[name]}
+    assert error.value.key == "set_offline" and error.value.facts["name"] == {"fashion": "Fashion-MNIST", "mnist": "MNIST"}[name]
 
 
 def test_a_set_comes_from_a_data_set_of_the_hub(monkeypatch, tmp_path):

@@ -287,7 +287,7 @@ class Mending(Course):
 
 
 def chequer(x: Tensor) -> float:
-    """Of pictures (N, 1, H, W) in [0, 1]: how far, in grey levels, a pixel is off its neighbours for its place in a cell of 2×2."""
+    """Of pictures (N, 1, H, W) in [0, 1]: how far, in grey levels, a pixel is off for its place in a cell of 2×2."""
     off = x - F.avg_pool2d(x, 3, stride=1, padding=1)
     off = off[..., 2:-2, 2:-2]  # without the edges
     cells = off.unflatten(-1, (-1, 2)).unflatten(-3, (-1, 2))  # (N, 1, H/2, 2, W/2, 2)

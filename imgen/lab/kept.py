@@ -34,7 +34,9 @@ KNOWN: dict[str, dict[str, tuple[int, int]]] = {  # nets that the lab makes, and
     "mlp_gan:Generator": {"classes": (1, 10), "latent": (1, 64), "widths": (4, 512), "norm": (0, 1)},
     "dcgan:Generator": {"classes": (10, 10), "latent": (64, 64), "side": (28, 28), "channels": (1, 1)},
     "vae:VAE": {"classes": (1, 1), "latent": (1, 64), "hidden": (8, 512)},
-    "conv_vae:ConvAE": {"classes": (1, 1), "latent": (1, 64), "width": (4, 64), "side": (28, 28), "channels": (1, 1), "kernel": (2, 6)},
+    "conv_vae:ConvAE": {
+        "classes": (1, 1), "latent": (1, 64), "width": (4, 64), "side": (28, 28), "channels": (1, 1), "kernel": (2, 6),
+    },
     "cnn:CNN": {
         "classes": (2, CLASSES), "channels": (1, 1), "side": (28, 28), "maps": (2, 64), "kernel": (3, 3), "padding": (1, 1),
         "dense": (8, 128),
