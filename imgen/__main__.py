@@ -230,7 +230,7 @@ runs = typer.Typer(help="Run a card: run CARD [PICTURE…] -o OUT [--knob value 
 app.add_typer(runs, name="run")
 
 
-def add_run(card: Card, name: str = "") -> None:
+def add_run(card: Card, name: str = "", about: str = "") -> None:
     """`run CARD`: a command whose options are the card's knobs, with the signature that typer would read from a written one."""
 
     def call(out: str, pictures: list[Path] | None = None, **knobs: object) -> None:
@@ -252,14 +252,17 @@ def add_run(card: Card, name: str = "") -> None:
     places = [inspect.Parameter(name, named, annotation=kind, default=defaults.get(name, none)) for name, kind in kinds.items()]
     command.__signature__ = inspect.Signature(places)
     command.__annotations__ = kinds
-    runs.command(name or card.name, help=text(f"card_{card.name}", LANGUAGE))(command)
+    runs.command(name or card.name, help=about or text(f"card_{card.name}", LANGUAGE))(command)
 
 
 def add_kept(file: str) -> None:
     """`run FILE.safetensors`: what `teach` or the tab Train has made, as a command like any other."""
-    from imgen.lab.kept import card_of
+    from imgen.lab.kept import card_of, facts_of
+    from imgen.texts.words import WORDS
 
-    add_run(card_of(Path(file)), file)
+    card, setup = card_of(Path(file)), facts_of(Path(file).read_bytes()).get("setup")
+    key = f"lab_about_{setup.get('method')}" if isinstance(setup, dict) else ""
+    add_run(card, file, text(key, LANGUAGE) if key in WORDS else card.name)
 
 
 def hint(knob: Knob) -> str:

@@ -69,7 +69,7 @@ class Card:
             return "hub"
         if self.net is None:
             return "rule"
-        return "interpolation" if isinstance(self.net, Complete) else self.kind
+        return "interpolation" if isinstance(self.net, Complete) and not self.net.learned else self.kind
 
     @property
     def stem(self) -> str:

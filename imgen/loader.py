@@ -42,7 +42,9 @@ class Net:
 
 
 class Complete(Net):
-    """A net that is to run as it is built: there is nothing to learn, or it brings its weights along."""
+    """A net that is to run as it is built: there is nothing to learn, or it brings its weights along (`learned`)."""
+
+    learned = False
 
 
 @dataclass(frozen=True)

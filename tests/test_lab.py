@@ -29,8 +29,9 @@ from PIL import Image
 from imgen import place
 from imgen.controls import Choice, UserError
 from imgen.functional.losses import GAMES
-from imgen.lab import data, own
+from imgen.lab import data, own, sets
 from imgen.lab.child import answered
+from imgen.lab.courses import chequer
 from imgen.lab.job import Job
 from imgen.lab.kept import FIELD, KNOWN, card_of, facts_of, packed, setup_of
 from imgen.lab.methods import METHODS
@@ -181,6 +182,7 @@ SYMPTOMS = {
     "kl_vanishing": lambda s, losses, trouble: s["kl"] < 0.3 and s["used"] == 0 and s["psnr"] < 14,
     "overfitting": lambda s, losses, trouble: s["accuracy_train"] > 0.9 and s["accuracy"] < 0.75,
     "dead_relus": lambda s, losses, trouble: s["dead"] > 0.5 and s["accuracy"] < 0.5,
+    "chequerboard": lambda s, losses, trouble: s["chequer"] > 3.5,
 }
 
 
@@ -197,6 +199,16 @@ def test_and_what_mends_it_takes_the_symptom_away(name):
     preset = PRESETS[name]
     _, moment = taught(preset.mended, max(120, preset.steps))
     assert not SYMPTOMS[name](moment["scores"], moment["losses"], moment["trouble"]), moment["scores"]
+
+
+def test_the_chequerboard_is_measured_by_the_place_in_a_cell_alone():
+    row = torch.arange(28)
+    board = ((row[:, None] + row) % 2).float()[None, None]
+    grid = ((row[:, None] % 2 == 0) & (row % 2 == 0)).float()[None, None]
+    smooth = (row / 27)[None, None, None].expand(1, 1, 28, 28)
+    assert chequer(0.5 + 0.1 * (board - 0.5)) == pytest.approx(25.5 / 2 * 8 / 9, rel=0.02)  # beside the mean of 3×3
+    assert chequer(0.2 * grid) > 15 and chequer(smooth) < 1e-3
+    assert chequer((row[:, None] < 14).float().expand(28, 28)[None, None]) < 10  # one edge is no pattern
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -410,6 +422,18 @@ def test_a_data_set_that_is_damaged_is_a_sentence(tmp_path):
         read_set(tmp_path / "a.parquet", "mnist")
 
 
+@pytest.mark.parametrize("name", ["fashion", "mnist"])
+def test_a_set_that_cannot_be_reached_is_called_by_its_name(monkeypatch, name):
+    def fetch(file):
+        raise UserError("weights_offline", file=file.file)
+        yield
+
+    monkeypatch.setattr(sets.hub, "fetch", fetch)
+    with pytest.raises(UserError) as error:
+        sets.fetched(name)
+    assert error.value.key == "set_offline" and error.value.facts["name"] == {"fashion": "Fashion-MNIST", "mnist": "MNIST"}[name]
+
+
 def test_a_set_comes_from_a_data_set_of_the_hub(monkeypatch, tmp_path):
     asked = []
 
@@ -577,6 +601,8 @@ def test_a_kept_net_is_a_card_that_runs(nets, method):
     assert card.task == task and setup_of(nets[method]).method == method
     from imgen.drawing import scenes
 
+    assert card.idea == {"gan": "adversarial", "dcgan": "adversarial", "vae": "autoencoder", "autoencoder": "autoencoder"}.get(
+        method, "convolution")
     result = card(*([scenes.city(48, seed=1)] if card.pictures else []), **({} if card.pictures else {"count": 2}))
     assert result.pictures and result.origin and result.origin.card == "mine"
     assert card.net and card.net.build() is not card.net.build()
@@ -629,6 +655,8 @@ def test_the_command_line_teaches_and_runs_what_it_taught(tmp_path, here):
     assert code == 0 and str(file) in out and json.loads(file.with_suffix(".json").read_text())["steps"] == 3
     code, out, _ = here("run", file, "--count", 4, "-o", tmp_path / "sheet.png")
     assert code == 0 and (tmp_path / "sheet.png").stat().st_size > 500
+    code, out, _ = here("run", file, "--help")
+    assert code == 0 and "two networks of dense layers" in " ".join(out.lower().split()) and "card_" not in out
     code, _, error = here("teach", "gan", "--rate", 10, "-o", file)
     assert code == 2 and "Traceback" not in error
     stranger = tmp_path / "stranger.safetensors"
@@ -708,6 +736,9 @@ def test_a_job_streams_steers_looks_stops_and_leaves_nothing(ground, tmp_path, m
                 break
             time.sleep(0.02)
         assert not children(ground._process.pid) and job.over and job.error is None
+        back = job.look({"what": "open"})  # the process is gone, what it learned is there
+        assert back["step"] == facts["steps"] and back["picture"].startswith("data:image/png")
+        assert job.look({"what": "maps", "layer": 2})["count"] == 8
         assert os.listdir(tmp_path) == [] and not [n for n in set(os.listdir("/tmp")) - temp if "imgen" in n]
     finally:
         job.close()

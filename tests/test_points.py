@@ -389,9 +389,16 @@ def test_a_loss_that_is_no_number_is_said_and_one_click_goes_on(at, shared):
     assert "no number" in card.inner_text() and "learning rate of 5" in card.inner_text() and "NaN" in card.inner_text()
     assert "no number" in room.locator("[role=status]").first.text_content()
     assert not state(shared)["playing"] and room.locator(".play").is_disabled()
+    assert room.locator(".score b").all_inner_texts() == ["–", "–"]  # no net, no opinion
     card.locator(".tenth").click()
     until_step(shared, 20)
     assert state(shared)["settings"]["rate_g"] == 0.5 and state(shared)["playing"]
+
+
+def test_a_cloud_that_has_not_moved_yet_is_no_collapse(at, shared):
+    room = at("optimizer_g=sgd&optimizer_d=sgd&seed=1&speed=fast&run=1")
+    until_step(shared, 200)
+    room.get_by_text("SGD takes much smaller steps").first.wait_for()
 
 
 def test_what_is_steered_takes_effect_at_once_and_a_new_size_begins_anew(at, shared):

@@ -639,6 +639,9 @@ def test_a_true_run_learns_is_steered_looked_into_and_saved(visit, address, tmp_
     floor.locator(".halt").click()
     comes(page, "R.state === 'over'")
     assert time.monotonic() - stopped < 3 and not classroom.running
+    assert floor.locator(".now").inner_text().startswith("Stopped.")
+    last = told(page, "R.lanes[0].moment.step")
+    floor.locator(".looking .fact", has_text=f"Step {last}: ").wait_for()  # what it kept can still be looked into
     with page.expect_download() as net:
         floor.locator(".download").click()
     said = facts_of(Path(net.value.path()).read_bytes())
@@ -654,8 +657,35 @@ def test_a_true_run_learns_is_steered_looked_into_and_saved(visit, address, tmp_
     assert alone.locator("img").evaluate_all("all => all.length > 2 && all.every(one => one.complete && one.naturalWidth > 100)")
     assert max(map(len, alone.locator("svg path").evaluate_all("all => all.map(one => one.getAttribute('d'))"))) > 30
     assert alone.locator("svg path").count() == 5  # two pairs of axes; the loss, and right answers of both kinds
+    assert [cell.split() for cell in alone.locator(".steered td").all_inner_texts()] == [["Learning", "rate"], ["0.0005"]]
+    assert "rate=" not in alone.locator("p > a").inner_text()  # opens it as it began
     assert "python -m imgen teach cnn" in alone.content() and alone.locator(".line").count() >= 8
     alone.close()
+
+
+@pytest.mark.slow
+def test_of_two_runs_either_is_kept_downloaded_and_looked_into_and_they_differ(visit, address, played, monkeypatch):  # noqa: F811
+    page = visit()
+    floor = opened(page, address, "method=gan&rate=1")
+    floor.locator(".knob-beside select").select_option("rate")
+    assert told(page, "S.beside.value") == 0.1  # ten times as much is more than there is
+    floor.locator(".play").click()
+    comes(page, "R.lanes.length === 2 && R.lanes.every(one => one.moment?.step > 2)")
+    assert [job.setup.knobs["rate"] for job in Played.all[-2:]] == [1, 0.1]
+    for button in (".keep-net", ".keep-b", ".download", ".download-b"):
+        assert floor.locator(button).is_visible() and {"A", "B"} & set(floor.locator(button).inner_text().split())
+    looked = []
+
+    def look(job, question: dict) -> dict:
+        looked.append(job)
+        raise UserError("call_unreadable")
+
+    monkeypatch.setattr(Played, "look", look)
+    floor.locator(".inside-fold summary").click()
+    floor.locator(".looking select:visible").first.select_option("1")
+    until(lambda: page.wait_for_timeout(50) or looked[-1:] == [Played.all[-1]])
+    floor.locator(".inside-fold summary").click()  # it asks no more
+    page.wait_for_timeout(500)
 
 
 @pytest.mark.slow

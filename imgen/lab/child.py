@@ -6,11 +6,13 @@ It is asked over a pipe, answers over another, and ends when whoever asked has g
 import os
 import queue
 import threading
+from base64 import b64encode
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
 from imgen.controls import UserError
+from imgen.image import encode
 from imgen.lab.own import Own
 from imgen.lab.pipe import put, take, take_json
 
@@ -70,13 +72,14 @@ def teach(written: dict[str, Any], own: Own | None, orders: "queue.SimpleQueue",
                 found |= order | {"step": found.get("step", 0) + order.get("step", 0)}
         return found
 
-    saved = 0.0
+    given = teaching.looking.shown(0)
+    shown, saved = given and b64encode(encode(given)).decode(), 0.0  # for those who look inside when it has ended
     for moment in teaching.moments(steer):
         put(answers, {"moment": moment})
         if moment["seconds"] - saved > SAVED_EVERY:  # whoever is killed loses no more
             saved = moment["seconds"]
-            put(answers, {"net": 0}, packed(teaching))
-    put(answers, {"net": 0}, packed(teaching), {"end": True})
+            put(answers, {"net": 0, "shown": shown}, packed(teaching))
+    put(answers, {"net": 0, "shown": shown}, packed(teaching), {"end": True})
 
 
 def answered(teaching: "Teaching", question: dict[str, Any]) -> dict[str, Any]:

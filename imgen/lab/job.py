@@ -3,15 +3,20 @@
 import asyncio
 import threading
 import time
+from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imgen.controls import UserError
+from imgen.image import decode
 from imgen.lab.nursery import Nursery, nursery
 from imgen.lab.own import Own
 from imgen.lab.pipe import put, take, take_json
 from imgen.lab.setups import Setup, ordered
+
+if TYPE_CHECKING:
+    from imgen.lab.looking import LookingBack
 
 Moment = dict[str, Any]
 PATIENCE = 10.0  # seconds for an answer
@@ -34,6 +39,7 @@ class Job:
         self._asked = 0
         self._changed, self._writing = threading.Condition(), threading.Lock()
         self._over = self._stopping = False
+        self._shown, self._seen, self._opening = "", None, threading.Lock()  # what was put in, and the net, once it has ended
         self._child = ground.child()
         said = own and {"shape": own.pictures.shape, "labels": own.labels.tolist(), "classes": own.classes}
         self._send({"setup": setup.written(), "own": said}, *([own.pictures.tobytes()] if own else []))
@@ -88,11 +94,21 @@ class Job:
         self._send(ordered(self.setup, orders))
 
     def look(self, question: dict[str, Any]) -> dict[str, Any]:
-        """What is in the net just now, see `looking.answer`.  Raises UserError."""
+        """What is in the net just now, see `looking.answer`; of one that has ended, in what it kept.  Raises UserError."""
+        if self._over:
+            return self._back().answer(question)
         found = self._ask({"look": question})
         if "error" in found:
             raise UserError(found["error"], **found.get("facts", {}))
         return found["answer"]
+
+    def _back(self) -> "LookingBack":
+        from imgen.lab.looking import LookingBack  # which needs torch
+
+        with self._opening:
+            if self._seen is None:
+                self._seen = LookingBack(self.net(), decode(b64decode(self._shown)) if self._shown else None)
+            return self._seen
 
     def net(self) -> bytes:
         """What it has learned so far, a safetensors file, see `kept`; of one that was killed, what it had some seconds before.
@@ -147,6 +163,7 @@ class Job:
                 blob = take(self._child.answers) if "net" in frame else None
                 with self._changed:
                     ended = ended or "end" in frame
+                    self._shown = frame.get("shown") or self._shown
                     self._heard(frame, blob)
                     self._changed.notify_all()
         with self._changed:

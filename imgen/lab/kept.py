@@ -34,7 +34,9 @@ KNOWN: dict[str, dict[str, tuple[int, int]]] = {  # nets that the lab makes, and
     "mlp_gan:Generator": {"classes": (1, 10), "latent": (1, 64), "widths": (4, 512), "norm": (0, 1)},
     "dcgan:Generator": {"classes": (10, 10), "latent": (64, 64), "side": (28, 28), "channels": (1, 1)},
     "vae:VAE": {"classes": (1, 1), "latent": (1, 64), "hidden": (8, 512)},
-    "conv_vae:ConvAE": {"classes": (1, 1), "latent": (1, 64), "width": (4, 64), "side": (28, 28), "channels": (1, 1)},
+    "conv_vae:ConvAE": {
+        "classes": (1, 1), "latent": (1, 64), "width": (4, 64), "side": (28, 28), "channels": (1, 1), "kernel": (2, 6),
+    },
     "cnn:CNN": {
         "classes": (2, CLASSES), "channels": (1, 1), "side": (28, 28), "maps": (2, 64), "kernel": (3, 3), "padding": (1, 1),
         "dense": (8, 128),
@@ -47,6 +49,7 @@ KNOWN: dict[str, dict[str, tuple[int, int]]] = {  # nets that the lab makes, and
 class Kept(Complete):
     """A net with its weights; each `build` is a new one, so that whoever moves or hooks it is alone."""
 
+    learned = True
     tensors: "Mapping[str, Tensor]"
     plan: Net
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from imgen.cards import Card
 from imgen.controls import UserError
 from imgen.image import Picture, to_pixels
 from imgen.inspection import Inspection, inspect
-from imgen.lab.kept import card_of_course
+from imgen.lab.kept import card_of, card_of_course, facts_of
 
 if TYPE_CHECKING:
     from imgen.lab.run import Teaching
@@ -48,10 +49,27 @@ class Looking:
             raise UserError("call_unreadable") from None
 
     def opened(self, number: Any) -> dict[str, Any]:
-        held = self.teaching.course.held
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(held):
+        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(self.teaching.course.held):
             raise UserError("call_unreadable")
         card = card_of_course(self.teaching.course)
-        shown = Picture(to_pixels(held[number].float() / 255)) if hasattr(self.teaching.course, "x") or card.pictures else None
-        self.seen = inspect(card, shown)
+        self.seen = inspect(card, self.shown(number, card))
         return {**self.seen.strip(), "picture": self.seen.picture(), "step": self.teaching.step}
+
+    def shown(self, number: int, card: Card | None = None) -> Picture | None:
+        """What is put in, one of those held out; None for a net that draws from noise."""
+        course = self.teaching.course
+        if not hasattr(course, "x") and not (card or card_of_course(course)).pictures:
+            return None
+        return Picture(to_pixels(course.held[number].float() / 255))
+
+
+class LookingBack(Looking):
+    """Of one that has ended: the weights that were kept, and the picture that was put in."""
+
+    def __init__(self, net: bytes, given: Picture | None):
+        self.net, self.given, self.seen = net, given, None
+
+    def opened(self, number: Any) -> dict[str, Any]:
+        if self.seen is None:
+            self.seen = inspect(card_of(self.net), self.given)
+        return {**self.seen.strip(), "picture": self.seen.picture(), "step": facts_of(self.net).get("steps", 0)}

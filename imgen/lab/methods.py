@@ -79,14 +79,14 @@ def vae(
 
 def autoencoder(
     lot: "Lot", *, rate: Rate = 2e-3, batch: Batch = 32, latent: Annotated[int, Slider(1, 64, 1)] = 16,
-    units: Annotated[int, Slider(4, 64, 4, more=True)] = 16, few: Few = 0,
+    units: Annotated[int, Slider(4, 64, 4, more=True)] = 16, kernel: Annotated[int, Slider(2, 6, 1, more=True)] = 4, few: Few = 0,
 ) -> "Course":
-    """Convolutions with strides: pixels -> `latent` numbers -> pixels, by squared error."""
+    """Convolutions with strides: pixels -> `latent` numbers -> pixels, by squared error; kernel: of what doubles the side."""
     from imgen.lab.courses import Coding, batches
     from imgen.loader import Net
     from imgen.training.autoencoders import Autoencode
 
-    net = Net("conv_vae:ConvAE", classes=1, latent=latent, width=units, side=28, channels=1)
+    net = Net("conv_vae:ConvAE", classes=1, latent=latent, width=units, side=28, channels=1, kernel=kernel)
     recipe = Autoencode(net.build(), batches(lot, batch, few, plain=True), device="cpu")
     return Coding(net, recipe, lot, rate=rate)
 

@@ -21,6 +21,7 @@ EVERY = 0.1  # seconds at least between two moments,
 SHARE = 0.15  # and what looking may take of the time: a DCGAN of 60 ms a step is seen five times a second
 RUNAWAY = 1e4  # a loss as many times what it was at first, or 1 if that was less, is one that runs away
 KEPT_EVERY = 50  # steps after which healthy weights are remembered
+TOLD = 40  # changes while it learned that a moment tells, the newest ones
 MOST_PAUSED, TICK = 600.0, 0.02  # seconds of waiting in all, and between two questions whether it shall go on
 
 
@@ -129,5 +130,5 @@ class Teaching:
         return {
             "step": self.step, "seconds": round(self.seconds, 2), "losses": means, "curves": curves, "scores": self.scores,
             "gradients": gradients, "done": False, "trouble": self.trouble, "kept": self.kept,
-            **shown,
+            "steered": self.steered[-TOLD:], **shown,
         }

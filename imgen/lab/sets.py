@@ -45,13 +45,17 @@ def fetching(name: str) -> Generator[tuple[int, int], None, Path]:
 
 
 def fetched(name: str) -> Lot:
-    """The set, downloaded if need be.  Raises UserError: weights_offline and others of a download, set_unreadable."""
+    """The set, downloaded if need be.  Raises UserError: set_offline, weights_… of a download, set_unreadable."""
     download = fetching(name)
     while True:
         try:
             next(download)
         except StopIteration as end:
             return read(end.value, name)
+        except UserError as error:
+            if error.key != "weights_offline":
+                raise
+            raise UserError("set_offline", name={"fashion": "Fashion-MNIST", "mnist": "MNIST"}[name]) from None
 
 
 def read(path: Path, name: str) -> Lot:

@@ -121,4 +121,5 @@ PRESETS: dict[str, Preset] = {
     "kl_vanishing": _preset("vae", 60, {"beta": 1.0}, beta=50.0),
     "overfitting": _preset("cnn", 200, {"few": 0, "shuffled": 0.0}, few=16, shuffled=0.5),
     "dead_relus": _preset("cnn", 100, {"rate": 2e-3}, rate=0.3),
+    "chequerboard": _preset("autoencoder", 60, {"kernel": 4}, kernel=3),
 }

@@ -32,17 +32,20 @@ class Encoder(nn.Module):
 
 
 class ConvAE(nn.Module):
-    """A code and nothing else: what codes are likely is measured after training, a Gaussian for each class."""
+    """A code and nothing else: what codes are likely is measured after training, a Gaussian for each class.
+
+    kernel: of the decoder's layers that double the side.
+    """
 
     numbers = 1  # that the encoder gives for each of the code's
     mean: Tensor
     spread: Tensor
 
-    def __init__(self, classes: int, latent: int = 16, width: int = 32, side: int = 28, channels: int = 1):
+    def __init__(self, classes: int, latent: int = 16, width: int = 32, side: int = 28, channels: int = 1, kernel: int = 4):
         super().__init__()
         self.classes, self.latent, self.side, self.channels = classes, latent, side, channels
         self.encoder = Encoder(self.numbers * latent, side, channels, width)
-        self.decoder = Generator(classes, latent, width, side, channels)
+        self.decoder = Generator(classes, latent, width, side, channels, kernel)
         self.register_buffer("mean", torch.zeros(classes, latent))
         self.register_buffer("spread", torch.eye(latent).repeat(classes, 1, 1))  # Cholesky factors of the covariances
 

@@ -18,22 +18,27 @@ def halvings(side: int) -> int:
 
 
 class Generator(nn.Module):
-    """Noise and class -> picture, from 4×4 to 64×64 by four doublings (or from 7×7 to 28×28 by two)."""
+    """Noise and class -> picture, from 4×4 to 64×64 by four doublings (or from 7×7 to 28×28 by two).
 
-    def __init__(self, classes: int, latent: int = 128, width: int = 64, side: int = 64, channels: int = 3):
+    kernel: of the layers that double the side, 2 to 6; an odd one reaches neighbours unequally often, which draws a chequerboard.
+    """
+
+    def __init__(self, classes: int, latent: int = 128, width: int = 64, side: int = 64, channels: int = 3, kernel: int = 4):
         super().__init__()
         self.classes, self.latent = classes, latent
         depth = halvings(side)
 
-        def up(cin: int, cout: int, kernel: int, stride: int = 1, padding: int = 0) -> list[nn.Module]:
-            conv = nn.ConvTranspose2d(cin, cout, kernel, stride, padding, bias=False)  # batch norm brings the bias
-            return [conv, nn.BatchNorm2d(cout), nn.ReLU(inplace=True)]
+        def double(cin: int, cout: int, bias: bool = False) -> nn.Module:
+            return nn.ConvTranspose2d(cin, cout, kernel, 2, (kernel - 1) // 2, output_padding=kernel % 2, bias=bias)
+
+        def up(conv: nn.Module, cout: int) -> list[nn.Module]:
+            return [conv, nn.BatchNorm2d(cout), nn.ReLU(inplace=True)]  # batch norm brings the bias
 
         widths = [width * 2**n for n in reversed(range(depth))]  # 8w, 4w, 2w, w for 64×64
         self.body = nn.Sequential(
-            *up(latent + classes, widths[0], side >> depth),                                    # (N, 8w, 4, 4)
-            *(layer for pair in pairwise(widths) for layer in up(*pair, 4, 2, 1)),              # … (N, w, 32, 32)
-            nn.ConvTranspose2d(width, channels, 4, 2, 1),                                       # (N, 3, 64, 64)
+            *up(nn.ConvTranspose2d(latent + classes, widths[0], side >> depth, bias=False), widths[0]),  # (N, 8w, 4, 4)
+            *(layer for a, b in pairwise(widths) for layer in up(double(a, b), b)),                      # … (N, w, 32, 32)
+            double(width, channels, bias=True),                                                          # (N, 3, 64, 64)
         )
         self.apply(small_weights)
 

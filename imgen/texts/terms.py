@@ -21,6 +21,7 @@ TERMS: tuple[Term, ...] = (
     Term("generative adversarial networks?", ("生成对抗网络",), "GAN stands behind it in brackets, or alone in names: 残差 GAN"),
     Term("adversarial", ("对抗",)),
     Term("discriminators?", ("判别器",), "the judge of a story is 鉴定师 or 评委"),
+    Term("non-saturating", ("非饱和",)),
     Term("generators?", ("生成器", "生成模型"), "生成模型 where a whole model is meant"),
     Term("variational autoencoders?", ("变分自编码器",), "VAE behind it in brackets"),
     Term("autoencoders?", ("自编码器",)),
@@ -95,5 +96,5 @@ FORBIDDEN: dict[str, str] = {
     "辨别器": "判别器", "鉴别器": "判别器", "子像素卷积": "亚像素卷积", "超分辨": "超分辨率", "风格转换": "风格迁移", "残余": "残差",
     "掩码": "蒙版", "掩膜": "蒙版", "遮罩": "蒙版", "图象": "图像", "象素": "像素", "解析度": "分辨率", "卷积神经网路": "卷积神经网络",
     "学习速率": "学习率", "损失函式": "损失", "重构": "重建", "递归网络": "循环网络", "正则化项": "正则项", "过度拟合": "过拟合", "总变差": "全变分", "稠密块": "密集块",
-    "帐号": "账号", "登陆": "登录", "缺省": "默认", "其它": "其他", "本页下方": "上面",
+    "不饱和": "非饱和", "帐号": "账号", "登陆": "登录", "缺省": "默认", "其它": "其他", "本页下方": "上面",
 }

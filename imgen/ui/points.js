@@ -252,6 +252,7 @@ function happening() {
   if (last.energy > 2) return W('say_gone', facts);
   if (last.real > 0.75 && last.fake < 0.25) return W('say_strong', facts);
   if (last.step - settings.head_start < 120) return W('say_early', facts);
+  if (crowded && settings.optimizer_g === 'sgd' && settings.rate_g < 0.005) return W('say_slow');
   if (crowded && last.energy > 0.25) return W('say_collapse', facts);
   if (last.recall > 0.85 && Math.abs(last.real - last.fake) < 0.15) return W('say_even', facts);
   return W('say_on', facts);
@@ -288,8 +289,9 @@ function numbers(last) {
   put(parts.precise, percent(last.precision));
   put(parts.slope, show(last.slope));
   for (const name of ['real', 'fake']) {
-    parts[`score_${name}`].style.setProperty('--share', `${100 * last[name]}%`);
-    put(parts[`score_${name}`].nextSibling, percent(last[name]));
+    const known = !now.trouble;  // of nets that broke no score says anything
+    parts[`score_${name}`].style.setProperty('--share', known ? `${100 * last[name]}%` : '0%');
+    put(parts[`score_${name}`].nextSibling, known ? percent(last[name]) : '–');
   }
 }
 function card() {  // under the presets: what one sees, why, and what mends it; or that something ran away
@@ -512,7 +514,7 @@ function plot(svg, names, low, high) {
   const figure = svg.closest('figure');
   put(figure.querySelector('.top'), show(Number(top.toPrecision(2))));
   put(figure.querySelector('.base'), show(Number(base.toPrecision(2))));
-  put(figure.querySelector('.last'), W('at_step', {step: last}));
+  put(figure.querySelector('.last'), list.at(-1)?.step ? W('at_step', {step: last}) : '');
   const end = list.at(-1);
   names.forEach((name, k) => put(figure.querySelectorAll('.key b')[k], end ? show(end[name]) : '–'));
   svg.setAttribute('aria-label', names.map(name => `${W(`curve_${name}`)} ${end ? show(end[name]) : '–'}`).join(', '));

@@ -175,13 +175,11 @@ async def bring(asked: Asked, request: gr.Request) -> dict[str, Any]:
 
 
 async def look(asked: Asked, request: gr.Request) -> dict[str, Any]:
-    """Into the net while it learns.  Whoever may watch may look."""
+    """Into the net while it learns, or what it kept.  Whoever may watch may look."""
     question = asked.data.get("question")
     if not isinstance(question, dict) or len(question) > 8 or any(isinstance(v, list | dict) for v in question.values()):
         raise UserError("call_unreadable")
     lane = classroom.lane(classroom.of_code(asked.name("code")), asked.whole("lane", 1))
-    if lane.job.over:
-        raise UserError("room_look_over")
     return await classroom.ask_net(lane, json.dumps(question), lambda: lane.job.look(question))
 
 

@@ -10,7 +10,7 @@ const STOPS = {
 const SIGNS = {shapes: '●■▲✚', characters: '一十人大山火日田口土', digits: '0123456789', mnist: '0123456789'};  // of classes
 const SHARES = ['real', 'fake', 'accuracy', 'accuracy_train', 'dead', 'variety'];  // scores that are parts of one
 const FIRST = {  // of a method: what its figures show, the most telling first
-  gan: ['variety', 'distance', 'kinds'], dcgan: ['variety', 'distance', 'kinds'], vae: ['psnr', 'kl', 'used'], autoencoder: ['psnr'],
+  gan: ['variety', 'distance', 'kinds'], dcgan: ['variety', 'distance', 'kinds'], vae: ['psnr', 'kl', 'used'], autoencoder: ['psnr', 'chequer'],
   cnn: ['accuracy', 'accuracy_train', 'dead'], espcn: ['psnr', 'bicubic'], denoiser: ['psnr', 'noisy'],
 };
 const PLOTTED = {
@@ -24,6 +24,7 @@ const COLOUR = {  // of a curve: a class of train.css
 const KEPT = 60, FILM = 8;  // sheets of a run that are kept to look back; of them in the strip
 const SLOW = 0.6, DEMO = 0.75;  // seconds of a step in slow motion; of the stored run, of a second
 const SPEAK = 8000;  // milliseconds between two words to those who listen
+const CHEQUERED = 3;  // grey levels from which on one sees the chequerboard
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const put = (one, text) => { if (one && one.textContent !== text) one.textContent = text; };
 const minus = text => String(text).replaceAll('-', '−');
@@ -265,14 +266,19 @@ async function bring(files) {
 
 // Others: those who train now, and a run that somebody shows.
 async function lobby() {
+  if (!element.checkVisibility() || doc.hidden) {
+    clearTimeout(lobby.again);
+    lobby.again = setTimeout(lobby, 4000);
+    return;
+  }
   const {runs = []} = await ask('list');
   const codes = runs.map(one => one.code).join(' ');
-  if (codes !== parts.lobby.dataset.codes) parts.lobby.replaceChildren(...runs.slice(0, 6).map(one => button(W('watch', {method: W(`short_${one.method}`), data: W(`data_${one.data}`)}), () => watch(one.code), {data: {code: one.code}})));
+  if (codes !== parts.lobby.dataset.codes) parts.lobby.replaceChildren(...runs.slice(0, 6).map(one => button(W(one.shared ? 'watch_class' : 'watch', {method: W(`short_${one.method}`), data: W(`data_${one.data}`)}), () => watch(one.code), {data: {code: one.code}})));
   parts.lobby.dataset.codes = codes;
   parts.lobbyRow.hidden = !runs.length;
   put(parts.lobbyTitle, W(R.state === 'waiting' ? 'meanwhile' : 'running_now'));
   clearTimeout(lobby.again);
-  if (R.state === 'waiting') lobby.again = setTimeout(lobby, 4000);  // runs begin and end meanwhile
+  lobby.again = setTimeout(lobby, R.state === 'waiting' ? 4000 : 15000);  // runs begin and end meanwhile
 }
 async function watch(code) {
   if (!/^[a-z0-9]{4,12}$/.test(code)) return;
@@ -376,6 +382,13 @@ function enter(search) {
   if (query.get('run') === '1') start();
   else { at(); if (first && S.method === 'gan' && !S.preset && !S.beside) demo(); if (first) lobby(); }
 }
+function beginning() {  // of what was trained, as it began: what was steered since is no part of it
+  const [one, two] = R.lanes.map(each => each.setup), base = usual(one.method), query = {method: one.method};
+  for (const [name, value] of Object.entries(one)) if (name in base && name !== 'steps' && (value !== base[name] || name === 'seed')) query[name] = value;
+  const differs = two && Object.keys(one).find(name => one[name] !== two[name]);
+  if (differs) query.beside = `${differs}:${two[differs]}`;
+  return query;
+}
 async function copyLink() {
   const link = address({...chosen(), ...(S.watching ? {} : {run: 1})});
   parts.link.hidden = false;
@@ -400,11 +413,12 @@ function sentence(one) {
     if (moment.losses.discriminator > 4) return W('say_gan_wild');
     if (s.variety < 0.3 && moment.step > 60) return W('say_gan_collapse');
     if (s.real > 0.85 && s.fake < 0.15) return W('say_gan_strong');
+    if (method === 'dcgan' && one.setup?.start === 'stored' && one.setup.data !== 'fashion' && moment.step < 150) return W('say_dcgan_early');
     if (s.distance > 3.2 || s.variety < 0.3) return W('say_gan_early');
     return W(s.variety > 0.6 && Math.abs(s.real - s.fake) < 0.25 ? 'say_gan_good' : 'say_gan_on');
   }
   if (method === 'vae') return W(s.used >= 1 ? 'say_vae_on' : moment.step > 120 ? 'say_vae_empty' : 'say_vae_early', facts);
-  if (method === 'autoencoder') return W('say_autoencoder_on', facts);
+  if (method === 'autoencoder') return W(s.chequer > CHEQUERED ? 'say_chequer' : 'say_autoencoder_on', facts);
   if (method === 'cnn') {
     if (s.dead > 0.7) return W('say_cnn_dead', facts);
     if (s.accuracy_train - s.accuracy > 0.2) return W('say_cnn_overfit', facts);
@@ -423,7 +437,8 @@ function happening() {
   if (!one?.moment) return words[`lab_about_${S.method}`];
   if (R.lanes.length > 1) return R.lanes.map((each, n) => `${'AB'[n]}: ${sentence(each)}`).join('\n');
   const said = sentence(one);
-  return R.state === 'over' && one.moment.done && !one.moment.trouble ? W('say_over', {sentence: said}) : said;
+  if (R.state !== 'over' || !one.moment.done || one.moment.trouble) return said;
+  return W(one.moment.seconds >= one.setup.seconds ? 'say_over' : 'say_stopped', {sentence: said});
 }
 
 // What is shown.
@@ -462,7 +477,14 @@ function figures() {  // scores, histogram, gradients of what is newest
     if (tile) put(tile, R.lanes.length ? R.lanes.map(one => scored(name, one.moment?.scores[name], R.lanes.length > 1 && name !== 'psnr' ? 2 : 3)).join(' | ') : '–');
   }
   parts.histograms.hidden = !R.lanes.some(one => one.moment?.histogram) && !['gan', 'dcgan'].includes(method);
-  R.lanes.forEach((one, n) => { if (one.moment?.histogram && n < 2) histogram(parts.histogram[n], one.moment); });
+  parts.histogram.forEach((box, n) => {
+    const moment = R.lanes[n]?.moment;
+    if (moment?.histogram) histogram(box, moment);
+    else {  // what an earlier run left
+      box.querySelector('svg').replaceChildren();
+      box.querySelectorAll('.key b').forEach(b => put(b, '–'));
+    }
+  });
   parts.histogram[1].hidden = R.lanes.length < 2;
   gradients();
 }
@@ -517,6 +539,7 @@ function card() {
     inner.push(el('div', {class: 'head'}, el('h4', {text: words[`lab_preset_${name}`]}), S.mended ? button(W('break_again'), () => preset(name)) : button(W('mend'), mend, {class: 'main mend'})));
     if (S.mended) inner.push(said('changed', words[`lab_preset_${name}_mend`]));
     else inner.push(said('see', words[`lab_preset_${name}_see`]), said('why', words[`lab_preset_${name}_why`]), said('how', words[`lab_preset_${name}_mend`]));
+    if (name === 'chequerboard') inner.push(el('p', {}, el('a', {href: `?tab=inside&view=sizes&language=${root.dataset.language}`, text: W('counted')})));
   } else inner.push(el('div', {class: 'row'}, button(W('tenth'), tenth, {class: 'main tenth'}), button(W('same'), again)));
   parts.card.replaceChildren(...inner);
 }
@@ -543,7 +566,11 @@ function controls() {
   parts.download.disabled = parts.save.disabled = !has;
   parts.keepNet.disabled = !has || watching;
   parts.save.disabled = !R.lanes.some(one => one.moment?.step);
-  parts.downloadB.hidden = R.lanes.length < 2;
+  parts.downloadB.hidden = parts.keepB.hidden = R.lanes.length < 2;
+  parts.downloadB.disabled = !has;
+  parts.keepB.disabled = parts.keepNet.disabled;
+  put(parts.download, R.lanes.length > 1 ? W('download_which', {run: 'A'}) : W('download'));
+  put(parts.keepNet, R.lanes.length > 1 ? W('keep_which', {run: 'A'}) : W('keep_net'));
   put(parts.classToggle, W(R.shared && !watching ? 'class_off' : 'class_on'));
   parts.classToggle.setAttribute('aria-pressed', R.shared && !watching);
   parts.classToggle.disabled = watching;
@@ -663,6 +690,7 @@ function film() {  // the first pictures of the sheet, at eight times of the run
 // Curves.
 function curves() {
   const method = R.lanes[0]?.setup?.method ?? S.method, losses = lossesOf();
+  put(parts.losses.querySelector('figcaption span'), W(losses.includes('mse_db') ? 'learning' : 'losses'));  // a PSNR rises
   plot(parts.losses, losses, name => words[`loss_${name}`] ?? name, false);
   plot(parts.scores, PLOTTED[method], name => W(`score_${name}`), PLOTTED[method].every(name => SHARES.includes(name)));
 }
@@ -701,14 +729,16 @@ function plot(figure, names, label_, share) {
 async function look() {
   clearTimeout(look.later);
   if (!parts.inside.open || look.busy) return;
-  const code = S.watching || R.eye, live = R.state === 'running' && R.lanes[0]?.moment;
-  if (!live) {
+  const code = S.watching || R.eye, which = Math.min(Number(parts.insideRun.value), Math.max(0, R.lanes.length - 1));
+  parts.insideRun.hidden = R.lanes.length < 2;
+  const there = ['running', 'over'].includes(R.state) && !R.demo && R.lanes[which]?.moment;  // what has ended kept its weights
+  if (!there) {
     if (!parts.insideSheet.src) put(parts.insideSaid, W('inside_hint'));
     return;
   }
   look.busy = true;
   try {
-    const opened = await ask('look', {code, lane: 0, question: {what: 'open', picture: 0}});
+    const opened = await ask('look', {code, lane: which, question: {what: 'open', picture: 0}});
     if (opened.error) return put(parts.insideSaid, opened.error);
     const able = opened.layers.filter(one => one.shape.length >= 3 || one.parameters), list = able.map(one => one.id).join();
     if (parts.insideLayer.dataset.list !== list) {
@@ -719,7 +749,7 @@ async function look() {
       parts.insideLayer.value = able.some(one => String(one.id) === before) ? before : first?.id;
     }
     const layer = Number(parts.insideLayer.value), what = parts.insideWhat.value;
-    const seen = await ask('look', {code, lane: 0, question: {what, layer, limit: 64}});
+    const seen = await ask('look', {code, lane: which, question: {what, layer, limit: 64}});
     if (seen.error) put(parts.insideSaid, seen.error);
     else {
       const [height, width] = what === 'maps' ? seen.side : seen.shape.slice(2);
@@ -745,8 +775,8 @@ function fetchNet(n) {
   link.click();
   link.remove();
 }
-async function keepNet() {
-  const told_ = await ask('keep', {lane: 0, visit: window.imgenKept?.visit ?? ''});
+async function keepNet(n) {
+  const told_ = await ask('keep', {lane: n, visit: window.imgenKept?.visit ?? ''});
   if (told_.name) await Promise.race([window.imgenKept?.add(told_.name), new Promise(later => setTimeout(later, 4000))]);
   parts.keepSaid.replaceChildren(told_.error ?? W('kept'), ...(told_.name ? [' ', el('a', {href: `?tab=${told_.task}&card=${told_.name}&run=1`, text: W('kept_open')})] : []));
 }
@@ -778,10 +808,12 @@ async function page() {  // one file: settings, curves, pictures and a worksheet
   };
   const losses = lossesOf(), shares = PLOTTED[setup.method].every(name => SHARES.includes(name));
   const two = R.lanes.length > 1, rows = Object.entries(setup).filter(([name]) => !(name === 'steps' && !setup.steps)).map(([name, value]) => `<tr><th>${h(name === 'method' ? W('method') : label(name))}</th>${R.lanes.map(one => `<td>${h(name === 'method' ? method : valueText(name, one.setup[name]))}</td>`).join('')}</tr>`).join('');
+  const changed = R.lanes.flatMap((one, n) => (one.moment.steered ?? []).flatMap(({step, ...knobs_}) => Object.entries(knobs_).map(([name, value]) => `<tr><th>${two ? `${'AB'[n]} · ` : ''}${h(W('at', {step}))}</th><td>${h(label(name))}</td><td>${h(valueText(name, value))}</td></tr>`))).join('');
   const scores = Object.keys(R.lanes[0].moment.scores).map(name => `<tr><th>${h(words[`lab_score_${name}`] ?? name)}</th>${R.lanes.map(one => `<td>${h(scored(name, one.moment.scores[name]))}</td>`).join('')}</tr>`).join('');
   const pictures = R.lanes.map((one, n) => `${two ? `<h3>${'AB'[n]}</h3>` : ''}<div class="sheets">${picks[n].map(each => `<figure>${['samples', 'recon'].map(kind => each[kind] ? `<img src="${enlarged(each[kind], one.setup.data)}" alt="${h(W('sheet_of', {count: each[kind].count, step: each.step}))}">${each[kind].rows ? `<small>${each[kind].rows.map(row => h(words[`lab_row_${row}`])).join(' / ')}</small>` : ''}` : '').join('')}<figcaption>${h(W('at', {step: each.step}))}</figcaption></figure>`).join('')}</div>`).join('');
   const question = (title, text) => `<section><h3>${h(title)}</h3><p>${h(text)}</p><div class="line"></div><div class="line"></div><div class="line"></div></section>`, broken = S.preset && !S.mended;
   const answer = broken ? `<details><summary>${h(W('sheet_answer'))}</summary><p><b>${h(words[`lab_preset_${S.preset}`])}.</b> ${h(words[`lab_preset_${S.preset}_why`])} ${h(words[`lab_preset_${S.preset}_mend`])}</p></details>` : '';
+  const begun = address({...beginning(), run: 1});
   const title = W('saved_title', {method}), date = new Date().toLocaleDateString(zh ? 'zh-CN' : 'en-GB');
   return `<!doctype html><html lang="${zh ? 'zh-CN' : 'en'}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${h(title)}</title><style>
 *{box-sizing:border-box}body{margin:0 auto;padding:28px 20px;max-width:900px;background:#fff;color:#1c1917;font:15px/1.5 system-ui,"PingFang SC","Microsoft YaHei","Noto Sans CJK SC",sans-serif}
@@ -793,8 +825,8 @@ figure{margin:0}figcaption{font-size:13px;margin:4px 0 10px}img{display:block;wi
 .sheet{break-before:page}section{break-inside:avoid}@media print{button,details:not([open]){display:none}body{padding:0}}</style></head><body>
 <h1>${h(title)}</h1><p class="quiet">${h(W('saved_made', {date}))} <button onclick="print()">${h(W('sheet_print'))}</button></p><p>${h(words[`lab_about_${setup.method}`])}</p>
 <h2>${h(W('saved_pictures'))}</h2>${pictures}<h2>${h(W('saved_curves'))}</h2><div class="two">${curve(W('losses'), losses, false, name => words[`loss_${name}`] ?? name)}${curve(W('scores'), PLOTTED[setup.method], shares, name => W(`score_${name}`))}</div>
-<div class="two"><div><h2>${h(W('saved_settings'))}</h2><table>${two ? '<tr><th></th><td>A</td><td>B</td></tr>' : ''}${rows}</table></div><div><h2>${h(W('saved_scores'))}</h2><table>${two ? '<tr><th></th><td>A</td><td>B</td></tr>' : ''}${scores}</table></div></div>
-<h2>${h(W('saved_again'))}</h2><p class="quiet">${h(W('code_hint'))}</p><pre>${h(told_.command ?? '')}</pre><pre>${h(told_.python ?? '')}</pre><p><a href="${h(address({...chosen(), run: 1}))}">${h(address({...chosen(), run: 1}))}</a></p>
+<div class="two"><div><h2>${h(W('saved_settings'))}</h2><table>${two ? '<tr><th></th><td>A</td><td>B</td></tr>' : ''}${rows}</table>${changed ? `<h3>${h(W('saved_steered'))}</h3><table class="steered">${changed}</table>` : ''}</div><div><h2>${h(W('saved_scores'))}</h2><table>${two ? '<tr><th></th><td>A</td><td>B</td></tr>' : ''}${scores}</table></div></div>
+<h2>${h(W('saved_again'))}</h2><p class="quiet">${h(W('code_hint'))}</p><pre>${h(told_.command ?? '')}</pre><pre>${h(told_.python ?? '')}</pre><p><a href="${h(begun)}">${h(begun)}</a></p>
 <div class="sheet"><h2>${h(W('sheet'))}</h2><div class="fields"><span>${h(W('sheet_name'))}</span><span>${h(W('sheet_date'))}</span></div>
 ${question(W('sheet_see'), W('sheet_see_q'))}${question(W('sheet_read'), W('sheet_read_q'))}${question(W('sheet_why'), W(broken ? 'sheet_why_preset' : 'sheet_why_q'))}${question(W('sheet_try'), W('sheet_try_q'))}${answer}</div></body></html>`;
 }
@@ -950,7 +982,12 @@ function buildSettings() {
     el('fieldset', {class: 'knob-beside'}, el('legend', {text: W('beside')}), el('p', {class: 'fact', text: W('beside_hint')}), el('label', {}, el('span', {text: W('beside_knob')}), besideKnob), parts.besideValue));
   buildBeside();
 }
-const other = knob => knob.kind === 'choice' ? knob.options.find(option => option !== S.settings[knob.name]) : nearest(knob, knob.name.startsWith('rate') ? S.settings[knob.name] * 10 : S.settings[knob.name] * 4 || knob.high);
+function other(knob) {  // a value that differs, for the second of two runs
+  const value = S.settings[knob.name], times = knob.name.startsWith('rate') ? 10 : 4;
+  if (knob.kind === 'choice') return knob.options.find(option => option !== value);
+  const more = nearest(knob, value * times || knob.high);
+  return more === value ? nearest(knob, value / times) : more;
+}
 function buildBeside() {
   const knob = S.beside && knobOf(S.method, S.beside.knob);
   parts.besideKnob.value = knob ? knob.name : '';
@@ -966,9 +1003,10 @@ function fill() {
 }
 function buildMore() {
   parts.download = button(W('download'), () => fetchNet(0), {class: 'download'});
-  parts.downloadB = button('B', () => fetchNet(1), {hidden: true, 'aria-label': `B ${W('download')}`});
+  parts.downloadB = button(W('download_which', {run: 'B'}), () => fetchNet(1), {hidden: true, class: 'download-b'});
   parts.save = button(W('save'), save, {class: 'save'});
-  parts.keepNet = button(W('keep_net'), keepNet, {class: 'main keep-net'});
+  parts.keepNet = button(W('keep_net'), () => keepNet(0), {class: 'main keep-net'});
+  parts.keepB = button(W('keep_which', {run: 'B'}), () => keepNet(1), {hidden: true, class: 'keep-b'});
   parts.keepSaid = el('span', {class: 'fact', role: 'status'});
   parts.codeButton = button(W('show_code'), showCode, {class: 'show-code', 'aria-expanded': 'false'});
   parts.command = el('pre', {tabindex: 0});
@@ -985,9 +1023,10 @@ function buildMore() {
   parts.insideSaid = el('p', {class: 'fact', role: 'status', text: W('inside_hint')});
   parts.insideGiven = el('img', {class: 'given', hidden: true, alt: words.lab_row_given});
   parts.insideSheet = el('img', {class: 'maps', hidden: true, alt: W('inside_maps')});
-  parts.inside = el('details', {class: 'inside-fold', ontoggle: look}, el('summary', {text: W('inside')}), el('div', {class: 'row'}, parts.insideLayer, parts.insideWhat, parts.insideGiven), parts.insideSaid, el('div', {}, parts.insideSheet));
+  parts.insideRun = el('select', {'aria-label': W('inside_run'), hidden: true, onchange: look}, ...[0, 1].map(n => el('option', {value: n, text: 'AB'[n]})));
+  parts.inside = el('details', {class: 'inside-fold', ontoggle: look}, el('summary', {text: W('inside')}), el('div', {class: 'row'}, parts.insideRun, parts.insideLayer, parts.insideWhat, parts.insideGiven), parts.insideSaid, el('div', {}, parts.insideSheet));
   return el('div', {class: 'more-row'},
-    el('fieldset', {class: 'keeping'}, el('legend', {text: W('keep')}), el('div', {class: 'row'}, parts.keepNet, parts.save, parts.download, parts.downloadB, parts.codeButton), parts.keepSaid, parts.code),
+    el('fieldset', {class: 'keeping'}, el('legend', {text: W('keep')}), el('div', {class: 'row'}, parts.keepNet, parts.keepB, parts.save, parts.download, parts.downloadB, parts.codeButton), parts.keepSaid, parts.code),
     el('fieldset', {class: 'class-run'}, el('legend', {text: W('class')}), el('p', {class: 'fact', text: W('class_hint')}), el('div', {class: 'row'}, parts.classToggle, join, button(W('join'), () => watch(join.value.trim().toLowerCase()), {class: 'join-go'})), parts.classPanel),
     el('fieldset', {class: 'looking'}, parts.inside));
 }
