@@ -597,16 +597,17 @@ def download(
     hub.cache = to.absolute() if to else hub.cache
     missing = [one for one in files if not one.found()]
     for one in files:
-        key = "download_line" if one in missing else "download_here"
-        say(text(key, LANGUAGE, name=one.name, size=doctor.megabytes(one.file.size), **vars(one.file)))
+        key, size = "download_line" if one in missing else "download_here", f"{one.file.size / 1e6:.1f}"
+        say(text(key, LANGUAGE, name=one.name, size=size, file=one.file.file, repository=one.file.repository))
     if not names and not everything:
         say(text("download_offered", LANGUAGE))
         return
     folder = hub.cache or doctor.cache_folder(os.environ)
-    size, free = (doctor.megabytes(n) for n in (sum(one.file.size for one in missing), free_bytes(folder)))
-    say(text("download_plan", LANGUAGE, count=len(missing), size=size, free=free))
-    if size > free:
-        raise UserError("download_no_room", size=size, free=free)
+    needed, free = sum(one.file.size for one in missing), free_bytes(folder)
+    sizes = {"size": f"{needed / 1e6:.1f}", "free": doctor.megabytes(free)}
+    say(text("download_plan", LANGUAGE, count=len(missing), **sizes))
+    if needed > free:
+        raise UserError("download_no_room", **sizes)
     failed = 0
     for one in files:
         try:
