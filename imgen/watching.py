@@ -44,14 +44,17 @@ class Refusal:
 Event = Run | Refusal
 hidden: ContextVar[bool] = ContextVar("hidden", default=False)  # what is done now is not to be told
 _watchers: list[Callable[[Event], None]] = []
+_teller: threading.Thread | None = None
 _events: "SimpleQueue[Event | threading.Event]" = SimpleQueue()
 
 
 def watch(watcher: Callable[[Event], None]) -> None:
     """From now on, in a thread that all watchers share."""
-    if not _watchers:
-        threading.Thread(target=_tell, name="watching", daemon=True).start()
+    global _teller
     _watchers.append(watcher)
+    if _teller is None:
+        _teller = threading.Thread(target=_tell, name="watching", daemon=True)
+        _teller.start()
 
 
 def flush(seconds: float = 2.0) -> None:

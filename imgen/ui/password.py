@@ -15,6 +15,7 @@ from collections import OrderedDict, deque
 from html import escape
 
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from imgen.texts import text
@@ -132,7 +133,7 @@ class Password:
             return await _refuse(scope, send, 429, wait)
         try:
             form = await request.form(max_files=0, max_fields=8, max_part_size=8192)
-        except HTTPException:  # no form at all
+        except (HTTPException, MultiPartException):  # no form at all
             return await answer(scope, send, 400, "call_unreadable")
         given, onward = form.get("password"), form.get("next")
         if not isinstance(given, str) or not self.gate.knows(given, address_of(scope)):
