@@ -153,7 +153,8 @@ def test_lines_are_json_and_of_a_log_record_no_words_are_told():
     assert [(line["event"], line.get("error")) for line in lines[1:4]] == [
         ("stopped", None), ("run", "result_too_large"), ("refused", "picture_unreadable")
     ]
-    assert lines[4]["event"] == "error" and lines[4]["at"] == "work.py:7" and lines[4]["error"].startswith("FileNotFoundError at ")
+    assert lines[4]["event"] == "error" and lines[4]["at"] == "work.py:7"
+    assert lines[4]["error"].startswith("FileNotFoundError at test_seen.py:")
     said = stream.getvalue()
     assert not any(secret in said for secret in ("holiday", "somebody", "10.0.0.7", "pupil"))
 
