@@ -11,6 +11,7 @@ import argparse
 import difflib
 import hashlib
 import importlib.metadata
+import io
 import json
 import locale
 import os
@@ -81,12 +82,12 @@ def asked(arguments: list[str]) -> bool:
 
 def main(arguments: list[str], environment: MutableMapping[str, str]) -> int:
     """Exit code: 0, nothing needs mending; 1, something does.  What is found goes to standard output."""
-    parser = argparse.ArgumentParser(prog="imgen doctor", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="imgen doctor", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--language", choices=LANGUAGES, help="else that of this machine")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument("--check", action="append", choices=list(CHECKS), help="this one only; can be repeated")
     wishes = parser.parse_args(arguments)
-    if hasattr(sys.stdout, "reconfigure"):  # under pythonw there is none
+    if isinstance(sys.stdout, io.TextIOWrapper):  # under pythonw there is none
         sys.stdout.reconfigure(errors="backslashreplace")
     language = wishes.language or spoken(environment.get("LC_ALL"), environment.get("LANG"), locale.getlocale()[0])
     found = []
@@ -171,7 +172,7 @@ def requirements() -> dict[str, str]:
         rows = [one for one in importlib.metadata.requires("imgen") or [] if "extra ==" not in one and "pytest" not in one]
     found = (re.match(r"\s*([A-Za-z0-9._-]+)\s*([<>=!~][^;#]*)?", row) for row in rows)
     tests = {"pytest-xdist", "playwright", "axe-playwright-python", "scikit-image"}
-    return {one[1]: (one[2] or "").strip() for one in found if one and one[1] not in tests}
+    return {str(one[1]): (one[2] or "").strip() for one in found if one and one[1] not in tests}
 
 
 def installed(name: str) -> str | None:
@@ -195,8 +196,8 @@ def fits(version: str, limits: str) -> bool:
     """By the numbers of the release alone: a build for CPUs is called 2.11.0+cpu."""
     have = release(version)
     for limit in filter(None, (one.strip() for one in limits.split(","))):
-        sign, number = re.match(r"([<>=!~]+)\s*(\S+)", limit).groups()
-        other = release(number)
+        sign = re.match(r"[<>=!~]*", limit)[0]  # pyright: ignore[reportOptionalSubscript]  it always matches
+        other = release(limit[len(sign) :].strip())
         length = max(len(have), len(other))
         a, b = (one + (0,) * (length - len(one)) for one in (have, other))
         if not {"==": a == b, ">=": a >= b, "<=": a <= b, "<": a < b, ">": a > b, "!=": a != b}.get(sign, True):
@@ -205,7 +206,8 @@ def fits(version: str, limits: str) -> bool:
 
 
 def release(version: str) -> tuple[int, ...]:
-    return tuple(int(one) for one in re.match(r"[0-9]*(\.[0-9]+)*", version)[0].split(".") if one)
+    numbers = re.match(r"[0-9]*(\.[0-9]+)*", version)
+    return tuple(int(one) for one in numbers[0].split(".") if one) if numbers else ()
 
 
 def pins(names: list[str]) -> str:
@@ -240,7 +242,7 @@ def imports(environment: Mapping[str, str]) -> Found:
         return
     broken = [one for one in opened() if "broken" in one]
     for one in broken:
-        name = DISTRIBUTIONS.get(one["broken"], one["broken"])
+        name = str(DISTRIBUTIONS.get(one["broken"], one["broken"]))
         yield FAULT, "package_broken", {"name": one["broken"], "words": one["words"], "wanted": pins([name])}
     if not broken:
         yield GOOD, "imports", {"names": ", ".join(one["open"] for one in opened() if "open" in one)}
@@ -488,7 +490,7 @@ def windows_memory() -> tuple[int, int]:
         ]
 
     status = Status(length=ctypes.sizeof(Status))
-    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))  # pyright: ignore[reportAttributeAccessIssue]  there it is
     return megabytes(status.free), megabytes(status.total)
 
 

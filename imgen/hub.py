@@ -292,7 +292,7 @@ def _download(w: WeightFile, server: str, folder: Path | None, bar: Callable) ->
             _drop(path)
             raise UserError("weights_altered", file=w.file, repository=w.repository)
         if _promised(w, path) is None:
-            Path(f"{path}.sha256").write_text(sha256)
+            Path(f"{path}.sha256").write_text(str(sha256))
     except Exception as error:
         raise _told(error, w, server) from None
     return path

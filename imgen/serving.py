@@ -43,9 +43,9 @@ NONE = Wishes()
 def prepare(environment: MutableMapping[str, str]) -> None:
     """What Gradio, torch and the Hub's package read when they are imported: to be called before."""
     environment["GRADIO_ANALYTICS_ENABLED"] = "False"  # then the server contacts nobody
-    environment |= {  # else it would draw up a table of all calls after each of them, with pandas, for pages that are closed
+    environment.update({  # else it would draw up a table of all calls after each of them, with pandas, for pages that are closed
         "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9), "GRADIO_ANALYTICS_MAX_EVENTS": "100",
-    }
+    })
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # by torch: visitors share the cores
     environment.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # by torch on Linux: tensors in huge pages, up to a fifth faster
     if environment.get("HF_ENDPOINT"):

@@ -211,7 +211,8 @@ def test_a_training_replaces_no_json_of_somebody_else(tmp_path, notes):
 def test_installed_elsewhere_it_finds_its_weights_and_says_what_it_needs(tmp_path):
     """As a wheel lays it out: no repository around it, `weights` inside, requirements in the metadata only."""
     site = tmp_path / "site"
-    shutil.copytree(ROOT / "imgen", site / "imgen", ignore=shutil.ignore_patterns("__pycache__", "assets", "lessons", "worksheets"))
+    left_out = shutil.ignore_patterns("__pycache__", "assets", "lessons", "worksheets")
+    shutil.copytree(ROOT / "imgen", site / "imgen", ignore=left_out)
     (site / "imgen" / "weights").mkdir()
     for name in ("espcn_x2.json", "espcn_x2.safetensors"):
         shutil.copy(ROOT / "weights" / name, site / "imgen" / "weights")
