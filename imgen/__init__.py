@@ -17,6 +17,13 @@ _HOME = {
 __all__ = [*_HOME, "__version__"]
 
 
+def main() -> None:
+    """The command `imgen`, which is `python -m imgen`."""
+    import runpy
+
+    runpy.run_module("imgen", run_name="__main__")
+
+
 def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'imgen' has no attribute {name!r}")

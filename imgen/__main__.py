@@ -1,22 +1,30 @@
 """The terminal face: make (list, run, film, find, steer, upscale …), learn (train, teach, judge), tell (evaluate, bench …)."""
 
+import getpass
 import inspect
 import io
 import json
 import locale
 import os
+import shutil
 import sys
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
+from imgen import doctor
+
+if __name__ == "__main__" and doctor.asked(sys.argv):  # before anything below that may be what is broken
+    sys.exit(doctor.main(sys.argv[2:], os.environ))
+
 import typer
 
-from imgen import hub
+from imgen import downloads, hub, serving
 from imgen.batch import FileDone, LeftOut, batch, inputs, targets
 from imgen.cards import WEIGHTS, Card, opened, recorded
 from imgen.catalog import CARDS, find_card, find_maker
-from imgen.controls import Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words, checked
+from imgen.controls import Choice, Choices, Knob, Reference, Slider, UserError, Words, checked
 from imgen.exhibits.readme import Row
 from imgen.facts import read_facts
 from imgen.functional.contact_sheet import sheet
@@ -267,17 +275,16 @@ def add_kept(file: str) -> None:
 
 def hint(knob: Knob) -> str:
     words = text(f"knob_{knob.name}", LANGUAGE)
-    match knob.control:
-        case Choice() | Choices():
-            return f"{words}: {', '.join(knob.options)}"
-        case Words():
-            return f"{words}: {', '.join(knob.options[:30])} …"
-        case Slider(low, high):
-            return f"{words}: {low:g} … {high:g}"
-        case Reference(brush=True):
-            return f"{words}: {text('mask_file', LANGUAGE)}"
-        case Seed() | Reference():
-            return words
+    control = knob.control  # no `match`: this file is read by an older Python, too, so that the doctor may say that it is one
+    if isinstance(control, Choice | Choices):
+        return f"{words}: {', '.join(knob.options)}"
+    if isinstance(control, Words):
+        return f"{words}: {', '.join(knob.options[:30])} …"
+    if isinstance(control, Slider):
+        return f"{words}: {control.low:g} … {control.high:g}"
+    if isinstance(control, Reference) and control.brush:
+        return f"{words}: {text('mask_file', LANGUAGE)}"
+    return words
 
 
 for each in CARDS:
@@ -564,6 +571,88 @@ def readme() -> None:
         print(path)
 
 
+@app.command()
+def serve(
+    lan: Annotated[bool, typer.Option("--lan", help="for all in this network; shows the address and its QR code")] = False,
+    host: Annotated[str, typer.Option(help="the address to listen at, if not this machine alone")] = "",
+    port: Annotated[int | None, typer.Option(help="if not 7860 or the next that is free")] = None,
+    cert: Annotated[str, typer.Option(help="a certificate (PEM): the page is served by HTTPS")] = "",
+    key: Annotated[str, typer.Option(help="and its key, if that is not in the same file")] = "",
+    password: Annotated[bool, typer.Option("--password", help="asks for one that visitors need; or IMGEN_PASSWORD")] = False,
+) -> None:
+    """Serve the page, as `python app.py` does."""
+    serving.prepare(os.environ)
+    secret = getpass.getpass(f"{text('password', LANGUAGE)}: ") if password and not os.environ.get("IMGEN_PASSWORD") else ""
+    if password and not secret and not os.environ.get("IMGEN_PASSWORD"):  # Enter alone
+        raise UserError("password_short", least=serving.SHORTEST)
+    serving.serve(os.environ, serving.Wishes(lan, host, port, cert, key, secret))
+
+
+@app.command()
+def download(
+    names: Annotated[list[str] | None, typer.Argument(help="models, or data sets of the room Train")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="all that the Hub has for this program")] = False,
+    to: Annotated[Path | None, typer.Option(help="a folder that another machine uses as its HF_HUB_CACHE, as on a stick")] = None,
+) -> None:
+    """Fetch what some models need from the Hub, before a lesson.  Ctrl-C keeps what came; the same command goes on."""
+    files = downloads.wanted(names) if names else downloads.offered()
+    usual, hub.elsewhere = hub.cache, False
+    hub.cache = to.absolute() if to else hub.cache
+    missing = [one for one in files if not one.found()]
+    for one in files:
+        key, size = "download_line" if one in missing else "download_here", f"{one.file.size / 1e6:.1f}"
+        say(text(key, LANGUAGE, name=one.name, size=size, file=one.file.file, repository=one.file.repository))
+    if not names and not everything:
+        say(text("download_offered", LANGUAGE))
+        return
+    folder = hub.cache or doctor.cache_folder(os.environ)
+    needed, free = sum(one.file.size for one in missing), free_bytes(folder)
+    sizes = {"size": f"{needed / 1e6:.1f}", "free": doctor.megabytes(free)}
+    say(text("download_plan", LANGUAGE, count=len(missing), **sizes))
+    if needed > free:
+        raise UserError("download_no_room", **sizes)
+    failed = 0
+    for one in files:
+        try:
+            print(printable(str(follow_download(downloads.fetch(one, usual)))), flush=True)
+        except UserError as error:
+            failed += 1
+            say(f"{one.name}: {text(error.key, LANGUAGE, **error.facts)}")
+    if failed:
+        raise UserError("download_failed", failed=failed, total=len(files))
+    if to:
+        say(text("download_to", LANGUAGE))
+
+
+def free_bytes(folder: Path) -> int:
+    """Of the disk on which it is, or will be."""
+    return shutil.disk_usage(doctor.standing(folder)).free
+
+
+def follow_download(steps: Generator[tuple[int, int], None, Path]) -> Path:
+    """A line of progress where a person watches; else one a minute."""
+    said = time.monotonic()
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            if sys.stderr.isatty():
+                print("\r" + " " * 60 + "\r", end="", file=sys.stderr)
+            return end.value
+        line = f"{text('stage_download', LANGUAGE)} {done / 1e6:.1f}/{total / 1e6:.1f} MB"
+        if sys.stderr.isatty():
+            print(f"\r{line:60}", end="", file=sys.stderr)
+        elif time.monotonic() - said > 60:
+            said = time.monotonic()
+            say(line)
+
+
+@app.command("doctor", add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def examine(context: typer.Context) -> None:
+    """What is here, what is missing, and how it is mended: Python, packages, weights, cache, Hub, disk, port …"""
+    sys.exit(doctor.main(context.args, os.environ))
+
+
 teaching = typer.Typer(help="Train a small net here and now: teach METHOD -o FILE [--knob value …]", no_args_is_help=True)
 app.add_typer(teaching, name="teach")
 
@@ -657,8 +746,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # under pythonw there is none
             stream.reconfigure(errors="backslashreplace")  # a name that has no letters in this code page stops nothing
-    hub.project_repository = os.environ.get("IMGEN_HUB_REPO", hub.project_repository)
-    hub.settle_proxies(os.environ)
+    if not doctor.asked(sys.argv):  # he looks at proxies himself, before they are settled
+        hub.settle(os.environ)
     try:
         if sys.argv[1:2] == ["run"] and len(sys.argv) > 2 and not sys.argv[2].startswith("-"):
             if sys.argv[2].endswith(".safetensors"):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from imgen import __version__, device, hub
+from imgen import __version__, device, hub, watching
 from imgen.controls import Abilities, Knob, Reference, UserError, Value, abilities_of, checked, knobs_of
 from imgen.facts import Facts, read_facts
 from imgen.image import Frame, Frames, Origin, Picture, decode, decode_film
@@ -154,6 +154,9 @@ class Card:
 
         Closing the generator stops the work.  Raises UserError.
         """
+        yield from watching.watched(self.name, pictures, self._do(pipeline, *pictures, **knobs))
+
+    def _do(self, pipeline: Callable[..., Iterator[Frame]], *pictures: Picture, **knobs: object) -> Frames:
         offered = knobs_of(pipeline, self.settings)
         values = opened(offered, checked(offered, knobs))
         net, fallback = yield from self.gather(values)

@@ -1,7 +1,6 @@
 """Where weights come from: bundled, else cached, else the Hub, else a mirror, else one UserError that says what to do.
 
-Every file is held to its sha256 before anyone loads it.  Nothing here reads the environment; a face changes the settings, and
-hands it to `settle_proxies`.
+Every file is held to its sha256 before anyone loads it.  Nothing here reads the environment; a face hands it to `settle`.
 
 The keys of UserError: weights_offline, weights_proxy, weights_not_found, weights_denied, weights_server (fact: status),
 weights_timeout, weights_cut_off, weights_altered, weights_disk_full, weights_cache_read_only; facts of all: file, repository.
@@ -12,12 +11,13 @@ import errno
 import functools
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, MutableMapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator, MutableMapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,11 +33,13 @@ mirror: str | None = None  # a second endpoint, for when the Hub does not answer
 patience = 5.0  # seconds that a server may take to say what it has
 proxied: frozenset[str] = frozenset()  # kinds of addresses, of "http" and "https", that are asked through a proxy
 unreachable: frozenset[str] = frozenset()  # and those of them whose proxy cannot be used: nothing goes around it
+elsewhere = True  # whether what the cache refuses may lie in a temporary folder: not where a folder is to be filled
 
 OFFICIAL = "https://huggingface.co"  # the only server that may see a token
 OWN = ("localhost", "127.0.0.1", "::1")  # names of this machine, which it asks itself
 ANOTHER_SERVER = {"weights_offline", "weights_proxy", "weights_server", "weights_timeout", "weights_cut_off", "weights_altered"}
 ANOTHER_FOLDER = {"weights_disk_full", "weights_cache_read_only"}
+LARGE = 16 << 20  # bytes of a file of which a part is kept where its download ends early
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,17 @@ def find(w: WeightFile) -> Path | None:
     if w.sha256 and _matches(ours, w.sha256):
         return ours
     for folder in (cache, *_spares):
-        path = _cached(w, folder)
-        if path and _matches(path, _promised(w, path)):
+        if path := cached(w, folder):
             return path
     if w.sha256 and ours.exists():
         raise UserError("weights_altered", file=w.file, repository=w.repository)
     return None
+
+
+def cached(w: WeightFile, folder: Path | None) -> Path | None:
+    """The file in a folder of the cache's layout (None: the usual one), if it is whole."""
+    path = _cached(w, folder)
+    return path if path and _matches(path, _promised(w, path)) else None
 
 
 def fetch(w: WeightFile, deadline: float = 600.0) -> Generator[tuple[int, int], None, Path]:
@@ -105,6 +112,31 @@ def fetch(w: WeightFile, deadline: float = 600.0) -> Generator[tuple[int, int], 
     return download.path
 
 
+def ask(w: WeightFile) -> None:
+    """Whether the Hub, or the mirror, would send it now.  Raises UserError as a download does."""
+    library, first = _library(), None
+    for server in filter(None, (endpoint or library.constants.ENDPOINT, mirror)):
+        try:
+            _declared(w, server.rstrip("/"))
+        except Exception as error:
+            first = first or _told(error, w, server)
+        else:
+            return
+    assert first is not None, "the Hub is asked in any case"
+    raise first
+
+
+def settle(environment: MutableMapping[str, str], *own: str) -> None:
+    """The settings of this module from the environment: IMGEN_HUB_REPO, IMGEN_MIRROR, proxies.  own: as of `settle_proxies`.
+
+    HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_CACHE and HF_HOME are huggingface_hub's own, which reads them when it is imported.
+    """
+    global project_repository, mirror
+    project_repository = environment.get("IMGEN_HUB_REPO", project_repository)
+    mirror = environment.get("IMGEN_MIRROR") or mirror
+    settle_proxies(environment, *own)
+
+
 def settle_proxies(environment: MutableMapping[str, str], *own: str) -> None:
     """Leave in it only what httpx takes, which else refuses to begin at all, and keep this machine out of every proxy.
 
@@ -119,8 +151,9 @@ def settle_proxies(environment: MutableMapping[str, str], *own: str) -> None:
     if not known:
         return
     usable = {kind: _usable(url) for kind, url in known.items()}
-    proxied = frozenset(kind for kind in ("http", "https") if kind in known or "all" in known)
-    unreachable = frozenset(kind for kind in proxied if not usable[kind if kind in known else "all"])
+    proxied |= frozenset(kind for kind in ("http", "https") if kind in known or "all" in known)
+    here = {kind: kind if kind in known else "all" for kind in ("http", "https")}
+    unreachable |= frozenset(kind for kind, name in here.items() if name in known and not usable[name])
     usable["no"] = ",".join(filter(None, [named.get("no", "").strip(" ,"), *OWN, *own]))
     for kind, url in usable.items():
         for name in (f"{kind}_proxy", f"{kind}_proxy".upper()):
@@ -234,7 +267,7 @@ def _into_a_folder(w: WeightFile, server: str, bar: Callable) -> Path:
     try:
         return _download(w, server, cache, bar)
     except UserError as error:
-        if error.key not in ANOTHER_FOLDER:
+        if error.key not in ANOTHER_FOLDER or not elsewhere:
             raise
         try:
             return _download(w, server, _spare(), bar)
@@ -243,30 +276,116 @@ def _into_a_folder(w: WeightFile, server: str, bar: Callable) -> Path:
 
 
 def _download(w: WeightFile, server: str, folder: Path | None, bar: Callable) -> Path:
-    library, token = _library(), None if server == OFFICIAL else False
+    library, token = _library(), _token(server)
     try:
-        if _proxy_kind(server) in unreachable:
-            raise UserError("weights_proxy", file=w.file, repository=w.repository)
         # Asked first because hf_hub_download itself tries for 23 s before it says that there is no network.
-        url = library.hf_hub_url(w.repository, w.file, repo_type=w.kind, revision=w.revision, endpoint=server)
-        declared = library.get_hf_file_metadata(url, token=token, timeout=patience, endpoint=server)
+        url, declared = _declared(w, server)
         sha256 = w.sha256 or declared.etag  # of a file in LFS, as weights are, the ETag is the sha256
         old = _cached(w, folder)
         if old and not _matches(old, sha256):
             _drop(old)
+        if w.size >= LARGE:
+            _take_up(w, url, declared, folder, bar, token)
         where = {"repo_type": w.kind, "revision": w.revision, "cache_dir": folder, "endpoint": server}
         path = Path(library.hf_hub_download(w.repository, w.file, **where, token=token, etag_timeout=patience, tqdm_class=bar))
         if not _matches(path, sha256):
             _drop(path)
             raise UserError("weights_altered", file=w.file, repository=w.repository)
         if _promised(w, path) is None:
-            Path(f"{path}.sha256").write_text(sha256)
+            Path(f"{path}.sha256").write_text(str(sha256))
     except Exception as error:
-        failure = _failure(error, w.file, w.repository)
-        if isinstance(failure, UserError) and failure.key == "weights_offline" and _proxy_kind(server) in proxied:
-            failure = UserError("weights_proxy", **failure.facts)
-        raise failure from None
+        raise _told(error, w, server) from None
     return path
+
+
+def _token(server: str) -> bool | None:
+    return None if server == OFFICIAL else False
+
+
+def _declared(w: WeightFile, server: str):
+    """The file's address there, and what the server says of it."""
+    library = _library()
+    if _proxy_kind(server) in unreachable:
+        raise UserError("weights_proxy", file=w.file, repository=w.repository)
+    url = library.hf_hub_url(w.repository, w.file, repo_type=w.kind, revision=w.revision, endpoint=server)
+    return url, library.get_hf_file_metadata(url, token=_token(server), timeout=patience, endpoint=server)
+
+
+def _told(error: Exception, w: WeightFile, server: str) -> BaseException:
+    """As `_failure`; where there is a proxy on the way, that is to blame."""
+    failure = _failure(error, w.file, w.repository)
+    if isinstance(failure, UserError) and failure.key == "weights_offline" and _proxy_kind(server) in proxied:
+        failure = UserError("weights_proxy", **failure.facts)
+    return failure
+
+
+def _take_up(w: WeightFile, url: str, declared, folder: Path | None, bar: Callable, token: bool | None) -> None:
+    """Download a large file's bytes to where the cache has them, from where an earlier try ended: huggingface_hub begins anew.
+
+    declared: what the server says of it.  Whoever else is at it, in another process, makes us leave it to huggingface_hub.
+    """
+    library, constants = _library(), _library().constants
+    home = Path(folder or constants.HF_HUB_CACHE) / library.file_download.repo_folder_name(repo_id=w.repository, repo_type=w.kind)
+    if not re.fullmatch(r"[0-9A-Za-z-]+", declared.etag or "") or not declared.size:  # it becomes a file's name
+        return
+    blob = home / "blobs" / declared.etag
+    part = blob.with_name(f"{blob.name}.part.incomplete")
+    blob.parent.mkdir(parents=True, exist_ok=True)
+    if blob.exists():
+        return
+    try:
+        with _alone(part), part.open("ab") as file:
+            if file.tell() > declared.size:
+                file.truncate(0)
+            same = urlsplit(declared.location).netloc == urlsplit(url).netloc  # where it lies need not be who may see a token
+            headers = library.utils.build_hf_headers(token=token if same else False)
+            library.file_download.http_get(
+                declared.location, file, resume_size=file.tell(), headers=headers, expected_size=declared.size, tqdm_class=bar
+            )
+    except BlockingIOError:
+        return
+    if _matches(part, w.sha256 or declared.etag):
+        part.replace(blob)
+    else:
+        part.unlink()
+        raise UserError("weights_altered", file=w.file, repository=w.repository)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Raises BlockingIOError where somebody else is at it.  The lock goes with the process, however that ends."""
+    from filelock import FileLock, Timeout  # which huggingface_hub needs, too
+
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except (Timeout, NotImplementedError):  # NotImplementedError: a disk without locks
+        raise BlockingIOError from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def copied(w: WeightFile, found: Path, folder: Path) -> Path:
+    """A file that was found in the cache, in another folder of the same layout, without links.  Raises UserError."""
+    library = _library()
+    home = folder / library.file_download.repo_folder_name(repo_id=w.repository, repo_type=w.kind)
+    commit = found.parts[-1 - len(Path(w.file).parts)]  # …/snapshots/<commit>/<file>
+    target, sha256 = home / "snapshots" / commit / w.file, sha256_of(found)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(found, part := target.with_name(f"{target.name}.incomplete"))
+        if not _matches(part, sha256):
+            raise UserError("weights_altered", file=w.file, repository=w.repository)
+        part.replace(target)
+        Path(f"{target}.sha256").write_text(sha256)
+        if w.revision != commit:
+            (home / "refs").mkdir(exist_ok=True)
+            (home / "refs" / w.revision).write_text(commit)
+    except OSError as error:
+        raise _failure(error, w.file, w.repository) from None
+    return target
 
 
 def _failure(error: BaseException, file: str, repository: str) -> BaseException:

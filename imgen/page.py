@@ -21,12 +21,13 @@ from imgen.tabs.restore import restore_tab
 from imgen.tabs.stylize import stylize_tab
 from imgen.tabs.train import train_tab
 from imgen.tabs.upscale import upscale_tab
-from imgen.ui import link, teaching, worksheet
-from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
+from imgen.ui import health, link, teaching, telemetry, worksheet
+from imgen.ui.doors import CLOSED, Doors, admitted, blame_the_caller, own_names, pointed
 from imgen.ui.endpoint import publish
 from imgen.ui.events import connect, connect_send
 from imgen.ui.kept import connect_kept
 from imgen.ui.language import LanguageMiddleware, both, i18n
+from imgen.ui.password import LOGIN, Gate, Password
 from imgen.ui.scripts import head
 from imgen.ui.sessions import Messages, Sessions, forget_finished
 from imgen.ui.stock import MAX_FILE
@@ -153,12 +154,17 @@ def points(handler: Callable) -> bool:
     return any(one.annotation is gr.SelectData for one in inspect.signature(handler).parameters.values())
 
 
-def settings(names: Collection[str] = ()) -> dict:
-    """Everything `launch` must be told.  names: hosts, beside this machine's own, under which the page may be asked for."""
-    outside_in = [Middleware(Doors, names=own_names(names)), Middleware(LanguageMiddleware)]
+def settings(names: Collection[str] = (), gate: Gate | None = None, seen: telemetry.Seen = telemetry.NOTHING) -> dict:
+    """Everything `launch` must be told.  names: hosts, beside this machine's own, under which the page may be asked for; gate: of
+    the password, if there is one; seen: what is to be seen from outside.
+    """
+    closed = [route for route in CLOSED if not (gate and route == LOGIN)]
+    outside_in = [*seen.middleware, Middleware(Doors, names=own_names(names), closed=closed)]
+    outside_in += [Middleware(Password, gate=gate)] if gate else []
+    outside_in += [Middleware(LanguageMiddleware)]
     return {
         "theme": theme(), "css_paths": CSS, "head": head(), "i18n": i18n,
-        "app_kwargs": {"middleware": outside_in, "routes": [worksheet.ROUTE, *teaching.ROUTES]},
+        "app_kwargs": {"middleware": outside_in, "routes": [health.ROUTE, *seen.routes, worksheet.ROUTE, *teaching.ROUTES]},
         "max_file_size": MAX_FILE, "run_history": False, "footer_links": ["api"], "show_error": False, "ssr_mode": False,
         "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS,
     }

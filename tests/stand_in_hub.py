@@ -25,6 +25,7 @@ class StandInHub:
     def __init__(self):
         self.reset(b"")
         routes = [
+            Route("/datasets/{owner}/{name}/resolve/{revision}/{file:path}", self.resolve, methods=["GET", "HEAD"]),
             Route("/{owner}/{name}/resolve/{revision}/{file:path}", self.resolve, methods=["GET", "HEAD"]),
             Route("/api/repos/create", self.create, methods=["POST"]),
             Route("/api/validate-yaml", self.fine, methods=["POST"]),
@@ -40,6 +41,7 @@ class StandInHub:
     def reset(self, content: bytes):
         self.mode, self.content = "normal", content
         self.requests: list[tuple[str, str, str | None]] = []  # method, path, token
+        self.starts: list[int] = []  # of each GET: from which byte on
         self.uploaded: dict[str, bytes] = {}  # by sha256, until a commit names them
         self.committed: dict[str, bytes] = {}
 
@@ -68,6 +70,7 @@ class StandInHub:
         headers["Content-Length"] = str(len(self.content) - start)
         if request.method == "HEAD":
             return Response(headers=headers)
+        self.starts.append(start)
         return StreamingResponse(self.body(start), 206 if start else 200, headers)
 
     async def body(self, start: int):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -205,3 +206,31 @@ def test_a_training_replaces_no_json_of_somebody_else(tmp_path, notes):
     with pytest.raises(UserError) as caught:
         check_weights("espcn_x2", tmp_path)
     assert caught.value.key == "weights_of_others" and (tmp_path / "espcn_x2.json").read_text() == notes
+
+
+def test_installed_elsewhere_it_finds_its_weights_and_says_what_it_needs(tmp_path):
+    """As a wheel lays it out: no repository around it, `weights` inside, requirements in the metadata only."""
+    site = tmp_path / "site"
+    left_out = shutil.ignore_patterns("__pycache__", "assets", "lessons", "worksheets")
+    shutil.copytree(ROOT / "imgen", site / "imgen", ignore=left_out)
+    (site / "imgen" / "weights").mkdir()
+    for name in ("espcn_x2.json", "espcn_x2.safetensors"):
+        shutil.copy(ROOT / "weights" / name, site / "imgen" / "weights")
+    told = site / "imgen-0.1.0.dist-info"
+    told.mkdir()
+    rows = [row.partition("#")[0].strip() for row in (ROOT / "requirements.txt").read_text().splitlines() if row[:1].isalnum()]
+    needs = "".join(f"Requires-Dist: {row}\n" for row in [*rows, "pillow-heif; extra == 'formats'"])
+    (told / "METADATA").write_text(f"Metadata-Version: 2.1\nName: imgen\nVersion: 0.1.0\n{needs}")
+    Image.fromarray(scenes.city(24, seed=1).pixels).save(tmp_path / "photo.png")
+    code = "import sys, imgen; sys.argv = ['imgen', *sys.argv[1:]]; imgen.main()"  # as the command that pip makes
+
+    def imgen(*words):
+        command = [sys.executable, "-c", code, *words]
+        return subprocess.run(command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(site)}, capture_output=True, text=True)
+
+    assert imgen("run", "espcn_x2", "photo.png", "-o", "large.png").returncode == 0
+    assert decode(tmp_path / "large.png").width == 48
+    done = imgen("doctor", "--json", "--check", "packages", "--check", "weights")
+    found = {one["key"]: one for one in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 0 and found["weights"]["facts"]["count"] == 1
+    assert found["packages"]["facts"]["count"] == rows.index(next(row for row in rows if row.startswith("pytest")))

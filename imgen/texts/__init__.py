@@ -1,5 +1,7 @@
 """All words of all faces, in English and simplified Chinese, and the lessons."""
 
+from __future__ import annotations  # the doctor reads it under an older Python, to say that it is one
+
 from functools import cache
 from pathlib import Path
 

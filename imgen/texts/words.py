@@ -7,6 +7,7 @@ catalog.
 from imgen.texts.captions import CAPTIONS
 from imgen.texts.classify import CLASSIFY
 from imgen.texts.courses import COURSES
+from imgen.texts.doctor import DOCTOR
 from imgen.texts.errors import ERRORS
 from imgen.texts.inside import INSIDE
 from imgen.texts.kept import KEPT
@@ -18,9 +19,10 @@ from imgen.texts.page import PAGE
 from imgen.texts.pictures import PICTURES
 from imgen.texts.points import POINTS
 from imgen.texts.rooms import ROOMS
+from imgen.texts.serving import SERVING
 from imgen.texts.tables import TABLES
 
 WORDS: dict[str, tuple[str, str]] = {
     **PAGE, **ROOMS, **ERRORS, **MODELS, **KNOBS, **CAPTIONS, **TABLES, **COURSES, **LINKS, **CLASSIFY, **INSIDE, **LAB, **KEPT,
-    **POINTS, **PICTURES,
+    **POINTS, **PICTURES, **SERVING, **DOCTOR,
 }

@@ -151,8 +151,8 @@ def is_ours(host: str, names: Collection[str]) -> bool:
 class Doors:
     """ASGI middleware before all others: Host, closed routes, sizes, and one short answer for whatever Gradio stumbles over."""
 
-    def __init__(self, app, names: Collection[str]):
-        self.app, self.names = app, names
+    def __init__(self, app, names: Collection[str], closed: Collection[str] = CLOSED):
+        self.app, self.names, self.closed = app, names, closed
         self.rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()  # while an upload holds one
 
     async def __call__(self, scope, receive, send):
@@ -163,7 +163,7 @@ class Doors:
         asked, path = headers.get("x-forwarded-host", headers.get("host", "")), scope["path"]
         if not all(is_ours(host, self.names) for host in {asked.split(",")[0].strip(), headers.get("host", "")}):
             return await answer(scope, send, 421, "host_unknown", host=asked[:80])
-        if any(path.startswith(route) for route in CLOSED):
+        if any(path.startswith(route) for route in self.closed):
             return await answer(scope, send, 404, "route_closed")
         if len(scope.get("query_string", b"")) > ADDRESS:
             return await answer(scope, send, 414, "call_too_long", limit=1)

@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 
+from imgen import watching
 from imgen.cards import Card
 from imgen.catalog import CARDS, TASKS
 from imgen.image import Picture
@@ -23,6 +24,7 @@ def warm_up() -> threading.Thread:
 
 
 def _work() -> None:
+    watching.hidden.set(True)  # of this thread: what it does is nobody's wish
     for task in TASKS:
         card = next(card for card in CARDS if card.task == task)
         if not card.ready:

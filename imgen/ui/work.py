@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
+from imgen import watching
 from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import Reference, UserError, checked
@@ -143,6 +144,7 @@ class Trouble:
         return Failure(self.sentence(error), ours=not isinstance(error, UserError))
 
     def sentence(self, error: Exception) -> str:
+        watching.refused(error)
         if isinstance(error, UserError):
             key = f"{error.key}_visitor"
             if key in WORDS:  # what only the operator can mend, he reads in the log
