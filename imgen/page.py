@@ -17,13 +17,14 @@ from imgen.tabs.classify import classify_tab
 from imgen.tabs.generate import generate_tab
 from imgen.tabs.inside import inside_tab
 from imgen.tabs.lessons import Lessons
+from imgen.tabs.programs import publish_rooms
 from imgen.tabs.restore import restore_tab
 from imgen.tabs.stylize import stylize_tab
 from imgen.tabs.train import train_tab
 from imgen.tabs.upscale import upscale_tab
 from imgen.ui import link, teaching, worksheet
 from imgen.ui.doors import Doors, admitted, blame_the_caller, own_names, pointed
-from imgen.ui.endpoint import publish
+from imgen.ui.endpoint import described, publish
 from imgen.ui.events import connect, connect_send
 from imgen.ui.kept import connect_kept
 from imgen.ui.language import LanguageMiddleware, both, i18n
@@ -84,18 +85,7 @@ class Page(gr.Blocks):
         raise failure
 
     def get_api_info(self, *args, **kwargs):
-        """Gradio's page about the endpoints cannot translate: there a parameter goes by its name.  What may be left out is null:
-        the card has its own defaults; the picture that the page shows is nobody's default.
-        """
-        info = super().get_api_info(*args, **kwargs)
-        for endpoint in info["named_endpoints"].values():
-            for parameter in endpoint["parameters"]:
-                name = parameter["label"] = parameter["parameter_name"]
-                if name != "card":
-                    parameter |= {"parameter_has_default": name != "picture", "parameter_default": None}
-            for returned, name in zip(endpoint["returns"], ("result", "made"), strict=True):
-                returned["label"] = name
-        return info
+        return described(super().get_api_info(*args, **kwargs))
 
 
 def build() -> gr.Blocks:
@@ -109,11 +99,13 @@ def build() -> gr.Blocks:
             train_tab()
             inside_tab()
             lessons = Lessons()
+        for bench in benches.values():
+            publish(bench)  # before the events of the page, which else would take these names
+        publish_rooms(benches["restore"].widgets["mask"])
         lessons.connect()
         for bench in benches.values():
             connect(bench)
             bench.connect_rooms()
-            publish(bench)
         connect_kept(benches.values())
         for bench in benches.values():
             for task, button in bench.send.items():
