@@ -58,8 +58,9 @@ def serve(port: float | None, longest: float | None) -> None:
     turns.longest = longest or turns.longest
     page = build()
     names = [*os.environ.get("IMGEN_HOSTS", "").split(","), os.environ.get("SPACE_HOST", "")]
+    told = settings(names, tools=os.environ.get("IMGEN_MCP", "") == "1")
     try:
-        _, address, _ = page.launch(server_name=HOST, server_port=int(port) if port else None, **settings(names))
+        _, address, _ = page.launch(server_name=HOST, server_port=int(port) if port else None, **told)
     except (OSError, OverflowError):  # of all ports that Gradio tries; of one beyond 65535
         raise UserError("port_taken", host=HOST, port=int(port or 7860)) from None
     print(f"imgen is at {address}", flush=True)

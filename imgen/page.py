@@ -11,6 +11,7 @@ from anyio import to_thread
 from gradio import themes
 from gradio.context import LocalContext
 from starlette.middleware import Middleware
+from starlette.requests import Request
 
 from imgen.controls import UserError
 from imgen.tabs.classify import classify_tab
@@ -72,6 +73,7 @@ class Page(gr.Blocks):
             forget_finished(self._queue)
             if not block_fn.fn:  # of the browser alone
                 raise UserError("call_unreadable")
+            request = gr.Request(request) if isinstance(request, Request) else request  # of a tool's call
             LocalContext.request.set(request)  # whose it is, for those components that keep what a visitor sent
             if event_data is not None and points(block_fn.fn):
                 event_data._data = pointed(event_data._data)
@@ -145,12 +147,20 @@ def points(handler: Callable) -> bool:
     return any(one.annotation is gr.SelectData for one in inspect.signature(handler).parameters.values())
 
 
-def settings(names: Collection[str] = ()) -> dict:
-    """Everything `launch` must be told.  names: hosts, beside this machine's own, under which the page may be asked for."""
+def settings(names: Collection[str] = (), tools: bool = False) -> dict:
+    """Everything `launch` must be told.  names: hosts, beside this machine's own, under which the page may be asked for; tools:
+    whether assistants may call it.  Raises UserError tools_missing.
+    """
+    if tools:
+        try:
+            from imgen.ui.assistants import serve_tools
+        except ImportError:
+            raise UserError("tools_missing") from None
+        serve_tools()
     outside_in = [Middleware(Doors, names=own_names(names)), Middleware(LanguageMiddleware)]
     return {
         "theme": theme(), "css_paths": CSS, "head": head(), "i18n": i18n,
         "app_kwargs": {"middleware": outside_in, "routes": [worksheet.ROUTE, *teaching.ROUTES]},
         "max_file_size": MAX_FILE, "run_history": False, "footer_links": ["api"], "show_error": False, "ssr_mode": False,
-        "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS,
+        "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS, "mcp_server": tools,
     }

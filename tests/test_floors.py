@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [  # from the roof down; a room sees what is below, and in its own floor what stands behind a ">" after it
-    "app", "page > tabs > ui | __main__", "exhibits > lab", "evaluation | inspection", "training",
+    "app", "page > tabs > ui | __main__", "calling > exhibits > lab", "evaluation | inspection", "training | exporting",
     "catalog | batch > place | checkpoint",
     "cards > loader", "models | pipelines", "drawing | functional", "image > decoding | hub", "controls > texts | facts | device",
 ]
@@ -23,7 +23,7 @@ for floor in reversed(FLOORS):
         SEEN |= {room: below | set(rooms[n:]) for n, room in enumerate(rooms)}
 TORCHLESS = (
     "imgen", "imgen.catalog", "imgen.__main__", "imgen.exhibits.files", "imgen.evaluation.scores", "imgen.inspection",
-    "imgen.lab.job",
+    "imgen.lab.job", "imgen.calling", "imgen.exporting",
 )
 FILES = [ROOT / "app.py", *(ROOT / "imgen").rglob("*.py")]
 

@@ -298,7 +298,7 @@ async def train(
         if pictures:
             files = [Path(path) for path in paths_of(pictures)]
             classroom.bring(desk, await once(own_pictures, "look")(files, request=request))
-        await learned(desk, setup)
+        await learned(desk, setup, request)
         lane = classroom.lane(desk, 0)
         if not lane.moments:
             raise UserError("lab_died")
@@ -322,15 +322,15 @@ def bounded(method: object, common: Mapping[str, object], knobs: object, own: bo
     return setup.but(seconds=min(BOXES, key=lambda box: abs(box - setup.seconds)))
 
 
-async def learned(desk: Desk, setup: Setup) -> None:
+async def learned(desk: Desk, setup: Setup, request: gr.Request) -> None:
     """Until it has learned all that it is to learn.  Raises UserError."""
-    event = LocalContext.event_id.get(None)
+    event, direct = LocalContext.event_id.get(None), getattr(request, "request", None)
     if not classroom.admit(desk.address):
         raise UserError("server_busy")
     run = classroom.ask(desk, [setup])
     async with aclosing(classroom.watch(desk, desk.address, str)) as words:  # whoever watches keeps it going
         async for _ in words:
-            if not wanted(event):
+            if not wanted(event) or (event is None and direct and await direct.is_disconnected()):
                 classroom.end(desk, keep=False)
                 raise UserError("call_unreadable")  # nobody hears it
     if trouble := run.error or run.lanes[0].error:

@@ -76,7 +76,7 @@ def publish(bench: Workbench) -> None:
     endpoint.__signature__ = inspect.Signature([request, *(inspect.Parameter(name, kind) for name in names)])
     endpoint.__doc__ = describe(bench)
     endpoint.__name__ = bench.task  # by which an assistant knows it
-    published[bench.task] = Published(("picture",), ("result", "made"), ("card",))
+    published[bench.task] = Published(("picture",) if bench.source else (), ("result", "made"), ("card",))
     inputs = [bench.picker, *([bench.source] if bench.source else []), *bench.widgets.values()]
     handler = answered(job(endpoint, lane=lane_of(bench)))
     bench.caller.click(handler, inputs, [bench.file, bench.origin], api_name=bench.task, show_progress="hidden", **WORK)
