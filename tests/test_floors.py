@@ -23,7 +23,7 @@ for floor in reversed(FLOORS):
         SEEN |= {room: below | set(rooms[n:]) for n, room in enumerate(rooms)}
 TORCHLESS = (
     "imgen", "imgen.catalog", "imgen.__main__", "imgen.exhibits.files", "imgen.evaluation.scores", "imgen.inspection",
-    "imgen.lab.job", "imgen.calling", "imgen.exporting",
+    "imgen.lab.job", "imgen.calling",
 )
 FILES = [ROOT / "app.py", *(ROOT / "imgen").rglob("*.py")]
 
