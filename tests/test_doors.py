@@ -46,7 +46,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=subprocess.STDOUT
             )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while "imgen is at" not in self.log.read_text():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.1)

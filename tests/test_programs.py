@@ -40,6 +40,7 @@ while True:
     if os.fork() == 0:
         for number, file in enumerate(files):
             os.dup2(file, number)
+        sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)
         folder, *arguments = said.decode().split("\\0")
         os.chdir(folder)
         code = 0
@@ -82,7 +83,7 @@ def bare(code: str) -> str:
     return re.sub(r"[ \t]+(#|//) .*$", "", code, flags=re.MULTILINE)
 
 
-EXAMPLES = [(kind, code) for kind, code in blocks("en") if INSTALLING not in code]
+EXAMPLES = [(kind, code) for kind, code in blocks("en") if INSTALLING not in bare(code)]
 
 
 def named(example: tuple[str, str]) -> str:
@@ -141,7 +142,7 @@ def shell(folder):
         def run(code: str) -> subprocess.CompletedProcess:
             path = {**env, "PATH": f"{tools}:{os.environ['PATH']}"}
             return subprocess.run(["bash", "-euo", "pipefail", "-c", code], cwd=folder, env=path, capture_output=True, text=True,
-                                  timeout=120)
+                                  timeout=400)
 
         yield run
         nursery.kill()
