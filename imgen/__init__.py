@@ -1,6 +1,9 @@
 """imgen: make, enlarge and restyle pictures with convolutional networks, and see how each one works.
 
-    from imgen import decode, encode, find_card
+    import imgen
+    large = imgen.load("espcn_x4")("photo.jpg", scale=3)  # a PIL.Image; of an array or a tensor one of its kind
+
+    from imgen import decode, encode, find_card  # the same, with how it was made
     result = find_card("espcn_x4")(decode("photo.jpg"))
 
 The names below are imported when they are first asked for, so that `import imgen` costs nothing.
@@ -10,7 +13,7 @@ import importlib
 
 __version__ = "0.1.0"
 _HOME = {
-    "CATALOG": "catalog", "find_card": "catalog", "Card": "cards", "load": "cards",
+    "CATALOG": "catalog", "find_card": "catalog", "Card": "cards", "load": "calling", "Model": "calling",
     "Picture": "image", "decode": "image", "encode": "image",
     "UserError": "controls",
 }

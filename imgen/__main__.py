@@ -30,7 +30,7 @@ from imgen.facts import read_facts
 from imgen.functional.contact_sheet import sheet
 from imgen.image import Frame, Picture, decode
 from imgen.lab.methods import METHODS
-from imgen.place import digest, digest_of, is_folder, put, ready, write
+from imgen.place import digest, digest_of, is_folder, put, ready, settle, write
 from imgen.place import find as find_place
 from imgen.texts import spoken, text
 
@@ -337,6 +337,32 @@ def combine(
     card, source = find_maker(pictures), digest_of("combine", *map(digest, paths))
     target = target_of(out, f"{first.stem}.png")
     make(target, {"card": card.name, "source": source}, lambda: result_of(card.do(add_up, *pictures)).pictures[0])
+
+
+@app.command()
+def export(
+    name: Annotated[str, typer.Argument(help="a card with a network")],
+    out: Annotated[str, typer.Option("-o", "--out", help="an .onnx or .pt2, or a folder")],
+    kind: Annotated[str, typer.Option("--format", help="onnx, or pt2 for torch.export; else by the ending")] = "",
+) -> None:
+    """A card's network as one file for other programs, in float32, for any size of picture; it is tried before it is kept."""
+    card = find_card(name)
+    kind = kind or ("pt2" if out.endswith(".pt2") else "onnx")
+    target = target_of(out, f"{card.name}.{kind}")
+    check_suffix(target, f".{kind}")
+    ready(target.parent)
+    follow(card.prepare())
+
+    from imgen.exporting import export as write_network
+
+    part = target.with_name(f".imgen-{os.getpid()}.{kind}")
+    try:
+        difference = write_network(card, part, kind)
+        place = settle(part, target)
+    finally:
+        part.unlink(missing_ok=True)
+    tell(place, target, False)
+    say(text("export_tried", LANGUAGE, difference=f"{difference:.1e}"))
 
 
 @app.command()

@@ -11,19 +11,21 @@ from anyio import to_thread
 from gradio import themes
 from gradio.context import LocalContext
 from starlette.middleware import Middleware
+from starlette.requests import Request
 
 from imgen.controls import UserError
 from imgen.tabs.classify import classify_tab
 from imgen.tabs.generate import generate_tab
 from imgen.tabs.inside import inside_tab
 from imgen.tabs.lessons import Lessons
+from imgen.tabs.programs import publish_rooms
 from imgen.tabs.restore import restore_tab
 from imgen.tabs.stylize import stylize_tab
 from imgen.tabs.train import train_tab
 from imgen.tabs.upscale import upscale_tab
 from imgen.ui import health, link, teaching, telemetry, worksheet
 from imgen.ui.doors import CLOSED, Doors, admitted, blame_the_caller, own_names, pointed
-from imgen.ui.endpoint import publish
+from imgen.ui.endpoint import described, publish
 from imgen.ui.events import connect, connect_send
 from imgen.ui.kept import connect_kept
 from imgen.ui.language import LanguageMiddleware, both, i18n
@@ -72,6 +74,7 @@ class Page(gr.Blocks):
             forget_finished(self._queue)
             if not block_fn.fn:  # of the browser alone
                 raise UserError("call_unreadable")
+            request = gr.Request(request) if isinstance(request, Request) else request  # of a tool's call
             LocalContext.request.set(request)  # whose it is, for those components that keep what a visitor sent
             if event_data is not None and points(block_fn.fn):
                 event_data._data = pointed(event_data._data)
@@ -85,18 +88,7 @@ class Page(gr.Blocks):
         raise failure
 
     def get_api_info(self, *args, **kwargs):
-        """Gradio's page about the endpoints cannot translate: there a parameter goes by its name.  What may be left out is null:
-        the card has its own defaults; the picture that the page shows is nobody's default.
-        """
-        info = super().get_api_info(*args, **kwargs)
-        for endpoint in info["named_endpoints"].values():
-            for parameter in endpoint["parameters"]:
-                name = parameter["label"] = parameter["parameter_name"]
-                if name != "card":
-                    parameter |= {"parameter_has_default": name != "picture", "parameter_default": None}
-            for returned, name in zip(endpoint["returns"], ("result", "made"), strict=True):
-                returned["label"] = name
-        return info
+        return described(super().get_api_info(*args, **kwargs))
 
 
 def build() -> gr.Blocks:
@@ -110,11 +102,13 @@ def build() -> gr.Blocks:
             train_tab()
             inside_tab()
             lessons = Lessons()
+        for bench in benches.values():
+            publish(bench)  # before the events of the page, which else would take these names
+        publish_rooms(benches["restore"].widgets["mask"])
         lessons.connect()
         for bench in benches.values():
             connect(bench)
             bench.connect_rooms()
-            publish(bench)
         connect_kept(benches.values())
         for bench in benches.values():
             for task, button in bench.send.items():
@@ -154,10 +148,20 @@ def points(handler: Callable) -> bool:
     return any(one.annotation is gr.SelectData for one in inspect.signature(handler).parameters.values())
 
 
-def settings(names: Collection[str] = (), gate: Gate | None = None, seen: telemetry.Seen = telemetry.NOTHING) -> dict:
+def settings(
+    names: Collection[str] = (), gate: Gate | None = None, seen: telemetry.Seen = telemetry.NOTHING, tools: bool = False
+) -> dict:
     """Everything `launch` must be told.  names: hosts, beside this machine's own, under which the page may be asked for; gate: of
-    the password, if there is one; seen: what is to be seen from outside.
+    the password, if there is one; seen: what is to be seen from outside; tools: whether assistants may call it.
+
+    Raises UserError tools_missing.
     """
+    if tools:
+        try:
+            from imgen.ui.assistants import serve_tools
+        except ImportError:
+            raise UserError("tools_missing") from None
+        serve_tools()
     closed = [route for route in CLOSED if not (gate and route == LOGIN)]
     outside_in = [*seen.middleware, Middleware(Doors, names=own_names(names), closed=closed)]
     outside_in += [Middleware(Password, gate=gate)] if gate else []
@@ -166,5 +170,5 @@ def settings(names: Collection[str] = (), gate: Gate | None = None, seen: teleme
         "theme": theme(), "css_paths": CSS, "head": head(), "i18n": i18n,
         "app_kwargs": {"middleware": outside_in, "routes": [health.ROUTE, *seen.routes, worksheet.ROUTE, *teaching.ROUTES]},
         "max_file_size": MAX_FILE, "run_history": False, "footer_links": ["api"], "show_error": False, "ssr_mode": False,
-        "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS,
+        "share": False, "quiet": True, "enable_monitoring": False, "max_threads": THREADS, "mcp_server": tools,
     }

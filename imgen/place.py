@@ -88,6 +88,21 @@ def write(target: Path, result: Picture | list[Picture], made: Mapping[str, obje
             part.unlink()
 
 
+def settle(part: Path, target: Path) -> Path:
+    """Give a file that is whole its name: `target`, or target-2, target-3 …, the first that is free.  Raises UserError."""
+    try:
+        for n in count(1):
+            ending = f"-{n}{target.suffix}" if n > 1 else target.suffix
+            path = target.with_name(fitting(target.stem, ending, limit(target.parent)))
+            if not os.path.lexists(path) and claimed(part, path):
+                return path
+    except OSError as error:
+        raise unwritable(error, target.name) from None
+    finally:
+        part.unlink(missing_ok=True)
+    raise AssertionError("there is always one more number")
+
+
 def claimed(part: Path, path: Path) -> bool:
     """Give the whole file its name, unless somebody has taken it meanwhile.  Raises OSError."""
     try:

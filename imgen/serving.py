@@ -86,10 +86,11 @@ def serve(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
     seen = telemetry.begin(environment)
     gate = Gate(secret) if secret else None
     page = build()
+    tools = switched_on(environment, "IMGEN_MCP")
     names = [*environment.get("IMGEN_HOSTS", "").split(","), environment.get("SPACE_HOST", "")]
     try:
         _, address, _ = page.launch(
-            server_name=host, server_port=int(port) if port else None, **secure, **settings(names, gate, seen)
+            server_name=host, server_port=int(port) if port else None, **secure, **settings(names, gate, seen, tools)
         )
     except (OSError, OverflowError):  # of all ports that Gradio tries; of one beyond 65535
         raise UserError("port_taken", host=host, port=int(port or 7860)) from None

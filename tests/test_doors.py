@@ -23,6 +23,7 @@ pytestmark = pytest.mark.slow  # a server, and callers who wait
 ROOT = Path(__file__).parent.parent
 API = "gradio_api/"
 TAKE_FILES = ("image", "gallery", "file", "downloadbutton", "uploadbutton", "imageeditor")
+SAY_ANYTHING = ("json", "textbox", "checkboxgroup", "radio", "dropdown")
 READ = ("Only files", "too large")  # how a file that was not given is refused
 
 
@@ -45,7 +46,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=subprocess.STDOUT
             )
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while "imgen is at" not in self.log.read_text():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.1)
@@ -138,18 +139,39 @@ def paths(server: Server, canary: Path) -> list[str]:
 
 @pytest.mark.parametrize("meta", [{}, {"meta": META}], ids=["without meta", "with meta"])
 def test_no_public_endpoint_reads_a_file_that_nobody_gave(server, canary, meta):
-    given = server.upload(png())
     for path in paths(server, canary):
         file = {"path": path, **meta}
-        for task, arguments in (
-            ("upscale", {"card": "nearest", "picture": file}),
-            ("stylize", {"card": "arbitrary_style", "picture": given, "paintings": [{"image": file, "caption": None}]}),
-            ("restore", {"card": "median_filter", "picture": file}),
-            ("restore", {"card": "diffusion_fill", "picture": given, "mask": {"background": None, "layers": [file]}}),
-        ):
-            said = server.call(task, **arguments)
-            assert "event: error" in said and str(canary.parent) not in said and str(ROOT) not in said, (path, said)
-            assert any(words in said for words in READ), (path, said)
+        for endpoint, place, kind in places(server, TAKE_FILES):
+            shapes = {"gallery": [{"image": file, "caption": None}], "imageeditor": {"background": None, "layers": [file]}}
+            said = server.call(endpoint, **{server.parameters[endpoint][place]: shapes.get(kind, file)})
+            assert "event: error" in said and str(canary.parent) not in said and str(ROOT) not in said, (endpoint, path, said)
+            assert any(words in said for words in READ), (endpoint, path, said)
+    assert served(server.files, canary) == []
+
+
+def places(server: Server, kinds: tuple[str, ...]) -> list[tuple[str, int, str]]:
+    """Where an endpoint takes something of these kinds: its name, which parameter, and the kind."""
+    found = [(name, place, server.kinds[component]) for name in server.parameters
+             for place, component in enumerate(server.functions[name]["inputs"])]
+    return [one for one in found if one[2] in kinds]
+
+
+def test_every_room_is_among_the_endpoints_that_are_tried(server):
+    tried = {name for name, *_ in places(server, TAKE_FILES)}
+    assert {"compare", "film", "steer", "spoil_and_repair", "inside", "train", "find"} < tried
+
+
+def test_what_is_said_to_an_endpoint_is_never_taken_for_a_file(server, canary):
+    """Words and values where no file is expected: what opens pictures by their names must not be given them."""
+    given = server.upload(png())
+    for endpoint, place, kind in places(server, SAY_ANYTHING):
+        path = str(canary)
+        names = ("paintings", "frames", "mask", "region", "begin")
+        value = {name: [path] for name in names} if kind == "json" else [path] if kind == "checkboxgroup" else path
+        others = {"card": "gatys" if endpoint == "inside" else None, "picture": given, "method": "gan", "steps": 1}
+        others = {name: one for name, one in others.items() if name in server.parameters[endpoint] and one is not None}
+        said = server.call(endpoint, **{**others, server.parameters[endpoint][place]: value})
+        assert "event: error" in said, (endpoint, place, said)
     assert served(server.files, canary) == []
 
 

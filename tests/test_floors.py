@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [  # from the roof down; a room sees what is below, and in its own floor what stands behind a ">" after it
-    "app", "__main__ > doctor > serving > page > tabs > ui", "downloads", "exhibits > lab",
-    "evaluation | inspection", "training",
+    "app", "__main__ > doctor > serving > page > tabs > ui", "downloads", "calling > exhibits > lab",
+    "evaluation | inspection", "training | exporting",
     "catalog | batch > place | checkpoint",
     "cards > loader", "models | pipelines", "drawing | functional", "image > decoding | hub",
     "watching > controls > texts | facts | device",
@@ -25,7 +25,7 @@ for floor in reversed(FLOORS):
         SEEN |= {room: below | set(rooms[n:]) for n, room in enumerate(rooms)}
 TORCHLESS = (
     "imgen", "imgen.catalog", "imgen.__main__", "imgen.exhibits.files", "imgen.evaluation.scores", "imgen.inspection",
-    "imgen.lab.job",
+    "imgen.lab.job", "imgen.calling",
 )
 FILES = [ROOT / "app.py", *(ROOT / "imgen").rglob("*.py")]
 

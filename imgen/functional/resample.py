@@ -68,10 +68,18 @@ def enlarged(x: Tensor, kernel: str, scale: int) -> Tensor:
     y = F.pixel_shuffle(y, scale).reshape(n, c, height * scale, width * scale)
     edge = reach(kernel) * scale  # where some neighbours are missing, the others weigh more; elsewhere weights sum to 1
     for line, side in ((y, height), (y.mT, width)):
-        share = inside(weights, side)[:, None]
+        share, end = inside(weights, side)[:, None], side * scale - edge
+        end = end if torch.compiler.is_exporting() else max(edge, end)  # to a file that takes pictures large enough
         line[..., :edge, :] /= share[:edge]
-        line[..., max(edge, side * scale - edge) :, :] /= share[max(edge, side * scale - edge) :]
+        line[..., end:, :] /= share[end:]
     return y
+
+
+def cropped(x: Tensor, height: int, width: int) -> Tensor:
+    """The first rows and columns of x (N, C, H, W); in an exported file, too, where a slice would fix the size."""
+    if torch.compiler.is_exporting():
+        return x.index_select(2, torch.arange(height)).index_select(3, torch.arange(width))
+    return x[..., :height, :width]
 
 
 def inside(weights: Tensor, side: int) -> Tensor:

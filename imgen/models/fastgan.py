@@ -59,10 +59,10 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         h = self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         parts = (self.query(h), *self.key_value(self.near(h)).chunk(2, 1))
-        query, key, value = (part.reshape(len(x), self.heads, self.size, -1) for part in parts)  # (N, heads, size, HW)
+        query, key, value = (part.reshape(x.shape[0], self.heads, self.size, -1) for part in parts)  # (N, heads, size, HW)
         summary = key.softmax(3) @ value.transpose(2, 3)                       # (N, heads, size, size): one summary of all places
         answer = summary.transpose(2, 3) @ query.softmax(2) / self.size**0.5   # (N, heads, size, HW)
-        return x + self.out(F.gelu(answer.reshape(len(x), -1, *x.shape[2:])))
+        return x + self.out(F.gelu(answer.reshape(x.shape[0], -1, *x.shape[2:])))
 
 
 class Generator(nn.Module):

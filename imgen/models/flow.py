@@ -120,7 +120,7 @@ class Velocity(nn.Module):
             h = blocks(h, style)
             skips.append(h)
             h = shrink(h)
-        draft = self.draft(style).view(len(x), DRAFT, *h.shape[2:])  # in pure noise there is nothing to be found but the wish
+        draft = self.draft(style).view(x.shape[0], DRAFT, *h.shape[2:])  # in pure noise there is nothing to be found but the wish
         h = h + self.place.to(h.dtype) + self.widen(draft)
         for block, attend in zip(self.middle, self.attend, strict=True):
             h = attend(block(h, style))

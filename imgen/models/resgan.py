@@ -65,7 +65,7 @@ class Generator(nn.Module):
     def forward(self, z: Tensor, label: Tensor) -> Tensor:
         """z (N, latent) ~ N(0, 1), label (N,) int64 or shares of classes -> pictures (N, 3, S, S) in [0, 1]."""
         style = torch.cat([z, self.embed(condition(label, self.classes, z))], dim=1)
-        x = self.start(style).view(len(z), -1, 4, 4)
+        x = self.start(style).view(z.shape[0], -1, 4, 4)
         for block in self.blocks:
             x = block(x, style)
         return (torch.tanh(self.paint(self.last(x, style)).float()) + 1) / 2

@@ -10,7 +10,7 @@ from gradio.components import Component
 from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import UserError
-from imgen.image import Picture, decode, resized
+from imgen.image import Frame, Picture, decode, resized
 from imgen.pipelines.guess import guess
 from imgen.ui import report
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
@@ -151,15 +151,28 @@ def as_truth(picture: Picture) -> Picture:
     return picture
 
 
-def near(picture: Picture, truth: Picture | None, border: int = 0) -> list[str]:
-    """PSNR, SSIM and perceptual distance, if there is a truth."""
+def measures(picture: Picture, truth: Picture | None, border: int = 0) -> dict[str, float]:
+    """psnr (dB, on Y), ssim and perceptual_distance, if there is a truth."""
     from imgen.evaluation.upscaling import resemblance
 
     if truth is None:
-        return []
+        return {}
     found = resemblance(picture.rgb(), truth, border)
-    near = both("perceptual_distance_is", distance=f"{found['distilled_lpips']:.3f}")
+    return {"psnr": found["psnr"], "ssim": found["ssim"], "perceptual_distance": found["distilled_lpips"]}
+
+
+def near(picture: Picture, truth: Picture | None, border: int = 0) -> list[str]:
+    """PSNR, SSIM and perceptual distance in words."""
+    found = measures(picture, truth, border)
+    if not found:
+        return []
+    near = both("perceptual_distance_is", distance=f"{found['perceptual_distance']:.3f}")
     return [f"<b>{found['psnr']:.2f} dB</b>", f"SSIM {found['ssim']:.3f}", near]
+
+
+def enlarged_by(card: Card, given: Picture) -> Frame:
+    card(Picture(given.pixels[:32, :32]), scale=SCALE)  # a net's first run prepares the processor
+    return card(given, scale=SCALE)
 
 
 def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None) -> str:
@@ -168,8 +181,7 @@ def entry(request: gr.Request, card: Card, given: Picture, true: Picture | None)
 
     title = both(f"title_{card.name}")
     try:
-        card(Picture(given.pixels[:32, :32]), scale=SCALE)  # a net's first run prepares the processor
-        result = card(given, scale=SCALE)
+        result = enlarged_by(card, given)
         sr = result.pictures[0]
         facts = [both("seconds", seconds=f"{result.seconds:.2f}")]
         if "memory_mib" in card.facts.bench:

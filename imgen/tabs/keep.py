@@ -66,8 +66,8 @@ def add_up(request: gr.Request, kept: Kept) -> dict:
         return gr.update(value=[*paths_of(kept), save(last.pictures[0], f"{file_stem(card.name)}-sum")])
 
 
-def explored(pipeline: Callable[..., Iterator[Frame]], kept: Kept) -> tuple[Card, Frame]:
+def explored(pipeline: Callable[..., Iterator[Frame]], kept: Kept, **knobs: object) -> tuple[Card, Frame]:
     pictures = [decode(path, OURS) for path in paths_of(kept)[-MOST:]]
     card = find_maker(pictures, found)
-    *_, last = card.do(pipeline, *pictures)
+    *_, last = card.do(pipeline, *pictures, **knobs)
     return card, last

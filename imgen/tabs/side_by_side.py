@@ -81,8 +81,7 @@ def compare(request: gr.Request, chosen: list[str], seed: float) -> Iterator[tup
 def row(request: gr.Request, card: Card, seed: int) -> str:
     title = f"<h3>{both(f'title_{card.name}')}</h3>"
     try:
-        card(count=1, seed=seed)  # the first run of a net prepares the processor: it would tell nothing about its speed
-        result = card(count=COUNT, seed=seed)
+        result = drawn_by(card, seed)
         verdicts = ask_judge(card, result.pictures)
     except Exception as error:
         return f'<section>{title}<p class="failed">{Trouble(request).sentence(error)}</p></section>'
@@ -93,6 +92,11 @@ def row(request: gr.Request, card: Card, seed: int) -> str:
     keys = "".join(f'<span><i class="{kind}"></i>{both(f"judge_{kind}")}</span>' for kind in KINDS) if verdicts else ""
     body = f'<p class="facts">{costs(card, result)}</p><div class="strip">{strip}</div><p class="keys">{keys}</p>'
     return f"<section>{title}{body}</section>"
+
+
+def drawn_by(card: Card, seed: int) -> Frame:
+    card(count=1, seed=seed)  # the first run of a net prepares the processor: it would tell nothing about its speed
+    return card(count=COUNT, seed=seed)
 
 
 def ask_judge(card: Card, pictures: list[Picture]) -> list[Verdict]:

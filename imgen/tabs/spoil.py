@@ -9,7 +9,7 @@ from gradio.components import Component
 from imgen.cards import Card
 from imgen.catalog import CARDS, find_card
 from imgen.controls import Slider, UserError
-from imgen.image import Picture, decode
+from imgen.image import Frame, Picture, decode
 from imgen.pipelines.fill import hole_of
 from imgen.pipelines.spoil import UNITS, mask_of, without
 from imgen.tabs.comparison import DOT, FOLLOW, as_truth, figure, go, grid, limited, near
@@ -111,6 +111,10 @@ def compare(
     yield grid(shown), report.status(f"{true.width}×{true.height}", kind="done"), go(False)
 
 
+def repaired_by(card: Card, worse: Picture, mask: Picture | None) -> Frame:
+    return card(worse, **({"mask": [mask]} if mask and card.abilities.takes_mask else {}))
+
+
 def entry(request: gr.Request, card: Card, worse: Picture, mask: Picture | None, truth: Picture | None) -> str:
     """What one of them makes of it, how long that takes, and how near the truth it is."""
     from imgen.evaluation.upscaling import error_map
@@ -119,7 +123,7 @@ def entry(request: gr.Request, card: Card, worse: Picture, mask: Picture | None,
     try:
         if card.abilities.needs_mask and mask is None:
             return f'<figure><p class="title">{title}</p><p class="facts">{both("no_mask_here")}</p></figure>'
-        result = card(worse, **({"mask": [mask]} if mask and card.abilities.takes_mask else {}))
+        result = repaired_by(card, worse, mask)
         facts = [both("seconds", seconds=f"{result.seconds:.2f}"), *near(result.pictures[0], truth)]
         wrong = error_map(result.pictures[0], truth) if truth else None
         return figure(card.name, title, result.pictures[0], DOT.join(facts), wrong)

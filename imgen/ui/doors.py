@@ -26,8 +26,10 @@ from imgen.ui.stock import MAX_FILE
 log = logging.getLogger("imgen")
 API = "/gradio_api/"
 UPLOAD, PAINTED = API + "upload", API + "component_server"  # what is painted over a picture comes by the second
+TOOLS = API + "mcp"  # by which an assistant says what it wants, pictures among it
 MOST_UPLOADED = 8 * MAX_FILE  # bytes of one upload, which may hold several files
 MOST_SAID = 1_000_000  # bytes of any other request: pictures come as uploads, so what is left is short
+MOST_TOLD = 24_000_000  # bytes of a call of a tool
 AT_A_TIME = 8  # uploads of one address
 SLOWEST, SILENT = 600, 30  # seconds that sending a request may take, and that may pass without a byte of it
 ADDRESS = 2000  # letters after the question mark
@@ -38,6 +40,7 @@ CLOSED = (  # what Gradio offers and this page never uses
     "/monitoring", "/login", "/openapi.json", "/docs", "/redoc",
     API + "deep_link", API + "process_recording", API + "proxy=", API + "stream/", API + "vibe", API + "runs",
     API + "run-history", API + "dev/", API + "custom_component", API + "profiling", API + "file=http", API + "queue/status",
+    TOOLS + "/sse", TOOLS + "/messages",
 )
 HEADERS = (
     (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"),
@@ -186,7 +189,7 @@ class Doors:
     async def upload(self, visit: "Visit") -> None:
         """A few of one address at a time: what is held open costs memory and disk."""
         address = address_of(visit.scope)
-        room = self.rooms.setdefault(address, asyncio.Semaphore(AT_A_TIME))
+        room = self.rooms.setdefault(f"{address} tools" if visit.told else address, asyncio.Semaphore(AT_A_TIME))
         try:
             await asyncio.wait_for(room.acquire(), SILENT)
         except TimeoutError:
@@ -205,8 +208,9 @@ class Visit:
         route = scope["path"].rstrip("/")
         self.uploading = route == UPLOAD
         painted = route == PAINTED and dict(scope["headers"]).get(b"content-type", b"").startswith(b"multipart/")
-        self.heavy = self.uploading or painted  # a component that is only asked something gets a few words
-        self.most = MOST_UPLOADED if self.uploading else MAX_FILE if painted else MOST_SAID
+        self.told = route == TOOLS and scope["method"] == "POST"
+        self.heavy = self.uploading or painted or self.told  # a component that is only asked something gets a few words
+        self.most = MOST_UPLOADED if self.uploading else MAX_FILE if painted else MOST_TOLD if self.told else MOST_SAID
         self.until, self.whole = time.monotonic() + SLOWEST, False
         self.came, self.begun, self.ended, self.said = 0, False, False, b""
 

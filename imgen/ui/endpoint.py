@@ -1,4 +1,5 @@
-"""The one public endpoint of each task: /generate, /upscale, /stylize, /restore, /classify.
+"""What programs may call: the one public endpoint of each task (/generate, /upscale, /stylize, /restore, /classify), and those of
+the rooms, see `tabs.programs`.
 
 A picture comes in by the page's own component, as a file that was uploaded before; see `doors`.
 """
@@ -6,10 +7,12 @@ A picture comes in by the page's own component, as a file that was uploaded befo
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import aclosing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import wraps
+from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
 from imgen.controls import SEEDS, Choice, Choices, Knob, Reference, Slider, UserError, Words
 from imgen.image import Frame
@@ -20,6 +23,44 @@ from imgen.ui.knobs import all_knobs
 from imgen.ui.turns import job
 from imgen.ui.work import gpu
 from imgen.ui.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class Published:
+    """Of an endpoint: which parameters it must be given, and what it returns is called."""
+
+    needed: tuple[str, ...]
+    returns: tuple[str, ...]
+    beginning: tuple[str, ...] = ()  # parameters whose default is what the page begins with; of all others it is null
+
+
+published: dict[str, Published] = {}  # by name
+
+
+def described(info: dict[str, Any]) -> dict[str, Any]:
+    """Gradio's page about the endpoints cannot translate: there a parameter goes by its name.  What may be left out is null: the
+    card has its own defaults; the picture that the page shows is nobody's default.
+    """
+    for name, endpoint in info["named_endpoints"].items():
+        known = published[name.strip("/")]
+        for parameter in endpoint["parameters"]:
+            called = parameter["label"] = parameter["parameter_name"]
+            if called not in known.beginning:
+                parameter |= {"parameter_has_default": called not in known.needed, "parameter_default": None}
+        for returned, called in zip(endpoint["returns"], known.returns, strict=True):
+            returned["label"] = called
+    return info
+
+
+def publish_room(
+    name: str, work: Callable, caller: gr.Button, inputs: dict[str, Component], outputs: dict[str, Component], about: str,
+    needed: tuple[str, ...] = (), lane: str | None = "long",
+) -> None:
+    """work(request, *values of inputs): what the room does, in a lane of `turns`; lane None: it sees to its turn itself."""
+    work.__name__, work.__doc__ = name, about
+    published[name] = Published(needed, tuple(outputs))
+    handler = answered(job(work, lane=lane)) if lane else work
+    caller.click(handler, [*inputs.values()], [*outputs.values()], api_name=name, show_progress="hidden", **WORK)
 
 
 def publish(bench: Workbench) -> None:
@@ -34,6 +75,8 @@ def publish(bench: Workbench) -> None:
     request = inspect.Parameter("request", kind, annotation=gr.Request)
     endpoint.__signature__ = inspect.Signature([request, *(inspect.Parameter(name, kind) for name in names)])
     endpoint.__doc__ = describe(bench)
+    endpoint.__name__ = bench.task  # by which an assistant knows it
+    published[bench.task] = Published(("picture",) if bench.source else (), ("result", "made"), ("card",))
     inputs = [bench.picker, *([bench.source] if bench.source else []), *bench.widgets.values()]
     handler = answered(job(endpoint, lane=lane_of(bench)))
     bench.caller.click(handler, inputs, [bench.file, bench.origin], api_name=bench.task, show_progress="hidden", **WORK)

@@ -171,7 +171,7 @@ async def inside_open(data: object, request: gr.Request) -> dict:
         asked = Asked.of(data)
         card = find_card(asked.name("card"), asked.name("visit"))
         given = picture_of(card, asked)
-        seen = _inspect(card, given, asked.knobs(card) | mask_of(card, asked))
+        seen = inspected(card, given, asked.knobs(card) | mask_of(card, asked))
         said = {"card": card.name, "title": title(card.name, language_of(request)), **seen.strip(), "picture": seen.picture()}
         return {"token": inspections.put(seen, caller.client.host, asked.name("token")), **said}
 
@@ -180,7 +180,7 @@ async def inside_open(data: object, request: gr.Request) -> dict:
 
 
 @gpu
-def _inspect(card: Card, given: Picture | None, knobs: dict) -> "Inspection":
+def inspected(card: Card, given: Picture | None, knobs: dict) -> "Inspection":
     from imgen.inspection import inspect
 
     return inspect(card, given, knobs)
@@ -243,7 +243,6 @@ def picture_of(card: Card, asked: Asked) -> Picture | None:
     if not examples:
         raise UserError("picture_first")
     return decode(examples[min(asked.whole("example"), len(examples) - 1)])
-
 
 
 def mask_of(card: Card, asked: Asked) -> dict[str, Any]:

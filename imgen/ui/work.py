@@ -126,6 +126,9 @@ class Failure(gr.Error):
         super().__init__(words, print_exception=False)
         self.ours = ours  # no fault of the visitor
 
+    def __str__(self) -> str:
+        return str(self.message)
+
 
 class Trouble:
     """`with Trouble(request):` words a UserError in the visitor's language; of anything else only the log learns more."""
