@@ -19,6 +19,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read when torch is import
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # by torch on Linux: tensors in huge pages, up to a fifth faster
 if os.environ.get("HF_ENDPOINT"):
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # Xet would bypass the mirror
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when ray is imported: it contacts nobody either
 if os.environ.get("SPACE_ID"):
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")  # read by uvicorn: all visitors come through the Space's own proxy
 
@@ -56,6 +57,10 @@ def serve(port: float | None, longest: float | None) -> None:
     from imgen.ui.warm import warm_up
 
     turns.longest = longest or turns.longest
+    if os.environ.get("IMGEN_RAY"):
+        from imgen import remote
+
+        turns.widen(remote.connect(remote.Cluster.of(os.environ)))
     page = build()
     names = [*os.environ.get("IMGEN_HOSTS", "").split(","), os.environ.get("SPACE_HOST", "")]
     try:

@@ -7,6 +7,7 @@ import locale
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -93,8 +94,11 @@ def list_cards(as_json: Annotated[bool, typer.Option("--json", help="everything,
         print(f"{row['name']:20} {row['task']:9} {row['parameters']:>12,}  {row['license']:13} {row['title']}")
 
 
-def run_card(card: Card, paths: list[Path], out: str, knobs: Mapping[str, object]) -> None:
-    """One picture or a folder of them through a card: the same path for both.  A bad file is reported, the rest goes on."""
+def run_card(card: Card, paths: list[Path], out: str, knobs: Mapping[str, object], at_once: int = 1) -> None:
+    """One picture or a folder of them through a card: the same path for both.  A bad file is reported, the rest goes on.
+
+    at_once: files that are under way at a time.
+    """
     if not card.pictures:
         draw(card, out, knobs)
         return
@@ -108,7 +112,7 @@ def run_card(card: Card, paths: list[Path], out: str, knobs: Mapping[str, object
             raise UserError("folder_needed", name=Path(out).name)
         if not into:
             check_suffix(Path(out), ".png")
-        for frame in batch(card, targets(found, Path(out)) if into else [(found[0], Path(out))], knobs):
+        for frame in batch(card, targets(found, Path(out)) if into else [(found[0], Path(out))], knobs, at_once):
             follow([frame])
             if not isinstance(frame, FileDone):
                 continue
@@ -233,8 +237,8 @@ app.add_typer(runs, name="run")
 def add_run(card: Card, name: str = "") -> None:
     """`run CARD`: a command whose options are the card's knobs, with the signature that typer would read from a written one."""
 
-    def call(out: str, pictures: list[Path] | None = None, **knobs: object) -> None:
-        run_card(card, pictures or [], out, knobs)
+    def call(out: str, ray: bool, pictures: list[Path] | None = None, **knobs: object) -> None:
+        run_card(card, pictures or [], out, knobs, on_a_cluster() if ray else 1)
 
     def classify(out: str, as_json: bool, pictures: list[Path] | None = None, **knobs: object) -> None:
         tell_classes(card, pictures or [], out, knobs, as_json)
@@ -243,16 +247,25 @@ def add_run(card: Card, name: str = "") -> None:
     if card.pictures:
         kinds["pictures"] = Annotated[list[Path], typer.Argument(help="pictures, or folders of them")]
     kinds |= {k.name: Annotated[k.kind, typer.Option(help=hint(k))] for k in card.knobs.values()}
-    defaults = {"pictures": None} | {k.name: k.default for k in card.knobs.values()}  # without pictures: our own sentence
+    defaults = {"pictures": None, "ray": False} | {k.name: k.default for k in card.knobs.values()}  # without pictures: ours
     command = classify if card.abilities.classifies else call
     if card.abilities.classifies:  # its result is what it prints; pictures only explain it
         kinds["as_json"] = Annotated[bool, typer.Option("--json", help="a line for each picture, for programs")]
         defaults |= {"out": "", "as_json": False}
+    else:
+        kinds["ray"] = Annotated[bool, typer.Option("--ray", help="on the Ray cluster of IMGEN_RAY, or the one that is found")]
     named, none = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
     places = [inspect.Parameter(name, named, annotation=kind, default=defaults.get(name, none)) for name, kind in kinds.items()]
     command.__signature__ = inspect.Signature(places)
     command.__annotations__ = kinds
     runs.command(name or card.name, help=text(f"card_{card.name}", LANGUAGE))(command)
+
+
+def on_a_cluster() -> int:
+    """The models work there from now on -> how many pictures at a time; replicas that nobody asks any more go by themselves."""
+    from imgen import remote
+
+    return remote.connect(replace(remote.Cluster.of(os.environ), least=0))
 
 
 def add_kept(file: str) -> None:

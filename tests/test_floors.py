@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 FLOORS = [  # from the roof down; a room sees what is below, and in its own floor what stands behind a ">" after it
     "app", "page > tabs > ui | __main__", "exhibits > lab", "evaluation | inspection", "training",
-    "catalog | batch > place | checkpoint",
+    "remote > catalog | batch > place | checkpoint",
     "cards > loader", "models | pipelines", "drawing | functional", "image > decoding | hub", "controls > texts | facts | device",
 ]
 SEEN: dict[str, set[str]] = {}
