@@ -6,6 +6,7 @@ import json
 import locale
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -425,19 +426,26 @@ def train(
     out: Annotated[Path, typer.Option(help="where the weights go")] = WEIGHTS,
     checkpoints: Annotated[Path, typer.Option(help="where an interrupted training is kept")] = Path(".runs"),
 ) -> None:
-    """Make a card's weights.  Ctrl-C keeps what was learned; the same command goes on from there."""
+    """Make a card's weights.  Ctrl-C keeps what was learned; the same command goes on from there.
+
+    Under torchrun each process takes a part of every batch; the first writes and tells.
+    """
     from imgen import device
+    from imgen.functional import together
     from imgen.training.runs import finish, start
 
     check_run(name, data)
     check_weights(name, out)
+    together.join(device.best())
     recipe, facts, frames = start(name, data, teachers, steps, seed, checkpoints, device.best())
     try:
-        follow(logged(frames))
+        deque(frames, 0) if not together.is_first() else follow(logged(frames))
     except KeyboardInterrupt:
         if isinstance(frames, Generator):
             frames.close()
-    print(finish(name, recipe, facts, data, seed, checkpoints, out))
+    if together.is_first():
+        print(finish(name, recipe, facts, data, seed, checkpoints, out))
+    together.leave()
 
 
 @app.command()
