@@ -5,6 +5,7 @@ import io
 import json
 import locale
 import os
+import re
 import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -35,6 +36,8 @@ app = typer.Typer(
 LANGUAGE = spoken(os.environ.get("LC_ALL"), os.environ.get("LANG"), locale.getlocale()[0])
 
 
+ADDRESS = re.compile(r"([\w.-]+:|\[[0-9a-fA-F:]+\]:)?\d{1,5}", re.ASCII)
+ASSETS = Path(__file__).parent / "assets"
 Out = Annotated[str, typer.Option("-o", "--out", help="a .png, or a folder")]  # as typed: a slash at the end counts
 
 
@@ -580,6 +583,20 @@ def readme() -> None:
             store(card, {}, parameters=parameters(card))
     for path in update([summary(card) for card in CARDS]):
         print(path)
+
+
+@app.command()
+def nginx(
+    pages: Annotated[list[str], typer.Argument(help="where they listen: 127.0.0.1:7861 127.0.0.1:7862 …")],
+    listen: Annotated[str, typer.Option(help="where visitors come: a port, or an address and a port")] = "7860",
+) -> None:
+    """Print a configuration of nginx for several pages behind one address: every visitor keeps to one of them."""
+    for one in (*pages, listen):
+        if not ADDRESS.fullmatch(one) or (one is not listen and ":" not in one):
+            raise UserError("not_an_address", value=one[:80])
+    template = (ASSETS / "nginx.conf").read_text(encoding="utf-8")
+    servers = "\n".join(f"    server {page};" for page in pages)
+    print(template.replace("%servers%", servers).replace("%listen%", listen), end="")
 
 
 teaching = typer.Typer(help="Train a small net here and now: teach METHOD -o FILE [--knob value …]", no_args_is_help=True)
