@@ -52,6 +52,14 @@ def shapes():
     return Classify(net, DrawnShapes(32, 8, "cpu"), decayed_adam, device="cpu", rate=1e-2)
 
 
+def large():
+    """As `espcn_x3` is trained, on noise."""
+    torch.manual_seed(0)
+    lr = torch.randint(0, 255, (32, 3, 48, 48), dtype=torch.uint8)
+    hr = lr.repeat_interleave(3, 2).repeat_interleave(3, 3)
+    return test_training.Upscale(test_training.ESPCN(3), lr, hr, device="cpu")
+
+
 def main(steps: int, out: Path, names: list[str]) -> None:
     together.join("cpu")
     for name in names:
