@@ -1,9 +1,9 @@
 """More than one machine, measured: what each way reaches on this one, and where it will stop.
 
-    python tests/scale.py ray          the page on two replicas beside the page alone: 200 requests by 32 visitors, one replica killed
-    python tests/scale.py replicas     one to eight replicas asked directly, and what a request and a byte cost
-    python tests/scale.py pages        two pages behind nginx beside one
-    python tests/scale.py torchrun     a training in two processes beside one
+    python tests/scale.py ray        the page on two replicas beside the page alone: 200 requests by 32 visitors, a replica killed
+    python tests/scale.py replicas   one to eight replicas asked directly, and what a request and a byte cost
+    python tests/scale.py pages      two pages behind nginx beside one
+    python tests/scale.py torchrun   a training in two processes beside one
 
 Everything is done in turns, several times, and told as a ratio of medians: other programs may want the cores as well.  Processor
 time is what the kernel counted.  Linux only; needs `pip install "ray[serve]"`, or nginx.
@@ -97,7 +97,8 @@ def compare(names: tuple[str, str], run, rounds: int) -> dict[str, list[float]]:
         for name in names if n % 2 == 0 else names[::-1]:
             found[name].append(run(name, n))
     one, other = (statistics.median(found[name]) for name in names)
-    print(f"{names[1]} / {names[0]}: {other / one:.2f} (medians {other:.2f} and {one:.2f} a second, {rounds} rounds each)", flush=True)
+    words = f"medians {other:.2f} and {one:.2f} a second, {rounds} rounds each"
+    print(f"{names[1]} / {names[0]}: {other / one:.2f} ({words})", flush=True)
     return found
 
 
@@ -131,12 +132,13 @@ def ray(options: argparse.Namespace) -> None:
                 spent[name].append((processor(server.process.pid) - before) / options.requests)
                 for kind, count in counts.items():
                     total[kind] = total.get(kind, 0) + (count if name == "ray" else 0)
-                print(f"{name}: {rate:.2f} a second, {counts}, the page {1000 * spent[name][-1]:.0f} ms of processor each", flush=True)
+                mine = 1000 * spent[name][-1]
+                print(f"{name}: {rate:.2f} a second, {counts}, the page {mine:.0f} ms of processor each", flush=True)
                 return rate
 
             compare(("alone", "ray"), run, options.rounds)
             page = statistics.median(spent["ray"])
-            print(f"with replicas: {total}; the page itself {1000 * page:.0f} ms of processor a request: at most {1 / page:.0f} a second")
+            print(f"with replicas: {total}; the page itself {1000 * page:.0f} ms a request: at most {1 / page:.0f} a second")
         finally:
             alone.close()
             there.close()
@@ -179,8 +181,9 @@ def replicas(options: argparse.Namespace) -> None:
                     there_seconds = nothing(large, scale=1.0).seconds
                     times.append(there_seconds)
                 wall, mine = (time.monotonic() - began) / 10, (time.process_time() - before) / 10
-                print(f"{side} px, {6 * side * side / 1e6:.1f} MB there and back: {1000 * (wall - statistics.median(times)):.1f} ms "
-                      f"beside the work, {1000 * mine:.1f} ms of it the caller's processor", flush=True)
+                beside = 1000 * (wall - statistics.median(times))
+                print(f"{side} px, {6 * side * side / 1e6:.1f} MB there and back: {beside:.1f} ms beside the work, "
+                      f"{1000 * mine:.1f} ms of it the caller's processor", flush=True)
         remote.disconnect()
 
 

@@ -1,4 +1,4 @@
-"""Models that work on Ray Serve replicas: the same pictures and errors, Stop within a step, and nothing is lost with a replica."""
+"""Models that work on Ray Serve replicas: the same pictures and errors, Stop within a step, nothing is lost with a replica."""
 
 import copy
 import os
