@@ -81,8 +81,8 @@ def connect(cluster: Cluster) -> int:
     Raises UserError: extra_missing, ray_unreachable, ray_no_replica.
     """
     try:
-        import ray
-        from ray import serve
+        import ray  # pyright: ignore[reportMissingImports]
+        from ray import serve  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise UserError("extra_missing", name='"ray[serve]"') from None
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
@@ -110,7 +110,7 @@ def connect(cluster: Cluster) -> int:
 
 def disconnect() -> None:
     """Cards work here again; a cluster of this machine alone ends."""
-    import ray
+    import ray  # pyright: ignore[reportMissingImports]
 
     cards.elsewhere = None
     ray.shutdown()

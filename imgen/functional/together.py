@@ -27,7 +27,7 @@ def join(device: str) -> None:
     if dist.is_torchelastic_launched():
         dist.init_process_group("cpu:gloo,cuda:nccl" if device == "cuda" else "gloo", timeout=PATIENCE)
         if device == "cuda":
-            torch.cuda.set_device(dist.get_node_local_rank())
+            torch.cuda.set_device(dist.get_node_local_rank())  # pyright: ignore[reportPrivateImportUsage]
 
 
 def leave() -> None:
@@ -190,7 +190,7 @@ class BatchNorm(nn.BatchNorm2d):
         x = x - centre.view(shape)
         variance = mean(x.square().mean(over))
         with torch.no_grad():
-            self.num_batches_tracked += 1  # pyright: ignore[reportOptionalOperand]
+            self.num_batches_tracked += 1  # pyright: ignore[reportOperatorIssue]
             share = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
             n = whole(input.numel() // input.shape[1])
             self.running_mean.lerp_(centre, share)  # pyright: ignore[reportOptionalMemberAccess]
