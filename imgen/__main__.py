@@ -6,10 +6,13 @@ import io
 import json
 import locale
 import os
+import re
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -41,6 +44,8 @@ app = typer.Typer(
 LANGUAGE = spoken(os.environ.get("LC_ALL"), os.environ.get("LANG"), locale.getlocale()[0])
 
 
+ADDRESS = re.compile(r"([\w.-]+:|\[[0-9a-fA-F:]+\]:)?\d{1,5}", re.ASCII)
+ASSETS = Path(__file__).parent / "assets"
 Out = Annotated[str, typer.Option("-o", "--out", help="a .png, or a folder")]  # as typed: a slash at the end counts
 
 
@@ -101,8 +106,11 @@ def list_cards(as_json: Annotated[bool, typer.Option("--json", help="everything,
         print(f"{row['name']:20} {row['task']:9} {row['parameters']:>12,}  {row['license']:13} {row['title']}")
 
 
-def run_card(card: Card, paths: list[Path], out: str, knobs: Mapping[str, object]) -> None:
-    """One picture or a folder of them through a card: the same path for both.  A bad file is reported, the rest goes on."""
+def run_card(card: Card, paths: list[Path], out: str, knobs: Mapping[str, object], at_once: int = 1) -> None:
+    """One picture or a folder of them through a card: the same path for both.  A bad file is reported, the rest goes on.
+
+    at_once: files that are under way at a time.
+    """
     if not card.pictures:
         draw(card, out, knobs)
         return
@@ -116,7 +124,7 @@ def run_card(card: Card, paths: list[Path], out: str, knobs: Mapping[str, object
             raise UserError("folder_needed", name=Path(out).name)
         if not into:
             check_suffix(Path(out), ".png")
-        for frame in batch(card, targets(found, Path(out)) if into else [(found[0], Path(out))], knobs):
+        for frame in batch(card, targets(found, Path(out)) if into else [(found[0], Path(out))], knobs, at_once):
             follow([frame])
             if not isinstance(frame, FileDone):
                 continue
@@ -241,8 +249,8 @@ app.add_typer(runs, name="run")
 def add_run(card: Card, name: str = "", about: str = "") -> None:
     """`run CARD`: a command whose options are the card's knobs, with the signature that typer would read from a written one."""
 
-    def call(out: str, pictures: list[Path] | None = None, **knobs: object) -> None:
-        run_card(card, pictures or [], out, knobs)
+    def call(out: str, ray: bool, pictures: list[Path] | None = None, **knobs: object) -> None:
+        run_card(card, pictures or [], out, knobs, on_a_cluster() if ray else 1)
 
     def classify(out: str, as_json: bool, pictures: list[Path] | None = None, **knobs: object) -> None:
         tell_classes(card, pictures or [], out, knobs, as_json)
@@ -251,16 +259,25 @@ def add_run(card: Card, name: str = "", about: str = "") -> None:
     if card.pictures:
         kinds["pictures"] = Annotated[list[Path], typer.Argument(help="pictures, or folders of them")]
     kinds |= {k.name: Annotated[k.kind, typer.Option(help=hint(k))] for k in card.knobs.values()}
-    defaults = {"pictures": None} | {k.name: k.default for k in card.knobs.values()}  # without pictures: our own sentence
+    defaults = {"pictures": None, "ray": False} | {k.name: k.default for k in card.knobs.values()}  # without pictures: ours
     command = classify if card.abilities.classifies else call
     if card.abilities.classifies:  # its result is what it prints; pictures only explain it
         kinds["as_json"] = Annotated[bool, typer.Option("--json", help="a line for each picture, for programs")]
         defaults |= {"out": "", "as_json": False}
+    else:
+        kinds["ray"] = Annotated[bool, typer.Option("--ray", help="on the Ray cluster of IMGEN_RAY, or the one that is found")]
     named, none = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
     places = [inspect.Parameter(name, named, annotation=kind, default=defaults.get(name, none)) for name, kind in kinds.items()]
     command.__signature__ = inspect.Signature(places)
     command.__annotations__ = kinds
     runs.command(name or card.name, help=about or text(f"card_{card.name}", LANGUAGE))(command)
+
+
+def on_a_cluster() -> int:
+    """The models work there from now on -> how many pictures at a time; replicas that nobody asks any more go by themselves."""
+    from imgen import remote
+
+    return remote.connect(replace(remote.Cluster.of(os.environ), least=0))
 
 
 def add_kept(file: str) -> None:
@@ -448,19 +465,26 @@ def train(
     out: Annotated[Path, typer.Option(help="where the weights go")] = WEIGHTS,
     checkpoints: Annotated[Path, typer.Option(help="where an interrupted training is kept")] = Path(".runs"),
 ) -> None:
-    """Make a card's weights.  Ctrl-C keeps what was learned; the same command goes on from there."""
+    """Make a card's weights.  Ctrl-C keeps what was learned; the same command goes on from there.
+
+    Under torchrun each process takes a part of every batch; the first writes and tells.
+    """
     from imgen import device
+    from imgen.functional import together
     from imgen.training.runs import finish, start
 
     check_run(name, data)
     check_weights(name, out)
+    together.join(device.best())
     recipe, facts, frames = start(name, data, teachers, steps, seed, checkpoints, device.best())
     try:
-        follow(logged(frames))
+        deque(frames, 0) if not together.is_first() else follow(logged(frames))
     except KeyboardInterrupt:
         if isinstance(frames, Generator):
             frames.close()
-    print(finish(name, recipe, facts, data, seed, checkpoints, out))
+    if together.is_first():
+        print(finish(name, recipe, facts, data, seed, checkpoints, out))
+    together.leave()
 
 
 @app.command()
@@ -677,6 +701,20 @@ def follow_download(steps: Generator[tuple[int, int], None, Path]) -> Path:
 def examine(context: typer.Context) -> None:
     """What is here, what is missing, and how it is mended: Python, packages, weights, cache, Hub, disk, port …"""
     sys.exit(doctor.main(context.args, os.environ))
+
+
+@app.command()
+def nginx(
+    pages: Annotated[list[str], typer.Argument(help="where they listen: 127.0.0.1:7861 127.0.0.1:7862 …")],
+    listen: Annotated[str, typer.Option(help="where visitors come: a port, or an address and a port")] = "7860",
+) -> None:
+    """Print a configuration of nginx for several pages behind one address: every visitor keeps to one of them."""
+    for one in (*pages, listen):
+        if not ADDRESS.fullmatch(one) or (one is not listen and ":" not in one):
+            raise UserError("not_an_address", value=one[:80])
+    template = (ASSETS / "nginx.conf").read_text(encoding="utf-8")
+    servers = "\n".join(f"    server {page};" for page in pages)
+    print(template.replace("%servers%", servers).replace("%listen%", listen), end="")
 
 
 teaching = typer.Typer(help="Train a small net here and now: teach METHOD -o FILE [--knob value …]", no_args_is_help=True)

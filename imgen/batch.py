@@ -2,12 +2,15 @@
 
 import os
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from contextvars import copy_context
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imgen.cards import Card, opened, recorded
+from imgen.cards import Card, Stopped, opened, recorded, stopping
 from imgen.controls import UserError, checked
 from imgen.image import SUFFIXES, Frame, Frames, decode
 from imgen.place import PART, UNDER_WAY, digest, find, ready, write, written
@@ -40,38 +43,71 @@ class LeftOut:
     why: str
 
 
-def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, object]) -> Frames:
-    """Run `card` on each (file, target .png): Frames whose `done` counts files, a FileDone at the end of each.
+def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, object], at_once: int = 1) -> Frames:
+    """Run `card` on each (file, target .png): Frames whose `done` counts files, a FileDone at the end of each, in their order.
 
     A download, and the steps of a single file, tell their own progress.  Knobs are checked first, and what would fail for every
-    file is raised: UserError.
+    file is raised: UserError.  at_once: files that are under way at a time; more than one pays where the work is done elsewhere.
     """
     todo, values = list(pairs), opened(card.knobs, checked(card.knobs, knobs))
     for folder in {target.parent for _, target in todo}:
         ready(folder)
+    if at_once > 1 and len(todo) > 1:
+        yield from _side_by_side(card, todo, values, at_once)
+        return
     for number, (path, wanted) in enumerate(todo):
-        target, kept, error, fallback, facts = wanted, False, None, "", {}
+        for frame in _one(card, path, wanted, values):
+            if isinstance(frame, FileDone):
+                yield replace(frame, done=number + 1, total=len(todo))
+            else:
+                of_its_own = frame.stage == "download" or len(todo) == 1
+                yield Frame(*(frame.done, frame.total) if of_its_own else (number, len(todo)), stage=frame.stage)
+
+
+def _one(card: Card, path: Path, wanted: Path, values: Mapping[str, object]) -> Frames:
+    """The card's Frames, and a FileDone.  Raises the UserErrors that no other file would be spared."""
+    target, kept, error, fallback, facts = wanted, False, None, "", {}
+    try:
+        made = {"card": card.name, "knobs": recorded(values), "source": digest(path)}
+        target, kept = find(wanted, made)
+        if not kept:
+            frame = None
+            for frame in card.run(decode(path), **values):
+                yield frame
+            assert frame and frame.origin, "a card yields at least its result"
+            fallback, facts = frame.origin.fallback, frame.facts
+            target, kept = write(wanted, frame.pictures[0], made)
+    except UserError as trouble:
+        if trouble.key.startswith(OF_ALL):
+            raise
+        error = trouble
+    except Exception as trouble:  # our own mistake, or a library's, over this one picture
+        error = UserError("picture_failed", kind=type(trouble).__name__)
+        error.__cause__ = trouble
+    yield FileDone(1, 1, facts=facts, file=path, wanted=wanted, target=target, error=error, kept=kept, fallback=fallback)
+
+
+def _side_by_side(card: Card, todo: list[tuple[Path, Path]], values: Mapping[str, object], at_once: int) -> Frames:
+    ended = threading.Event()
+
+    def go_on() -> None:
+        if ended.is_set():
+            raise Stopped
+
+    def work(path: Path, wanted: Path) -> FileDone:
+        stopping.set(go_on)
+        *_, last = _one(card, path, wanted, values)
+        assert isinstance(last, FileDone)
+        return last
+
+    with ThreadPoolExecutor(at_once, "file") as pool:
+        waiting = [pool.submit(copy_context().run, work, *pair) for pair in todo]
         try:
-            made = {"card": card.name, "knobs": recorded(values), "source": digest(path)}
-            target, kept = find(wanted, made)
-            if not kept:
-                frame = None
-                for frame in card.run(decode(path), **values):
-                    of_its_own = frame.stage == "download" or len(todo) == 1
-                    yield Frame(*(frame.done, frame.total) if of_its_own else (number, len(todo)), stage=frame.stage)
-                assert frame and frame.origin, "a card yields at least its result"
-                fallback, facts = frame.origin.fallback, frame.facts
-                target, kept = write(wanted, frame.pictures[0], made)
-        except UserError as trouble:
-            if trouble.key.startswith(OF_ALL):
-                raise
-            error = trouble
-        except Exception as trouble:  # our own mistake, or a library's, over this one picture
-            error = UserError("picture_failed", kind=type(trouble).__name__)
-            error.__cause__ = trouble
-        yield FileDone(
-            number + 1, len(todo), facts=facts, file=path, wanted=wanted, target=target, error=error, kept=kept, fallback=fallback
-        )
+            for number, one in enumerate(waiting):
+                yield replace(one.result(), done=number + 1, total=len(todo))
+        finally:  # also when nobody wants the rest
+            ended.set()
+            pool.shutdown(cancel_futures=True)
 
 
 def inputs(paths: Iterable[Path], out: Path) -> tuple[list[Path], list[LeftOut]]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = hub.bundled
 stopping: ContextVar[Callable[[], None] | None] = ContextVar("stopping", default=None)  # asked at every frame; may raise Stopped
+elsewhere: "Callable[[Card, Callable, tuple[Picture, ...], Mapping[str, Value]], Frames] | None" = None  # see `remote`
 
 
 class Stopped(BaseException):
@@ -159,6 +160,9 @@ class Card:
     def _do(self, pipeline: Callable[..., Iterator[Frame]], *pictures: Picture, **knobs: object) -> Frames:
         offered = knobs_of(pipeline, self.settings)
         values = opened(offered, checked(offered, knobs))
+        if elsewhere is not None:
+            yield from elsewhere(self, pipeline, pictures, values)
+            return
         net, fallback = yield from self.gather(values)
         origin = Origin(self.name, recorded(values), _precision(net), __version__, fallback)
         frames, clock = pipeline(net, *pictures, **values), Clock()

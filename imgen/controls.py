@@ -10,6 +10,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ class UserError(Exception):
     def __init__(self, key: str, **facts: object):
         super().__init__(key, facts)
         self.key, self.facts = key, facts
+
+    def __reduce__(self) -> tuple:
+        """As itself from another process."""
+        return partial(UserError, self.key, **self.facts), ()
 
     def __str__(self) -> str:
         """The key and the English sentence, for those who call from Python."""

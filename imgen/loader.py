@@ -3,7 +3,7 @@
 import importlib
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +71,7 @@ class Loader:
     """
 
     room: int = KEEP
+    dress: "Callable[[nn.Module], None] | None" = None  # is done to each net that is kept
     _nets: "OrderedDict[Key, nn.Module]" = field(default_factory=OrderedDict)
     _given: dict[str, Path] = field(default_factory=dict)  # sha256 -> a file that is in no place where one would look
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -85,6 +86,8 @@ class Loader:
             key = _key(wanted, path)
             if key not in self._nets:
                 self._nets[key] = _ready(wanted, path, wanted.dtype())
+                if self.dress:
+                    self.dress(self._nets[key])
                 while len(self._nets) > 1 and self.bytes > self.room:
                     self._nets.popitem(last=False)  # whoever works with it holds it, until he is done
             self._nets.move_to_end(key)

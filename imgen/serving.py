@@ -50,6 +50,7 @@ def prepare(environment: MutableMapping[str, str]) -> None:
     environment.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # by torch on Linux: tensors in huge pages, up to a fifth faster
     if environment.get("HF_ENDPOINT"):
         environment.setdefault("HF_HUB_DISABLE_XET", "1")  # Xet would bypass the mirror
+    environment.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # by ray: it contacts nobody either
     if environment.get("SPACE_ID"):
         environment.setdefault("FORWARDED_ALLOW_IPS", "*")  # by uvicorn: all visitors come through the Space's own proxy
 
@@ -85,6 +86,10 @@ def serve(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
     turns.longest = longest or turns.longest
     seen = telemetry.begin(environment)
     gate = Gate(secret) if secret else None
+    if environment.get("IMGEN_RAY"):
+        from imgen import remote
+
+        turns.widen(remote.connect(remote.Cluster.of(environment)))
     page = build()
     tools = switched_on(environment, "IMGEN_MCP")
     names = [*environment.get("IMGEN_HOSTS", "").split(","), environment.get("SPACE_HOST", "")]

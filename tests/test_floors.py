@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [  # from the roof down; a room sees what is below, and in its own floor what stands behind a ">" after it
     "app", "__main__ > doctor > serving > page > tabs > ui", "downloads", "calling > exhibits > lab",
     "evaluation | inspection", "training | exporting",
-    "catalog | batch > place | checkpoint",
+    "remote > catalog | batch > place | checkpoint",
     "cards > loader", "models | pipelines", "drawing | functional", "image > decoding | hub",
     "watching > controls > texts | facts | device",
 ]

@@ -9,6 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from imgen.functional import together
+
 
 def relativistic(winner: Tensor, loser: Tensor) -> Tensor:
     """Mean softplus(loser − winner): the winner should score above the loser, pair by pair.
@@ -63,7 +65,7 @@ def gaussian(y: Tensor, x: Tensor) -> Tensor:
 
     Source: Rybkin et al. 2021, "Simple and effective VAE training with calibrated decoders", arXiv:2006.13202.
     """
-    variance = (y - x).square().mean().clamp(min=1e-6)
+    variance = together.mean((y - x).square().mean()).clamp(min=1e-6)
     return 0.5 * (1 + torch.log(2 * math.pi * variance)) * x[0].numel()
 
 
@@ -162,7 +164,7 @@ def texture_loss(x: Tensor, truth: Tensor, side: int) -> Tensor:
         return cut.permute(0, 2, 4, 1, 3, 5).reshape(-1, c, side, side)
 
     mine, theirs = gram(patches(x)), gram(patches(truth))
-    return (mine - theirs).square().sum((1, 2)).mean() / theirs.square().sum((1, 2)).mean()
+    return (mine - theirs).square().sum((1, 2)).mean() / together.mean(theirs.square().sum((1, 2)).mean())
 
 
 SHIFT = 0.75

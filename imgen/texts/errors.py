@@ -18,6 +18,11 @@ ERRORS: dict[str, tuple[str, str]] = {
     "disk_full": ("There is no room left to store the result. Please try again later, or with a smaller picture.", "没有空间保存结果了。请稍后再试，或换小一些的图片。"),
     "many_most": ("At most {most} files go at a time, and {came} came. Please bring them in parts, or use the command line.", "一次最多处理 {most} 个文件，现在有 {came} 个。请分批上传，或使用命令行。"),
     "out_of_memory": ("There is not enough memory for this picture, even in small tiles. Please shrink it, or choose a smaller model.", "内存不够，即使分成小块也放不下这张图片。请先缩小图片，或换一个更小的模型。"),
+    "batch_not_divisible": ("A batch of {batch} pictures cannot be shared evenly among {processes} processes. Please start torchrun with a number that divides it.", "一个批次的 {batch} 张图片无法平均分给 {processes} 个进程。请让 torchrun 的进程数能整除它。"),
+    "not_an_address": ("“{value}” is not where a page can listen. Please give a name or an address and a port: 127.0.0.1:7861.", "“{value}”不是页面可以监听的地址。请写成名称或 IP 地址加端口，例如 127.0.0.1:7861。"),
+    "ray_unreachable": ("No Ray cluster answers at “{address}”. Please start one (ray start --head), correct IMGEN_RAY, or set it to local.", "在“{address}”没有找到 Ray 集群。请先启动一个（ray start --head），或改正 IMGEN_RAY，也可以设为 local。"),
+    "ray_no_replica": ("The cluster could not start a worker for imgen {version}. Please see that each machine has this version installed and a free processor; the lines above say what was wrong.", "集群无法启动 imgen {version} 的工作进程。请确认每台机器都装了这个版本并且有空闲的处理器；具体原因见上面的输出。"),
+    "ray_replicas": ("IMGEN_RAY_REPLICAS needs a number, such as 4, or a range, such as 1-8; “{value}” is neither.", "IMGEN_RAY_REPLICAS 需要一个数字（如 4）或一个范围（如 1-8），而“{value}”两者都不是。"),
     # knobs
     "knob_not_an_option": ("“{value}” is not a choice for {knob}. Please choose one of: {options}.", "{knob} 没有“{value}”这个选项，请从以下选项中选择：{options}。"),
     "knob_not_a_number": ("{knob} needs a number, but “{value}” is none. Please type digits only.", "{knob} 需要一个数字，而“{value}”不是数字，请只输入数字。"),

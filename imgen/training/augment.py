@@ -7,6 +7,8 @@ to draw the changes, and the discriminator cannot learn a small data set by hear
 import torch
 from torch import Tensor
 
+from imgen.functional.together import draw_ours, ours, whole
+
 
 def augment(x: Tensor) -> Tensor:
     """Random brightness, saturation, contrast and shift per picture.  x (N, 3, H, W) in [0, 1].
@@ -18,7 +20,7 @@ def augment(x: Tensor) -> Tensor:
 
 def colour(x: Tensor) -> Tensor:
     def r() -> Tensor:
-        return torch.rand(len(x), 1, 1, 1, device=x.device)
+        return draw_ours(torch.rand, len(x), 1, 1, 1, device=x.device)
 
     x = x + (r() - 0.5) / 2
     grey = x.mean(1, keepdim=True)
@@ -30,7 +32,7 @@ def colour(x: Tensor) -> Tensor:
 def shift(x: Tensor, share: float = 0.125) -> Tensor:
     """By up to `share` of each side; what comes in is grey."""
     n, _, h, w = x.shape
-    dy, dx = (torch.randint(-int(s * share), int(s * share) + 1, (n, 1), device=x.device) for s in (h, w))
+    dy, dx = (ours(torch.randint(-int(s * share), int(s * share) + 1, (whole(n), 1), device=x.device)) for s in (h, w))
     rows = (torch.arange(h, device=x.device) + dy + 1).clamp(0, h + 1)  # (N, H) into a picture with a frame of 1
     cols = (torch.arange(w, device=x.device) + dx + 1).clamp(0, w + 1)
     framed = torch.nn.functional.pad(x - 0.5, (1, 1, 1, 1)).permute(0, 2, 3, 1)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from imgen.device import mixed_precision
 from imgen.functional.losses import elbo_terms
+from imgen.functional.together import draw_ours
 from imgen.training.ema import EMA, recalibrated_batch_norm
 from imgen.training.steps import adam, cosine, drawn, total, update
 
@@ -81,7 +82,7 @@ class Elbo(Coder):
 
 def drawn_from(mean: Tensor, log_var: Tensor) -> Tensor:
     """μ + σ ε, so that the gradient passes through the sample.  Kingma and Welling 2014, section 2.4."""
-    return mean + (0.5 * log_var).exp() * torch.randn_like(mean)
+    return mean + (0.5 * log_var).exp() * draw_ours(torch.randn, *mean.shape, dtype=mean.dtype, device=mean.device)
 
 
 class Autoencode(Coder):

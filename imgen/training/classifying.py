@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from imgen.device import mixed_precision
 from imgen.drawing.shapes import SHAPES, shapes
+from imgen.functional.together import ours
 from imgen.training.augment import shift
 from imgen.training.ema import EMA
 from imgen.training.steps import Batches, cosine, update
@@ -61,7 +62,7 @@ class DrawnShapes:
         rng = np.random.default_rng(seed)
         kinds = rng.integers(len(SHAPES), size=self.size)
         x = torch.from_numpy(shapes(rng, kinds, self.side)).permute(0, 3, 1, 2).float() / 255
-        return x.to(self.device), torch.from_numpy(kinds).to(self.device)
+        return ours(x).to(self.device), ours(torch.from_numpy(kinds)).to(self.device)
 
 
 class Shifted:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from imgen.device import mixed_precision
 from imgen.functional.losses import gram, gram_distance
+from imgen.functional.together import apart, gathered, mean, ours, whole
 from imgen.training.ema import EMA, recalibrated_batch_norm
 from imgen.training.muon import Muon
 from imgen.training.steps import Batches, adam, cosine, total, update
@@ -82,7 +83,7 @@ class Resemble:
     def step(self, progress: float) -> dict[str, Tensor]:
         cosine(self.optimizer, self.rate, self.rate / 100, progress, warm=0.02)
         x, _ = self.batches()
-        some = torch.randperm(self.dreams)[: len(x) // 2].to(self.device)
+        some = ours(torch.randperm(self.dreams)[: whole(len(x)) // 2]).to(self.device)
         x = torch.cat([x[len(some) :], self.dreamt.weight[some].view(-1, *x.shape[1:])])
         x = x.contiguous(memory_format=torch.channels_last)
         with mixed_precision(self.device):
@@ -106,13 +107,15 @@ class Resemble:
             awake, asleep = (part.float() for part in wanted[layer].split(len(some)))
             losses.append(gram_distance(gram(mine), gram(awake)).log1p().sum())
             if layer == "relu3_1":
-                losses.append(0.2 * (mine.float() - asleep).square().sum() / asleep.square().mean() / mine[0].numel())
+                losses.append(0.2 * (mine.float() - asleep).square().sum() / mean(asleep.square().mean()) / mine[0].numel())
         (slope,) = torch.autograd.grad(total(losses), x)
         with torch.no_grad():
-            self.dreamt.weight[some] = (x - 0.02 * slope.sign()).clamp(0, 1).flatten(1)
-        for n in some.tolist():
-            if torch.rand(()) < 1 / self.life:
-                self.fall_asleep(n)
+            everyone = gathered(some)
+            self.dreamt.weight[everyone] = gathered((x - 0.02 * slope.sign()).clamp(0, 1).flatten(1))
+        with apart():
+            for n in everyone.tolist():
+                if torch.rand(()) < 1 / self.life:
+                    self.fall_asleep(n)
 
     def weights(self) -> dict[str, Tensor]:
         return self.ema.net.turned()
@@ -123,4 +126,4 @@ class Resemble:
 
 def strangeness(features: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """Squared distance of features, and of Gram matrices, relative to what is wanted.  (N, C, h, w) both."""
-    return (features - wanted).square().sum() / wanted.square().sum(), gram_distance(gram(features), gram(wanted)).mean()
+    return (features - wanted).square().sum() / mean(wanted.square().sum()), gram_distance(gram(features), gram(wanted)).mean()

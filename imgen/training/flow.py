@@ -5,6 +5,7 @@ from torch import Tensor
 
 from imgen.device import mixed_precision
 from imgen.functional.flow import between, euler, guided
+from imgen.functional.together import draw_ours, ours, whole
 from imgen.models.layers import condition
 from imgen.training.ema import EMA
 from imgen.training.muon import Muon
@@ -40,7 +41,7 @@ class FlowMatching:
         cosine(self.optimizer, self.rate * min(1.0, progress / 0.01), self.rate / 100, falling)
         x, label = self.batches()
         shares = self.remembered(condition(label, self.net.classes, x))
-        loss = self.loss(x * 2 - 1, torch.randn(x.shape, device=self.device), times(len(x), self.device), shares)
+        loss = self.loss(x * 2 - 1, draw_ours(torch.randn, *x.shape, device=self.device), times(len(x), self.device), shares)
         update(self.optimizer, loss)
         self.ema.update(self.net)
         return {"velocity": loss}
@@ -53,8 +54,8 @@ class FlowMatching:
 
     def remembered(self, shares: Tensor) -> Tensor:
         """What is left of the wishes (N, K); those that forget something, a half of their words at random."""
-        chance = torch.rand(len(shares), 2, device=self.device)
-        some = shares * ((chance[:, :1] > self.forgotten) | (torch.rand_like(shares) < 0.5))
+        chance = draw_ours(torch.rand, len(shares), 2, device=self.device)
+        some = shares * ((chance[:, :1] > self.forgotten) | (draw_ours(torch.rand, *shares.shape, device=self.device) < 0.5))
         some = some / some.sum(1, keepdim=True).clamp(min=1e-6)
         return some * (chance[:, 1:] > self.dropped)
 
@@ -83,5 +84,5 @@ def times(count: int, device: str, mean: float = -0.8, spread: float = 1.2) -> T
     Esser et al. 2024, arXiv:2403.03206, with 0 and 1.  Earlier here: what picture it will be is decided in the first tenth of
     the way, and there alone a wish has much to say.
     """
-    shares = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
+    shares = ours((torch.arange(whole(count), device=device) + torch.rand(whole(count), device=device)) / whole(count))
     return (mean + spread * torch.special.ndtri(shares.clamp(1e-6, 1 - 1e-6))).sigmoid()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from imgen.device import mixed_precision
 from imgen.functional.losses import GAMES, Game, gradient_penalty, relativistic
+from imgen.functional.together import among_first, draw_ours, whole
 from imgen.training.augment import augment
 from imgen.training.ema import EMA, recalibrated_batch_norm
 from imgen.training.steps import Batches, adam, cosine, drawn, update
@@ -45,7 +46,7 @@ class Adversarial:
             return torch.cat([net(x, label) for net in self.judges], dim=1)
 
     def generate(self, label: Tensor) -> Tensor:
-        z = torch.randn(len(label), self.generator.latent, device=self.device)
+        z = draw_ours(torch.randn, len(label), self.generator.latent, device=self.device)
         with mixed_precision(self.device):
             return self.generator(z, label)
 
@@ -77,8 +78,9 @@ class Adversarial:
 
     def penalty(self, x: Tensor, label: Tensor) -> Tensor:
         """On half of the batch: the second derivative is what costs."""
-        x, label = x[: len(x) // 2].detach().requires_grad_(True), label[: len(x) // 2]
-        return gradient_penalty(self.judge(x, label), x)
+        rows, weight = among_first(whole(len(x)) // 2)
+        x, label = x[:rows].detach().requires_grad_(True), label[:rows]
+        return gradient_penalty(self.judge(x, label), x) * weight
 
     @torch.no_grad()
     def weights(self) -> dict[str, Tensor]:
@@ -152,7 +154,7 @@ class UsualGAN:
 
     def generate(self, label: Tensor) -> tuple[Tensor, Tensor]:
         with mixed_precision(self.device):
-            return self.generator(torch.randn(len(label), self.generator.latent, device=self.device), label), label
+            return self.generator(draw_ours(torch.randn, len(label), self.generator.latent, device=self.device), label), label
 
     def judge(self) -> tuple[Tensor, Tensor, Tensor]:
         """An update of the discriminator; what it was shown is still fresh for the generator's."""

@@ -8,6 +8,7 @@ back: a quarter of Light's work for nothing.
 import torch
 from torch import Tensor, nn
 
+from imgen.functional.together import mean, most
 from imgen.models.light import Attentive
 from imgen.training.expand import put
 
@@ -28,9 +29,9 @@ def wake(net: nn.Module, lr: Tensor) -> None:
     for hook in hooks:
         hook.remove()
     for one, two, three in zip(convs[::3], convs[1::3], convs[2::3], strict=True):
-        if fed[three].abs().max() < NOTHING:
+        if most(fed[three].abs().max()) < NOTHING:
             spread = one.weight[0].numel() ** -0.5
-            put(one, "weight", torch.randn_like(one.weight) * spread / fed[one].square().mean().sqrt())
+            put(one, "weight", torch.randn_like(one.weight) * spread / mean(fed[one].square().mean()).sqrt())
             put(two, "weight", torch.randn_like(two.weight) * spread)
             put(three, "weight", torch.zeros_like(three.weight))
             for conv in (one, two):

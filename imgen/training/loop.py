@@ -1,4 +1,4 @@
-"""The one training loop: every network of the project goes through it."""
+"""The one training loop: every network of the project goes through it.  In several processes see `together`."""
 
 import time
 from collections import defaultdict
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from imgen import device
+from imgen.functional.together import begin, is_first, mean, parted, told
 from imgen.image import Frame
 
 
@@ -57,6 +58,7 @@ def train(
     and when the generator is closed: that is how Stop keeps what was learned.  earlier: see `History`.
     """
     history = resume(recipe, checkpoint) or History(earlier=earlier)
+    begin(recipe.state)
     if history.plans[-1:] != [steps]:
         history.plans.append(steps)
     precision = device.precision(recipe.device)
@@ -68,11 +70,13 @@ def train(
     try:
         while history.done < steps:
             remember(recipe, history, steps)
-            for name, value in recipe.step(history.done / steps).items():
-                sums[name] = sums[name] + value.detach()
+            with parted():
+                for name, value in recipe.step(history.done / steps).items():
+                    sums[name] = sums[name] + value.detach()
             history.done = done = history.done + 1
             if done % report_every == 0 or done == steps:
-                losses = {name: total.item() / (done - reported) for name, total in sums.items()}
+                with parted():
+                    losses = {name: mean(total).item() / (done - reported) for name, total in sums.items()}
                 sums.clear()
                 reported = done
                 history.losses.append({"step": done, **losses})
@@ -89,7 +93,7 @@ def train(
 
 def remember(recipe: Recipe, history: History, steps: int) -> None:
     """Take a sample if its moment has come: at 0, 1/225, 4/225 … of the steps, because the first steps change most."""
-    if history.done not in {round(steps * (n / (MOMENTS - 1)) ** 2) for n in range(MOMENTS)}:
+    if not is_first() or history.done not in {round(steps * (n / (MOMENTS - 1)) ** 2) for n in range(MOMENTS)}:
         return
     with torch.random.fork_rng():  # a training must not depend on being watched
         torch.manual_seed(0)
@@ -99,6 +103,9 @@ def remember(recipe: Recipe, history: History, steps: int) -> None:
 
 
 def save(recipe: Recipe, history: History, checkpoint: Path) -> None:
+    """By the first process, if there are several."""
+    if not is_first():
+        return
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     state = {name: part.state_dict() for name, part in recipe.state.items()}
     fresh = checkpoint.with_suffix(".new")  # a crash while writing must not cost the old one
@@ -107,9 +114,9 @@ def save(recipe: Recipe, history: History, checkpoint: Path) -> None:
 
 
 def resume(recipe: Recipe, checkpoint: Path) -> History | None:
-    if not checkpoint.exists():
+    saved = told(torch.load(checkpoint, weights_only=True) if is_first() and checkpoint.exists() else None)
+    if saved is None:
         return None
-    saved = torch.load(checkpoint, weights_only=True)
     for name, part in recipe.state.items():
         part.load_state_dict(saved["state"][name])
     torch.set_rng_state(saved["random"])

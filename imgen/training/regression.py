@@ -6,6 +6,7 @@ from torch import Tensor
 from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gram, gram_distance
 from imgen.functional.metrics import luma
+from imgen.functional.together import mean, ours
 from imgen.training.ema import EMA
 from imgen.training.expand import contracted, expand
 from imgen.training.idle import wake
@@ -57,7 +58,7 @@ class Upscale:
             loss = torch.log10(error.square().mean((1, 2, 3)) + GOOD).mean()
         else:
             loss = error.abs().mean() if progress < self.squared_from else error.square().mean() * 10
-        return loss, {"mse_db": -10 * torch.log10(error.detach().square().mean())}
+        return loss, {"mse_db": -10 * torch.log10(mean(error.detach().square().mean()))}
 
     def error(self, lr: Tensor, hr: Tensor) -> Tensor:
         with mixed_precision(self.device):
@@ -78,7 +79,7 @@ class Upscale:
             x = torch.rot90(x, turns, (2, 3))
             x = (x.flip(3) if mirrored else x).to(self.device).float() / 255
             out.append(luma(x) if self.net.channels == 1 else x)
-        return out[0], out[1]
+        return ours(out[0]), ours(out[1])
 
     def weights(self) -> dict[str, Tensor]:
         return contracted(self.ema.net)
@@ -129,11 +130,12 @@ class Fill(Upscale):
         with torch.no_grad():
             wanted = self.see(clean)
         features = self.see(whole)
-        perceptual = sum((features[k].float() - wanted[k].float()).abs().mean() / wanted[k].float().abs().mean() for k in wanted)
+        far = {k: (features[k].float() - true.float()).abs().mean() for k, true in wanted.items()}
+        perceptual = sum(far[k] / mean(true.float().abs().mean()) for k, true in wanted.items())
         texture = sum(gram_distance(gram(features[k]), gram(wanted[k])).mean() for k in wanted)
         update(self.optimizer, 10 * pixels + perceptual + self.texture * texture)
         self.ema.update(self.net)
-        return {"mse_db": -10 * torch.log10(error.detach().square().mean())}  # as before
+        return {"mse_db": -10 * torch.log10(mean(error.detach().square().mean()))}  # as before
 
     def see(self, x: Tensor) -> dict[str, Tensor]:
         return self.features(x.to(fast_dtype(self.device)).contiguous(memory_format=torch.channels_last), "relu3_1")

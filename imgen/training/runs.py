@@ -12,6 +12,7 @@ from imgen.cards import WEIGHTS
 from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.facts import write_facts
+from imgen.functional.together import first_goes_before
 from imgen.image import Frame
 from imgen.loader import read_weights
 from imgen.models.dncnn import DnCNN
@@ -151,7 +152,8 @@ def start(
     """Build a run's recipe -> the recipe, the card's facts, and the training itself, which goes on from a checkpoint."""
     run = RUNS[name]
     torch.manual_seed(seed)
-    recipe, facts = run.make(folder, teachers, device)
+    with first_goes_before():
+        recipe, facts = run.make(folder, teachers, device)
     older, earlier = WEIGHTS / f"{run.starts_from}.safetensors", 0
     if run.starts_from and older.exists():
         assert isinstance(recipe, Upscale | Stylize | FlowMatching), f"{name} has no net to begin with"

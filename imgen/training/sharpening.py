@@ -6,6 +6,7 @@ from torch import Tensor
 
 from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
+from imgen.functional.together import among_first, mean, whole
 from imgen.training.muon import Muon
 from imgen.training.regression import Upscale
 from imgen.training.steps import adam, cosine, total, update
@@ -61,8 +62,9 @@ class Sharpen(Upscale):
 
     def penalty(self, x: Tensor) -> Tensor:
         """On a quarter of the batch: the second derivative is what costs."""
-        x = x[: len(x) // 4].detach().requires_grad_(True)
-        return gradient_penalty(self.judge(x), x)
+        rows, weight = among_first(whole(len(x)) // 4)
+        x = x[:rows].detach().requires_grad_(True)
+        return gradient_penalty(self.judge(x), x) * weight
 
     def perceived(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         """Differences of features and of the textures of patches, each relative to the truth's own size."""
@@ -71,7 +73,8 @@ class Sharpen(Upscale):
             with torch.no_grad():
                 wanted = self.features(hr.repeat(1, *colour))
             features = self.features(sr.repeat(1, *colour))
-        near = [(features[name].float() - true.float()).abs().mean() / true.float().abs().mean() for name, true in wanted.items()]
+        size = {name: mean(true.float().abs().mean()) for name, true in wanted.items()}
+        near = [(features[name].float() - true.float()).abs().mean() / size[name] for name, true in wanted.items()]
         found = {"features": torch.stack(near).mean()}
         if self.shares["textures"]:
             fine = list(wanted.items())[:3]
@@ -103,7 +106,7 @@ class Imitate(Upscale):
         with torch.no_grad():
             wanted = self.see(hr)
         seen = self.see(sr)
-        far = [F.mse_loss(seen[name], true).float() / true.float().square().mean() for name, true in wanted.items()]
+        far = [F.mse_loss(seen[name], true).float() / mean(true.float().square().mean()) for name, true in wanted.items()]
         return pixels + self.share * torch.stack(far).mean(), {"pixels": pixels}
 
     def see(self, x: Tensor) -> dict[str, Tensor]:

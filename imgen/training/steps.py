@@ -9,6 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from imgen.functional.together import average_gradients, ours
+
 
 class Drawer(Protocol):
     """Whatever draws from noise and classes."""
@@ -41,6 +43,7 @@ def update(optimizer: torch.optim.Optimizer, loss: Tensor, longest: float | None
     """longest: of the slope over all parameters together; a longer one is shortened (Pascanu et al. 2013, arXiv:1211.5063)."""
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    average_gradients(optimizer)
     if longest:
         nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], longest)
     optimizer.step()
@@ -62,11 +65,11 @@ class Batches:
         self.weights = torch.ones(len(pictures), device=device) if weights is None else weights.to(device)
 
     def __call__(self) -> tuple[Tensor, Tensor]:
-        """-> pictures (size, C, H, W) in [0, 1], channels last; their labels."""
-        chosen = torch.multinomial(self.weights, self.size, replacement=True)
+        """-> pictures (size, C, H, W) in [0, 1], channels last; their labels; see `together` of several processes."""
+        chosen = ours(torch.multinomial(self.weights, self.size, replacement=True))
         x = self.pictures[chosen].float().div_(255)
         if self.flip:
-            x = torch.where(torch.rand(self.size, 1, 1, 1, device=x.device) < 0.5, x.flip(3), x)
+            x = torch.where(ours(torch.rand(self.size, 1, 1, 1, device=x.device)) < 0.5, x.flip(3), x)
         return x.contiguous(memory_format=torch.channels_last), self.labels[chosen]
 
 

@@ -11,6 +11,7 @@ from imgen.device import mixed_precision
 from imgen.drawing.scenes import landscape
 from imgen.functional.colour_transfer import covariance, root
 from imgen.functional.losses import LayerStyle, gradient_penalty, relativistic
+from imgen.functional.together import among_first, draw_ours, ours, owned, summed, whole
 from imgen.image import to_tensor
 from imgen.models.arbitrary import ArbitraryNet
 from imgen.training.ema import EMA
@@ -35,8 +36,8 @@ class Batch:
 
     def stylized_mean(self, losses: Tensor) -> Tensor:
         """Of losses (N,), over those that should be paintings; 0 if there are none."""
-        share = (~self.unchanged).float() / (~self.unchanged).sum().clamp(min=1)
-        return (losses * share).sum()
+        share = (~self.unchanged).float() / summed((~self.unchanged).sum()).clamp(min=1)
+        return (losses * share).sum() * whole(1)  # what is told is the mean over all processes
 
 
 class Stylize:
@@ -79,7 +80,7 @@ class Stylize:
 
     def choose(self, count: int) -> tuple[Tensor, Tensor]:
         """`paintings` and `unchanged` of a batch: each of the net's styles, the photograph among them, as often as another."""
-        chosen = torch.randint(self.net.styles, (count,))
+        chosen = ours(torch.randint(self.net.styles, (whole(count),)))
         return chosen.clamp(max=len(self.styles) - 1), (chosen == self.net.styles - 1).to(self.device)
 
     def stylized(self, batch: Batch) -> Tensor:
@@ -130,7 +131,7 @@ class StylizeAdversarially(Stylize):
         cosine(self.optimizer, self.rate, self.rate / 20, progress, warm=0.01)
         cosine(self.optimizer_d, 5e-4, 5e-5, progress, warm=0.01)
         batch = self.batch(1 / 2)
-        real = torch.cat([self.crop(self.paintings[n], batch.photos.shape[3]) for n in batch.paintings.tolist()])
+        real = self.pieces(batch)
         fake = self.stylized(batch)
         loss_d, logits_real = self.teach_judge(real, fake, batch.paintings)
 
@@ -140,6 +141,16 @@ class StylizeAdversarially(Stylize):
         self.ema.update(self.net)
         losses = {"content": content, "style": style, "adversarial": adversarial}
         return {name: batch.stylized_mean(loss) for name, loss in losses.items()} | {"discriminator": loss_d}
+
+    def pieces(self, batch: Batch) -> Tensor:
+        """Of each picture's painting a square as large as the picture."""
+        side, numbers, cut = batch.photos.shape[3], iter(batch.paintings.tolist()), []
+        for mine in owned(len(batch.photos)):
+            if mine:
+                cut.append(self.crop(self.paintings[next(numbers)], side))
+            else:  # another process's picture, which takes its random numbers all the same
+                self.crop(self.paintings[0], side)
+        return torch.cat(cut)
 
     def teach_judge(self, real: Tensor, fake: Tensor, paintings: Tensor) -> tuple[Tensor, Tensor]:
         """One update of the judge -> its loss, and what it said of the real ones, which the net's loss needs again."""
@@ -159,8 +170,9 @@ class StylizeAdversarially(Stylize):
 
     def penalty(self, x: Tensor, paintings: Tensor) -> Tensor:
         """On one picture: the second derivative is what costs."""
-        x = x[:1].detach().requires_grad_(True)
-        return gradient_penalty(self.logits(x, paintings[:1]), x)
+        rows, weight = among_first(1)
+        x = x[:rows].detach().requires_grad_(True)
+        return gradient_penalty(self.logits(x, paintings[:rows]), x) * weight if rows else torch.zeros(())
 
 
 class StylizeAny(Stylize):
@@ -188,7 +200,8 @@ class StylizeAny(Stylize):
         return self.net.sight(nn.functional.interpolate(painting, (look, look), mode="bilinear", antialias=True))
 
     def choose(self, count: int) -> tuple[Tensor, Tensor]:
-        return torch.randint(len(self.styles), (count,)), torch.rand(count, device=self.device) < 1 / 16
+        chosen = ours(torch.randint(len(self.styles), (whole(count),)))
+        return chosen, draw_ours(torch.rand, count, device=self.device) < 1 / 16
 
     def conditions(self, batch: Batch) -> tuple[Tensor, ...]:
         """What the net sees of each painting, and how strongly to take its style: 1, or 0."""

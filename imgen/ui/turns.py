@@ -137,6 +137,11 @@ class Turns:
         self.call()
 
 
+def widen(at_once: int) -> None:
+    """As many slots as other machines can fill, before the first visitor comes; half of them at most for long work."""
+    SLOTS.update(quick=max(SLOTS["quick"], at_once), long=max(SLOTS["long"], at_once // 2))
+
+
 _turns: Turns | None = None
 
 

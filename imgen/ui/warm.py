@@ -1,4 +1,5 @@
-"""Torch and the opening cards are loaded in the background once the page answers, so that a first click is quick.
+"""Torch and the opening cards are loaded in the background once the page answers, so that a first click is quick; where other
+machines do the work, it is their affair.
 
 One small picture is enlarged, too: by the time which that takes the page knows how fast this machine is.
 """
@@ -8,7 +9,7 @@ import threading
 
 import numpy as np
 
-from imgen import watching
+from imgen import cards, watching
 from imgen.cards import Card
 from imgen.catalog import CARDS, TASKS
 from imgen.image import Picture
@@ -30,7 +31,8 @@ def _work() -> None:
         if not card.ready:
             continue
         try:
-            card.load()
+            if cards.elsewhere is None:
+                card.load()
             if task == "upscale":
                 measure(card)
         except Exception:  # whoever clicks will be told; the others need not wait
