@@ -36,6 +36,8 @@ def free_port() -> int:
 class Server:
     """`python app.py` in a process of its own."""
 
+    patience = 120  # seconds until it must be there
+
     def __init__(self, folder: Path, **settings: str):
         self.log, self.files = folder / "log", folder / "files"
         self.files.mkdir()
@@ -46,7 +48,7 @@ class Server:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **settings}, stdout=log, stderr=subprocess.STDOUT
             )
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + self.patience
         while "imgen is at" not in self.log.read_text():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.1)
