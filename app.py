@@ -21,6 +21,8 @@ if os.environ.get("HF_ENDPOINT"):
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")  # Xet would bypass the mirror
 if os.environ.get("SPACE_ID"):
     os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")  # read by uvicorn: all visitors come through the Space's own proxy
+    # read by spaces: where ZeroGPU lays nets until they are wanted; a home may be read-only
+    os.environ.setdefault("ZEROGPU_OFFLOAD_DIR", str(Path(tempfile.gettempdir()) / "imgen-zerogpu"))
 
 with suppress(ImportError):
     import spaces  # noqa: F401  ZeroGPU wants to come before torch
@@ -30,6 +32,8 @@ from imgen.controls import UserError
 from imgen.texts import spoken, text
 
 OWN = "imgen-pictures"
+KEPT = Path("/data")  # the disk that a Space keeps, if it has one
+ZERO_GPU = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")  # as spaces itself reads it
 HOST = os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1"
 
 
@@ -49,6 +53,8 @@ def serve(port: float | None, longest: float | None) -> None:
     hub.project_repository = os.environ.get("IMGEN_HUB_REPO", hub.project_repository)
     hub.settle_proxies(os.environ, *([] if HOST in ("0.0.0.0", "::") else [HOST]))
     own_folder()
+    if os.environ.get("SPACE_ID") and not os.environ.get("HF_HOME") and writable(KEPT / "huggingface"):
+        hub.cache, hub.others = KEPT / "huggingface", (None,)  # what the Space was built with lies in huggingface_hub's own
 
     from imgen.page import build, settings  # only now: gradio reads the environment when it is imported
     from imgen.ui import turns
@@ -57,6 +63,10 @@ def serve(port: float | None, longest: float | None) -> None:
 
     turns.longest = longest or turns.longest
     page = build()
+    if ZERO_GPU:
+        from imgen.ui import zero
+
+        zero.settle()
     names = [*os.environ.get("IMGEN_HOSTS", "").split(","), os.environ.get("SPACE_HOST", "")]
     try:
         _, address, _ = page.launch(server_name=HOST, server_port=int(port) if port else None, **settings(names))

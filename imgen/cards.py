@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 WEIGHTS = hub.bundled
 stopping: ContextVar[Callable[[], None] | None] = ContextVar("stopping", default=None)  # asked at every frame; may raise Stopped
+# Whoever else may do a piece of work, with its values checked: yields its frames, and returns whether it did.
+elsewhere: "Callable[[Card, Callable[..., Iterator[Frame]], tuple[Picture, ...], Mapping[str, Value]], Elsewhere] | None" = None
+Elsewhere = Generator[Frame, None, bool]
 
 
 class Stopped(BaseException):
@@ -156,6 +159,8 @@ class Card:
         """
         offered = knobs_of(pipeline, self.settings)
         values = opened(offered, checked(offered, knobs))
+        if elsewhere and (yield from elsewhere(self, pipeline, pictures, values)):
+            return
         net, fallback = yield from self.gather(values)
         origin = Origin(self.name, recorded(values), _precision(net), __version__, fallback)
         frames, clock = pipeline(net, *pictures, **values), Clock()
@@ -198,6 +203,11 @@ class Card:
 
     def prepare(self) -> Generator[Frame, None, "nn.Module | None"]:
         """Yields the progress of a download, if one is needed; returns the net, ready to run."""
+        path = yield from self.fetch()
+        return self.load(path)
+
+    def fetch(self) -> Generator[Frame, None, Path | None]:
+        """Yields the progress of a download; returns the file of the weights, None if it is not needed any more."""
         path = None
         if self.weights is not None and not loader.holds(self.loadable):
             fetching = hub.fetch(self.weights)
@@ -209,7 +219,7 @@ class Card:
                     path = end.value
                 else:
                     yield Frame(done, total, stage="download")
-        return self.load(path)
+        return path
 
 
 class Clock:

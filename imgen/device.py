@@ -16,9 +16,22 @@ ROOM = 1 << 30  # bytes in memory above which finished work leaves nothing to th
 QUIET = 2.0  # seconds without work after which it leaves nothing below that, either
 
 
-@cache
+_chosen = ""
+
+
 def best() -> str:
-    """The fastest device here: "cuda", "mps" or "cpu"."""
+    """The device to work on: the one that was chosen, else the fastest here: "cuda", "mps" or "cpu"."""
+    return _chosen or _fastest()
+
+
+def choose(device: str) -> None:
+    """Work on this one from now on, "" on the fastest: a GPU that is lent for a call only seems to be there before."""
+    global _chosen
+    _chosen = device
+
+
+@cache
+def _fastest() -> str:
     import torch
 
     if torch.cuda.is_available():

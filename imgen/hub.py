@@ -28,6 +28,7 @@ project_repository = "imgen/weights"
 package = Path(__file__).resolve().parent
 bundled = next(filter(Path.is_dir, (package.parent / "weights", package / "weights")), package / "weights")  # repository, wheel
 cache: Path | None = None  # None: huggingface_hub's own folder
+others: tuple[Path | None, ...] = ()  # caches that are looked into, too
 endpoint: str | None = None  # None: huggingface_hub's own, which heeds HF_ENDPOINT
 mirror: str | None = None  # a second endpoint, for when the Hub does not answer or sends wrong bytes
 patience = 5.0  # seconds that a server may take to say what it has
@@ -71,7 +72,7 @@ def find(w: WeightFile) -> Path | None:
     ours = bundled / w.file
     if w.sha256 and _matches(ours, w.sha256):
         return ours
-    for folder in (cache, *_spares):
+    for folder in (cache, *others, *_spares):
         path = _cached(w, folder)
         if path and _matches(path, _promised(w, path)):
             return path

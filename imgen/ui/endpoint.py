@@ -18,12 +18,10 @@ from imgen.ui.event_settings import WORK
 from imgen.ui.events import lane_of, work
 from imgen.ui.knobs import all_knobs
 from imgen.ui.turns import job
-from imgen.ui.work import gpu
 from imgen.ui.workbench import Workbench
 
 
 def publish(bench: Workbench) -> None:
-    @gpu
     def endpoint(request: gr.Request, *values) -> Iterator[tuple]:
         for now in work(bench, *values, watched=False):
             if now.frame.origin:
