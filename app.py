@@ -29,6 +29,7 @@ with suppress(ImportError):
 
 from imgen import hub
 from imgen.controls import UserError
+from imgen.facts import read_facts
 from imgen.texts import spoken, text
 
 OWN = "imgen-pictures"
@@ -50,11 +51,15 @@ def main() -> None:
 
 
 def serve(port: float | None, longest: float | None) -> None:
-    hub.project_repository = os.environ.get("IMGEN_HUB_REPO", hub.project_repository)
     hub.settle_proxies(os.environ, *([] if HOST in ("0.0.0.0", "::") else [HOST]))
     own_folder()
     if os.environ.get("SPACE_ID") and not os.environ.get("HF_HOME") and writable(KEPT / "huggingface"):
         hub.cache, hub.others = KEPT / "huggingface", (None,)  # what the Space was built with lies in huggingface_hub's own
+
+    if os.environ.get("IMGEN_HUB_REPO"):
+        hub.project_repository = os.environ["IMGEN_HUB_REPO"]
+        if not any(hub.bundled.glob("*.json")):
+            hub.take_snapshot(read_facts)
 
     from imgen.page import build, settings  # only now: gradio reads the environment when it is imported
     from imgen.ui import turns

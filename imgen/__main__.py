@@ -15,7 +15,7 @@ import typer
 from imgen import hub
 from imgen.batch import FileDone, LeftOut, batch, inputs, targets
 from imgen.cards import WEIGHTS, Card, opened, recorded
-from imgen.catalog import CARDS, find_card, find_maker
+from imgen.catalog import CARDS, find_card, find_maker, foreign_weights
 from imgen.controls import Choice, Choices, Knob, Reference, Seed, Slider, UserError, Words, checked
 from imgen.exhibits.readme import Row
 from imgen.facts import read_facts
@@ -531,9 +531,12 @@ def bench(
 @app.command()
 def publish(repository: Annotated[str, typer.Argument(help="OWNER/NAME on the Hugging Face Hub")]) -> None:
     """Upload weights/ with a model card per model."""
-    from imgen.exhibits.readme import model_card
+    from imgen.exhibits.model_cards import index, model_card
 
-    print(hub.publish(repository, WEIGHTS, {c.name: model_card(summary(c)) for c in CARDS if c.weights and not c.source}))
+    files = {card.name: card.weights.file for card in CARDS if card.weights and not card.source}
+    rows = [summary(find_card(name)) for name in files]
+    cards = {row["name"]: model_card(row, files[row["name"]], repository) for row in rows}
+    print(hub.publish(repository, WEIGHTS, cards, index(rows, repository)))
 
 
 @app.command()
@@ -557,7 +560,7 @@ def readme() -> None:
     for card in CARDS:
         if card.source:  # a card of our own was counted when its weights were written
             store(card, {}, parameters=parameters(card))
-    for path in update([summary(card) for card in CARDS]):
+    for path in update([summary(card) for card in CARDS], foreign_weights()):
         print(path)
 
 
@@ -640,9 +643,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # under pythonw there is none
             stream.reconfigure(errors="backslashreplace")  # a name that has no letters in this code page stops nothing
-    hub.project_repository = os.environ.get("IMGEN_HUB_REPO", hub.project_repository)
     hub.settle_proxies(os.environ)
     try:
+        if os.environ.get("IMGEN_HUB_REPO"):
+            hub.project_repository = os.environ["IMGEN_HUB_REPO"]
+            if not any(hub.bundled.glob("*.json")):
+                hub.take_snapshot(read_facts)
         if sys.argv[1:2] == ["run"] and len(sys.argv) > 2 and not sys.argv[2].startswith("-"):
             if sys.argv[2].endswith(".safetensors"):
                 add_kept(sys.argv[2])

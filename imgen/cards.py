@@ -26,6 +26,12 @@ elsewhere: "Callable[[Card, Callable[..., Iterator[Frame]], tuple[Picture, ...],
 Elsewhere = Generator[Frame, None, bool]
 
 
+def stored(name: str) -> Path:
+    """The file of a card's facts or figures: the bundled one, else that of the snapshot; it may not be there."""
+    path = WEIGHTS / name
+    return path if hub.snapshot is None or path.exists() else hub.snapshot / name
+
+
 class Stopped(BaseException):
     """Nobody waits for the result any more.  Not an Exception: whoever words errors has nothing to say to nobody."""
 
@@ -81,7 +87,7 @@ class Card:
     @property
     def facts(self) -> Facts:
         """What is stored of it, as it is now; empty for cards without weights."""
-        return self.own_facts or read_facts(WEIGHTS / f"{self.stem}.json")
+        return self.own_facts or read_facts(stored(f"{self.stem}.json"))
 
     @property
     def settings(self) -> dict[str, object]:
@@ -108,7 +114,8 @@ class Card:
         """Where the weights come from; None if there are none to load, or none are known."""
         if self.source or not self.facts.sha256:
             return self.source
-        return hub.WeightFile(hub.project_repository, f"{self.stem}.safetensors", "main", self.facts.sha256, self.facts.bytes)
+        file, facts = f"{self.stem}.safetensors", self.facts
+        return hub.WeightFile(hub.project_repository, file, hub.project_revision, facts.sha256, facts.bytes)
 
     @property
     def judged_by(self) -> "Card | None":
