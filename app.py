@@ -25,7 +25,9 @@ if os.environ.get("SPACE_ID"):
     os.environ.setdefault("ZEROGPU_OFFLOAD_DIR", str(Path(tempfile.gettempdir()) / "imgen-zerogpu"))
 
 with suppress(ImportError):
-    import spaces  # noqa: F401  ZeroGPU wants to come before torch
+    import spaces  # ZeroGPU wants to come before torch
+
+    spaces.disable_gradio_auto_wrap()  # it would ask for a GPU at every event of the page
 
 from imgen import hub
 from imgen.controls import UserError

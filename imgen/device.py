@@ -129,7 +129,8 @@ def make_room() -> None:
 def give_back() -> None:
     """All that was freed goes back to the system, at once: up to 0.1 s for a gigabyte."""
     torch = sys.modules.get("torch")
-    if torch and torch.cuda.is_initialized():
+    initialized = getattr(getattr(torch, "cuda", None), "is_initialized", None)  # another thread may be importing it just now
+    if torch and initialized and initialized():
         torch.cuda.empty_cache()
     _trim()(0)
 

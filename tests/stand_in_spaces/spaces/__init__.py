@@ -2,7 +2,8 @@
 
 As there, arguments and answers go through pickles, one fork serves call after call, and who is refused gets a `gr.Error` in words
 of its own.  The GPU is the CPU by another name.  Folder SPACES_STAND_IN: the file `calls` has a line for each call, the seconds
-that it asked for; if there is a file `refuse`, none is lent; if there is `abort`, the fork is killed after its first answer.
+that it asked for; if there is a file `refuse`, none is lent; if there is `abort`, the fork is killed after its first answer;
+if there is `eager` at the start, all work asks that may.
 """
 
 import json
@@ -20,6 +21,8 @@ def GPU(task=None, *, duration=None):
     if task is None:
         return lambda work: GPU(work, duration=duration)
     sys.modules[task.__module__].LENT = "cpu:0"
+    if (FOLDER / "eager").exists():
+        sys.modules[task.__module__].START = -100.0
     worker = {}
 
     @wraps(task)
@@ -53,6 +56,20 @@ def GPU(task=None, *, duration=None):
                 raise
 
     return handler
+
+
+wraps_events = True
+
+
+def disable_gradio_auto_wrap():
+    global wraps_events
+    wraps_events = False
+
+
+def gradio_auto_wrap(work):
+    """What Gradio asks about each event."""
+    assert not wraps_events
+    return work
 
 
 def serve(pipe, ours, task):
