@@ -224,13 +224,22 @@ CARDS = [
         "trilinear", "upscale", Complete("interpolation:Trilinear"), interpolate_between, PYRAMID, "MIT", lesson="interpolation",
     ),
     Card("edge_directed", "upscale", Complete("edge_directed:EdgeDirected"), upscale, DCCI, "MIT", lesson="interpolation"),
-    Card(
-        "realesrgan_x4", "upscale", Net("rrdbnet:RRDBNet"), upscale, REAL_ESRGAN, "BSD-3-Clause", lesson="realesrgan",
-        source=WeightFile(  # whatever becomes of "main", these bytes only: the release's tensors, as kornia's model card vouches
-            "kornia/real_esrgan", "RealESRGAN_x4plus.safetensors", "main",
-            "e82eee5fa7456f49025e70d906cd12aef0a90e5360d31d722488e9775156bce4", 67_000_000,
-        ),
-        convert="convert",
+    *(
+        Card(
+            name, "upscale", Net("rrdbnet:RRDBNet"), upscale, REAL_ESRGAN, "BSD-3-Clause", lesson="realesrgan", convert="convert",
+            # Whatever becomes of "main", these bytes only: the release's tensors, as kornia's model card vouches.
+            source=WeightFile("kornia/real_esrgan", file, "main", sha256, 67_000_000),
+        )
+        for name, file, sha256 in (
+            (
+                "realesrgan_x4", "RealESRGAN_x4plus.safetensors",
+                "e82eee5fa7456f49025e70d906cd12aef0a90e5360d31d722488e9775156bce4",
+            ),
+            (
+                "realesrnet_x4", "RealESRNet_x4plus.safetensors",
+                "4ac13640362bcb4e8e3b2d8e437a1eb089cf61777597b1b702eb4a348195e59b",
+            ),
+        )
     ),
     Card(
         "transfer_paintings", "stylize", Net("transfer:TransferNet", styles=17), stylize, TRANSFER, "MIT", lesson="transfer",

@@ -1,5 +1,6 @@
 """What goes to the Hub and what comes back: model cards, a whole repository, a Space and what it is built with."""
 
+import hashlib
 import json
 import os
 import re
@@ -10,8 +11,11 @@ from pathlib import Path
 
 import huggingface_hub
 import pytest
+import torch
 import yaml
+from conftest import noise_picture
 from huggingface_hub import ModelCard
+from safetensors.torch import save_file
 from stand_in_hub import COMMIT, StandInHub
 
 from imgen import cards, hub
@@ -21,10 +25,17 @@ from imgen.controls import UserError
 from imgen.exhibits import readme
 from imgen.exhibits.model_cards import index, model_card
 from imgen.facts import read_facts
+from imgen.loader import Net
 
 ROOT = Path(__file__).parent.parent
 OURS = [card for card in CARDS if card.weights and not card.source]
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
+
+
+@pytest.fixture(scope="module")
+def server():
+    with StandInHub() as one:
+        yield one
 
 
 def front_of(text: str) -> dict:
@@ -81,21 +92,44 @@ def test_weights_of_others_are_pinned():
 def test_a_space_is_built_with_the_weights_of_others():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.front_matter(text, foreign_weights()) == text, "python -m imgen readme"
-    front, files = front_of(text), {w.repository: w for w in foreign_weights()}
-    assert set(front["models"]) == set(files) and len(front["preload_from_hub"]) == len(files)
+    front, wanted = front_of(text), {(w.repository, w.file, w.revision) for w in foreign_weights()}
+    brought = set()
     for line in front["preload_from_hub"]:
-        repository, file, *commit = line.split()
-        assert files[repository].file == file and [files[repository].revision] == (commit or ["main"])
+        repository, files, *commit = line.split()
+        brought |= {(repository, file, *(commit or ["main"])) for file in files.split(",")}
+    assert brought == wanted and set(front["models"]) == {repository for repository, *_ in wanted}
     assert front["sdk"] == "gradio" and front["tags"]
 
 
+@pytest.mark.parametrize("name", ["realesrgan_x4", "realesrnet_x4"])
+def test_a_card_of_others_runs_with_a_file_in_the_published_layout(name, server, tmp_path, monkeypatch):
+    """Made up here, as small as the net allows; held to its sha256, as the real one is."""
+    server.reset(b"")
+    small = Net("rrdbnet:RRDBNet", blocks=1, width=8, growth=4)
+    torch.manual_seed(1)
+    state = small.build().state_dict()
+    save_file({f"params_ema.{key}" if name == "realesrnet_x4" else key: value for key, value in state.items()}, tmp_path / "made")
+    content, published = (tmp_path / "made").read_bytes(), find_card(name)
+    assert published.source.repository == "kornia/real_esrgan" and published.license == "BSD-3-Clause"
+    server.files = {published.source.file: content}
+    settings = {"endpoint": server.url, "mirror": None, "cache": tmp_path / "cache", "patience": 2.0, "_downloads": {}}
+    for key, value in {**settings, "bundled": tmp_path}.items():
+        monkeypatch.setattr(hub, key, value)
+    picture = noise_picture(12, 10)
+    with pytest.raises(UserError, match="weights_altered"):
+        cards.replace(published, net=small)(picture)
+    source = cards.replace(published.source, sha256=hashlib.sha256(content).hexdigest(), size=len(content))
+    result = cards.replace(published, net=small, source=source, float32_only=True)(picture, width=0).pictures[0]
+    net = small.build().eval()
+    net.load_state_dict(state)
+    with torch.inference_mode():
+        expected = net(torch.from_numpy(picture.pixels.copy()).permute(2, 0, 1)[None] / 255).clamp(0, 1)[0].permute(1, 2, 0)
+    assert (result.height, result.width) == (48, 40)
+    assert abs(torch.from_numpy(result.pixels.copy()) / 255 - expected).max() < 1.01 / 255
+    huggingface_hub.close_session()
+
+
 # -- the whole repository, there and back -------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def server():
-    with StandInHub() as one:
-        yield one
 
 
 @pytest.fixture

@@ -163,6 +163,14 @@ def test_the_pace_of_the_gpu_is_learned_by_itself(lending, monkeypatch):
     assert cost.cost(card, pixels, {}).seconds < cpu
 
 
+def test_on_each_device_a_net_is_another(monkeypatch):
+    card, nets = find_card("light_x2"), []  # float32 everywhere: only the device tells them apart
+    for where in ("cpu", "cpu:0", "cpu"):
+        monkeypatch.setattr(device, "_chosen", where)
+        nets.append(card.load())
+    assert nets[0] is nets[2] is not nets[1]
+
+
 def test_kept_networks_and_other_work_than_a_cards_own_stay_here(lending):
     card = find_card("light_x4")
     mine = cards.replace(card, name="mine", file="light_x4")

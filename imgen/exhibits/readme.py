@@ -96,8 +96,14 @@ def number(value: float) -> str:
 
 
 def preloads(files: Iterable[WeightFile]) -> list[str]:
-    """Lines of the front matter by which a Space is built with the weights of others: "OWNER/NAME FILE COMMIT"."""
-    return [f"{w.repository} {w.file}" + ("" if w.revision == "main" else f" {w.revision}") for w in files]
+    """Lines of the front matter by which a Space is built with the weights of others: "OWNER/NAME FILE,FILE COMMIT"."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for w in files:
+        lines.setdefault((w.repository, w.revision), []).append(w.file)
+    return [
+        " ".join([repository, ",".join(names), *([revision] if revision != "main" else [])])
+        for (repository, revision), names in lines.items()
+    ]
 
 
 def front_matter(text: str, files: Iterable[WeightFile]) -> str:
