@@ -7,7 +7,9 @@ from imgen import serving
 
 serving.prepare(os.environ)  # before anything that reads it when it is imported
 with suppress(ImportError):
-    import spaces  # noqa: F401  ZeroGPU wants to come before torch
+    import spaces  # ZeroGPU wants to come before torch
+
+    spaces.disable_gradio_auto_wrap()  # it would ask for a GPU at every event of the page
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ import typer
 from imgen import downloads, hub, serving
 from imgen.batch import FileDone, LeftOut, batch, inputs, targets
 from imgen.cards import WEIGHTS, Card, opened, recorded
-from imgen.catalog import CARDS, find_card, find_maker
+from imgen.catalog import CARDS, find_card, find_maker, foreign_weights
 from imgen.controls import Choice, Choices, Knob, Reference, Slider, UserError, Words, checked
 from imgen.exhibits.readme import Row
 from imgen.facts import read_facts
@@ -591,9 +591,12 @@ def bench(
 @app.command()
 def publish(repository: Annotated[str, typer.Argument(help="OWNER/NAME on the Hugging Face Hub")]) -> None:
     """Upload weights/ with a model card per model."""
-    from imgen.exhibits.readme import model_card
+    from imgen.exhibits.model_cards import index, model_card
 
-    print(hub.publish(repository, WEIGHTS, {c.name: model_card(summary(c)) for c in CARDS if c.weights and not c.source}))
+    files = {card.name: card.weights.file for card in CARDS if card.weights and not card.source}
+    rows = [summary(find_card(name)) for name in files]
+    cards = {row["name"]: model_card(row, files[row["name"]], repository) for row in rows}
+    print(hub.publish(repository, WEIGHTS, cards, index(rows, repository)))
 
 
 @app.command()
@@ -617,7 +620,7 @@ def readme() -> None:
     for card in CARDS:
         if card.source:  # a card of our own was counted when its weights were written
             store(card, {}, parameters=parameters(card))
-    for path in update([summary(card) for card in CARDS]):
+    for path in update([summary(card) for card in CARDS], foreign_weights()):
         print(path)
 
 
@@ -813,6 +816,7 @@ def main() -> None:
     if not doctor.asked(sys.argv):  # he looks at proxies himself, before they are settled
         hub.settle(os.environ)
     try:
+        serving.take_over(os.environ)
         if sys.argv[1:2] == ["run"] and len(sys.argv) > 2 and not sys.argv[2].startswith("-"):
             if sys.argv[2].endswith(".safetensors"):
                 add_kept(sys.argv[2])

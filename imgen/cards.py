@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 WEIGHTS = hub.bundled
 stopping: ContextVar[Callable[[], None] | None] = ContextVar("stopping", default=None)  # asked at every frame; may raise Stopped
-elsewhere: "Callable[[Card, Callable, tuple[Picture, ...], Mapping[str, Value]], Frames] | None" = None  # see `remote`
+# Whoever else may do a piece of work, with its values checked: yields its frames, and returns whether it did.
+elsewhere: "Callable[[Card, Callable[..., Iterator[Frame]], tuple[Picture, ...], Mapping[str, Value]], Elsewhere] | None" = None
+Elsewhere = Generator[Frame, None, bool]
+
+
+def stored(name: str) -> Path:
+    """The file of a card's facts or figures: the bundled one, else that of the snapshot; it may not be there."""
+    path = WEIGHTS / name
+    return path if hub.snapshot is None or path.exists() else hub.snapshot / name
 
 
 class Stopped(BaseException):
@@ -79,7 +87,7 @@ class Card:
     @property
     def facts(self) -> Facts:
         """What is stored of it, as it is now; empty for cards without weights."""
-        return self.own_facts or read_facts(WEIGHTS / f"{self.stem}.json")
+        return self.own_facts or read_facts(stored(f"{self.stem}.json"))
 
     @property
     def settings(self) -> dict[str, object]:
@@ -106,7 +114,8 @@ class Card:
         """Where the weights come from; None if there are none to load, or none are known."""
         if self.source or not self.facts.sha256:
             return self.source
-        return hub.WeightFile(hub.project_repository, f"{self.stem}.safetensors", "main", self.facts.sha256, self.facts.bytes)
+        file, facts = f"{self.stem}.safetensors", self.facts
+        return hub.WeightFile(hub.project_repository, file, hub.project_revision, facts.sha256, facts.bytes)
 
     @property
     def judged_by(self) -> "Card | None":
@@ -160,8 +169,7 @@ class Card:
     def _do(self, pipeline: Callable[..., Iterator[Frame]], *pictures: Picture, **knobs: object) -> Frames:
         offered = knobs_of(pipeline, self.settings)
         values = opened(offered, checked(offered, knobs))
-        if elsewhere is not None:
-            yield from elsewhere(self, pipeline, pictures, values)
+        if elsewhere and (yield from elsewhere(self, pipeline, pictures, values)):
             return
         net, fallback = yield from self.gather(values)
         origin = Origin(self.name, recorded(values), _precision(net), __version__, fallback)
@@ -205,6 +213,11 @@ class Card:
 
     def prepare(self) -> Generator[Frame, None, "nn.Module | None"]:
         """Yields the progress of a download, if one is needed; returns the net, ready to run."""
+        path = yield from self.fetch()
+        return self.load(path)
+
+    def fetch(self) -> Generator[Frame, None, Path | None]:
+        """Yields the progress of a download; returns the file of the weights, None if it is not needed any more."""
         path = None
         if self.weights is not None and not loader.holds(self.loadable):
             fetching = hub.fetch(self.weights)
@@ -216,7 +229,7 @@ class Card:
                     path = end.value
                 else:
                     yield Frame(done, total, stage="download")
-        return self.load(path)
+        return path
 
 
 class Clock:

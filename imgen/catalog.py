@@ -113,7 +113,11 @@ ARBITRARY = Card(
 )
 VGG19 = Card(  # for its features: no card of its own
     "vgg19", "stylize", Net("features:VGG", widths=(64, 128, 256, 512, 512)), reconstruct, VGG, "BSD-3-Clause", lesson="gatys",
-    source=WeightFile("timm/vgg19.tv_in1k", "model.safetensors", "main", None, 574_700_000), convert="convert",
+    source=WeightFile(
+        "timm/vgg19.tv_in1k", "model.safetensors", "128d4708565b3a414bcbb9bbad440b2fe37b9f18",
+        "11aea017b543ff59233749d8f1cf544cda749378f5790d2fedab841fb86b7669", 574_700_000,
+    ),
+    convert="convert",
 )
 
 CARDS = [
@@ -220,10 +224,22 @@ CARDS = [
         "trilinear", "upscale", Complete("interpolation:Trilinear"), interpolate_between, PYRAMID, "MIT", lesson="interpolation",
     ),
     Card("edge_directed", "upscale", Complete("edge_directed:EdgeDirected"), upscale, DCCI, "MIT", lesson="interpolation"),
-    Card(
-        "realesrgan_x4", "upscale", Net("rrdbnet:RRDBNet"), upscale, REAL_ESRGAN, "BSD-3-Clause", lesson="realesrgan",
-        source=WeightFile("wkrettek/real-esrgan-models", "realesrgan_x4plus.safetensors", "main", None, 67_000_000),
-        convert="convert",
+    *(
+        Card(
+            name, "upscale", Net("rrdbnet:RRDBNet"), upscale, REAL_ESRGAN, "BSD-3-Clause", lesson="realesrgan", convert="convert",
+            # Whatever becomes of "main", these bytes only: the release's tensors, as kornia's model card vouches.
+            source=WeightFile("kornia/real_esrgan", file, "main", sha256, 67_000_000),
+        )
+        for name, file, sha256 in (
+            (
+                "realesrgan_x4", "RealESRGAN_x4plus.safetensors",
+                "e82eee5fa7456f49025e70d906cd12aef0a90e5360d31d722488e9775156bce4",
+            ),
+            (
+                "realesrnet_x4", "RealESRNet_x4plus.safetensors",
+                "4ac13640362bcb4e8e3b2d8e437a1eb089cf61777597b1b702eb4a348195e59b",
+            ),
+        )
     ),
     Card(
         "transfer_paintings", "stylize", Net("transfer:TransferNet", styles=17), stylize, TRANSFER, "MIT", lesson="transfer",
@@ -290,6 +306,12 @@ RECOMMENDED = (  # three to a task: for those who only want to begin
     "cnn_fashion28", "cnn_shapes32",
 )
 TASKS = tuple(dict.fromkeys(card.task for card in CARDS))
+
+
+def foreign_weights() -> list[WeightFile]:
+    """Those of others, each once: of cards, and of networks that take the place of their own."""
+    cards = [one for card in CARDS for one in (card, card.alternative, *card.auxiliary.values()) if one]
+    return list(dict.fromkeys(card.source for card in cards if card.source))
 
 
 def family_of(card: Card) -> list[Card]:

@@ -16,9 +16,22 @@ ROOM = 1 << 30  # bytes in memory above which finished work leaves nothing to th
 QUIET = 2.0  # seconds without work after which it leaves nothing below that, either
 
 
-@cache
+_chosen = ""
+
+
 def best() -> str:
-    """The fastest device here: "cuda", "mps" or "cpu"."""
+    """The device to work on: the one that was chosen, else the fastest here: "cuda", "mps" or "cpu"."""
+    return _chosen or _fastest()
+
+
+def choose(device: str) -> None:
+    """Work on this one from now on, "" on the fastest: a GPU that is lent for a call only seems to be there before."""
+    global _chosen
+    _chosen = device
+
+
+@cache
+def _fastest() -> str:
     import torch
 
     if torch.cuda.is_available():
@@ -116,7 +129,8 @@ def make_room() -> None:
 def give_back() -> None:
     """All that was freed goes back to the system, at once: up to 0.1 s for a gigabyte."""
     torch = sys.modules.get("torch")
-    if torch and torch.cuda.is_initialized():
+    initialized = getattr(getattr(torch, "cuda", None), "is_initialized", None)  # another thread may be importing it just now
+    if torch and initialized and initialized():
         torch.cuda.empty_cache()
     _trim()(0)
 

@@ -65,6 +65,8 @@ NOTHING = Facts()
 
 def facts_of(record: Mapping[str, Any]) -> Facts:
     """A json's content.  Raises ValueError if it says what the schema does not know."""
+    if not isinstance(record, Mapping):
+        raise ValueError("no facts at all")
     unknown = record.keys() - {one.name for one in fields(Facts)}
     if unknown:
         raise ValueError(f"no such facts: {', '.join(sorted(unknown))}")

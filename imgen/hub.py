@@ -1,6 +1,8 @@
 """Where weights come from: bundled, else cached, else the Hub, else a mirror, else one UserError that says what to do.
 
-Every file is held to its sha256 before anyone loads it.  Nothing here reads the environment; a face hands it to `settle`.
+Every file is held to its sha256 before anyone loads it: to the one that stands in the program; else to the one that it had when
+it was first brought here, which the cache remembers; at that first time to the one that the Hub declares.  Nothing here reads
+the environment; a face hands it to `settle`.
 
 The keys of UserError: weights_offline, weights_proxy, weights_not_found, weights_denied, weights_server (fact: status),
 weights_timeout, weights_cut_off, weights_altered, weights_disk_full, weights_cache_read_only; facts of all: file, repository.
@@ -17,17 +19,22 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 from imgen.controls import UserError
 
-project_repository = "imgen/weights"
+project_repository = "imgen/weights"  # an example, until somebody owns one: IMGEN_HUB_REPO names another
+project_revision = "main"  # the commit, once `take_snapshot` knows it
 package = Path(__file__).resolve().parent
 bundled = next(filter(Path.is_dir, (package.parent / "weights", package / "weights")), package / "weights")  # repository, wheel
 cache: Path | None = None  # None: huggingface_hub's own folder
+others: tuple[Path | None, ...] = ()  # caches that are looked into, too
+snapshot: Path | None = None  # facts and figures of the project's repository, where `bundled` has none
 endpoint: str | None = None  # None: huggingface_hub's own, which heeds HF_ENDPOINT
 mirror: str | None = None  # a second endpoint, for when the Hub does not answer or sends wrong bytes
 patience = 5.0  # seconds that a server may take to say what it has
@@ -36,6 +43,9 @@ unreachable: frozenset[str] = frozenset()  # and those of them whose proxy canno
 elsewhere = True  # whether what the cache refuses may lie in a temporary folder: not where a folder is to be filled
 
 OFFICIAL = "https://huggingface.co"  # the only server that may see a token
+LOCKS = "imgen-sha256"  # folder in a cache: what each file had when it was first brought here
+FACTS = (".json", ".webp")  # of the project's repository: what the page is built from, and pictures of trainings
+WHOLE = ".imgen-whole"  # lies in a snapshot of which nothing is missing
 OWN = ("localhost", "127.0.0.1", "::1")  # names of this machine, which it asks itself
 ANOTHER_SERVER = {"weights_offline", "weights_proxy", "weights_server", "weights_timeout", "weights_cut_off", "weights_altered"}
 ANOTHER_FOLDER = {"weights_disk_full", "weights_cache_read_only"}
@@ -50,7 +60,7 @@ class WeightFile:
     file: str
     revision: str  # a commit sha, which needs no network once cached; "main" for the project's own
     sha256: str | None  # None: the one that the Hub declares
-    size: int  # bytes, for the progress bar
+    size: int  # bytes, for the progress bar: nearly
     dataset: bool = False  # pictures to learn from, in a repository of data sets: no weights
 
     def __post_init__(self):
@@ -73,7 +83,7 @@ def find(w: WeightFile) -> Path | None:
     ours = bundled / w.file
     if w.sha256 and _matches(ours, w.sha256):
         return ours
-    for folder in (cache, *_spares):
+    for folder in (cache, *others, *_spares):
         if path := cached(w, folder):
             return path
     if w.sha256 and ours.exists():
@@ -84,7 +94,7 @@ def find(w: WeightFile) -> Path | None:
 def cached(w: WeightFile, folder: Path | None) -> Path | None:
     """The file in a folder of the cache's layout (None: the usual one), if it is whole."""
     path = _cached(w, folder)
-    return path if path and _matches(path, _promised(w, path)) else None
+    return path if path and _matches(path, _promised(w, path, folder)) else None
 
 
 def fetch(w: WeightFile, deadline: float = 600.0) -> Generator[tuple[int, int], None, Path]:
@@ -110,6 +120,59 @@ def fetch(w: WeightFile, deadline: float = 600.0) -> Generator[tuple[int, int], 
         raise (damaged or download.error).with_traceback(None) from None
     assert download.path is not None, "it ended without an error"
     return download.path
+
+
+def take_snapshot(known: Callable[[Path], object]) -> None:
+    """Facts and figures of the project's repository, for a program without any: what `publish` put there.
+
+    From the Hub if that answers, else as they were the last time.  Weights follow one by one, of the same commit, when somebody
+    wants them.  known: reads a json, and raises ValueError if it is none of ours.  Raises UserError with the keys of a download.
+    """
+    global snapshot, project_revision
+    try:
+        folder = _snapshot_of(project_repository)
+    except Exception as error:
+        cause, folder = _failure(error, "*.json", project_repository), _latest(project_repository)
+        if folder is None or not isinstance(cause, UserError):
+            raise cause from None
+    for path in sorted(folder.glob("*.json")):
+        try:
+            known(path)
+        except (ValueError, TypeError):
+            raise UserError("weights_altered", file=path.name, repository=project_repository) from None
+    snapshot, project_revision = folder, folder.name
+
+
+def _snapshot_of(repository: str) -> Path:
+    library, server = _library(), (endpoint or _library().constants.ENDPOINT).rstrip("/")
+    if _proxy_kind(server) in unreachable:
+        raise UserError("weights_proxy", file="*.json", repository=repository)
+    token = None if server == OFFICIAL else False
+    info = library.HfApi(endpoint=server, token=token).repo_info(repository, timeout=patience)
+    names = [one.rfilename for one in info.siblings if "/" not in one.rfilename and one.rfilename.endswith(FACTS)]
+    where = {"revision": info.sha, "cache_dir": cache, "endpoint": server, "token": token, "etag_timeout": patience}
+
+    def bring(name: str) -> Path:
+        return Path(library.hf_hub_download(repository, name, **where, tqdm_class=_no_bar))
+
+    with ThreadPoolExecutor(8) as pool:
+        folders = {path.parent for path in pool.map(bring, names)}
+    if len(folders) != 1:
+        raise UserError("weights_not_found", file="*.json", repository=repository)
+    (folder,) = folders
+    (folder / WHOLE).touch()
+    return folder
+
+
+def _latest(repository: str) -> Path | None:
+    """The newest snapshot in the cache that is whole."""
+    home = Path(cache or _library().constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}" / "snapshots"
+    folders = [path for path in home.glob("*") if (path / WHOLE).exists()]
+    return max(folders, key=lambda path: (path / WHOLE).stat().st_mtime, default=None)
+
+
+def _no_bar(**_) -> AbstractContextManager:
+    return nullcontext(SimpleNamespace(update=lambda _: None))
 
 
 def ask(w: WeightFile) -> None:
@@ -186,16 +249,15 @@ def _proxy_kind(server: str) -> str:
     return "" if address.hostname in OWN else address.scheme
 
 
-def publish(repository: str, folder: Path, model_cards: dict[str, str], token: str | None = None) -> str:
-    """Put the weights in `folder` and the model cards (name -> Markdown) on the Hub, in one commit; returns the address.
+def publish(repository: str, folder: Path, model_cards: dict[str, str], index: str, token: str | None = None) -> str:
+    """Put the weights in `folder`, their facts and figures, the model cards (name -> Markdown) and what lists them on the Hub, in
+    one commit; returns the address.
 
     `token` None: the one that `hf auth login` stored.  Raises UserError with the keys of a download.
     """
     library = _library()
     files = sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".json", ".webp"))
-    index = "".join(f"- [{name}](cards/{name}.md)\n" for name in model_cards)
-    texts = {"README.md": f"---\nlibrary_name: pytorch\ntags:\n- imgen\n---\n# Weights of imgen\n\n{index}"}
-    texts |= {f"cards/{name}.md": text for name, text in model_cards.items()}
+    texts = {"README.md": index} | {f"cards/{name}.md": text for name, text in model_cards.items()}
     additions = [library.CommitOperationAdd(path.name, path) for path in files]
     additions += [library.CommitOperationAdd(name, text.encode()) for name, text in texts.items()]
     api = library.HfApi(endpoint=endpoint, token=token)
@@ -280,7 +342,7 @@ def _download(w: WeightFile, server: str, folder: Path | None, bar: Callable) ->
     try:
         # Asked first because hf_hub_download itself tries for 23 s before it says that there is no network.
         url, declared = _declared(w, server)
-        sha256 = w.sha256 or declared.etag  # of a file in LFS, as weights are, the ETag is the sha256
+        sha256 = w.sha256 or _locked(w, folder) or declared.etag  # of a file in LFS, as weights are, the ETag is the sha256
         old = _cached(w, folder)
         if old and not _matches(old, sha256):
             _drop(old)
@@ -291,8 +353,7 @@ def _download(w: WeightFile, server: str, folder: Path | None, bar: Callable) ->
         if not _matches(path, sha256):
             _drop(path)
             raise UserError("weights_altered", file=w.file, repository=w.repository)
-        if _promised(w, path) is None:
-            Path(f"{path}.sha256").write_text(str(sha256))
+        _lock_to(w, folder, str(sha256))
     except Exception as error:
         raise _told(error, w, server) from None
     return path
@@ -379,7 +440,7 @@ def copied(w: WeightFile, found: Path, folder: Path) -> Path:
         if not _matches(part, sha256):
             raise UserError("weights_altered", file=w.file, repository=w.repository)
         part.replace(target)
-        Path(f"{target}.sha256").write_text(sha256)
+        _lock_to(w, folder, sha256)
         if w.revision != commit:
             (home / "refs").mkdir(exist_ok=True)
             (home / "refs" / w.revision).write_text(commit)
@@ -428,14 +489,30 @@ def _cached(w: WeightFile, folder: Path | None) -> Path | None:
     return Path(found) if isinstance(found, str) else None  # it may be a mark for "known not to exist"
 
 
-def _promised(w: WeightFile, path: Path) -> str | None:
-    """The sha256 that a cached file must have.  The cache names a file by it; where links are not to be had, a note does."""
-    if w.sha256:
-        return w.sha256
-    if path.is_symlink():
-        return Path(os.readlink(path)).name
-    note = Path(f"{path}.sha256")
-    return note.read_text() if note.exists() else None
+def _promised(w: WeightFile, path: Path, folder: Path | None) -> str | None:
+    """The sha256 that a cached file must have.  One that another program brought is named by it, where links are to be had."""
+    return w.sha256 or _locked(w, folder) or (Path(os.readlink(path)).name if path.is_symlink() else None)
+
+
+def _lock_file(w: WeightFile, folder: Path | None) -> Path:
+    home = Path(folder or _library().constants.HF_HUB_CACHE)
+    return home / LOCKS / f"{w.kind}s--{w.repository}--{w.revision}--{w.file}".replace("/", "--")
+
+
+def _locked(w: WeightFile, folder: Path | None) -> str | None:
+    """What a file had when it was first brought here."""
+    try:
+        return _lock_file(w, folder).read_text().strip()
+    except OSError:
+        return None
+
+
+def _lock_to(w: WeightFile, folder: Path | None, sha256: str) -> None:
+    if w.sha256 or _locked(w, folder):
+        return
+    path = _lock_file(w, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(sha256)
 
 
 def _drop(path: Path):

@@ -67,7 +67,8 @@ class Loadable:
 class Loader:
     """Keeps those nets that were used last, as many as `room` bytes hold, the last in any case.
 
-    Two that are built alike and have the same weights, by their sha256, in the same precision are one; new weights are another.
+    Two that are built alike and have the same weights, by their sha256, in the same precision on the same device are one; new
+    weights are another.
     """
 
     room: int = KEEP
@@ -102,6 +103,14 @@ class Loader:
         known = not wanted.file or wanted.file.sha256
         return bool(self._nets and known) and _key(wanted, None) in self._nets
 
+    def adopt(self, others: "Loader") -> None:
+        """Keep those of another loader for good, too.  In a process that was forked from one with threads: whoever held the lock
+        there is not here to give it back.
+        """
+        self._lock = threading.Lock()
+        self._nets = OrderedDict({**others._nets, **self._nets})
+        self.room = max(self.room, KEEP + sum(map(device.size, others._nets.values())))
+
     def forget(self) -> None:
         """Load everything anew."""
         with self._lock:
@@ -133,7 +142,7 @@ loader = Loader()
 
 def _key(wanted: Loadable, path: Path | None) -> Key:
     weights = (wanted.file and wanted.file.sha256) or (path and hub.sha256_of(path))
-    return *wanted.net.key, weights, wanted.convert, wanted.dtype()
+    return *wanted.net.key, weights, wanted.convert, wanted.dtype(), device.best()
 
 
 def _ready(wanted: Loadable, path: Path | None, dtype: "torch.dtype") -> "nn.Module":

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgen import __version__, cards, device, hub
-from imgen.cards import Card, Stopped, go_on, stopping
+from imgen.cards import Card, Elsewhere, Stopped, go_on, stopping
 from imgen.catalog import CATALOG
 from imgen.controls import UserError, Value
 from imgen.image import Frame, Frames, Picture
@@ -154,18 +154,20 @@ class Replicas:
 
     def do(
         self, card: Card, pipeline: Callable[..., Iterator[Frame]], pictures: tuple[Picture, ...], values: Mapping[str, Value]
-    ) -> Frames:
-        """As `Card.do`, with knobs that are checked and opened."""
+    ) -> Elsewhere:
+        """As `Card.do`, with knobs that are checked and opened; all of it is done there."""
         named = card.name if CATALOG.get(card.name) is card else card  # a visitor's own comes with its tensors
         for left in reversed(range(TRIES)):
             try:
-                return (yield from self.once(named, pipeline, pictures, dict(values)))
+                yield from self.once(named, pipeline, pictures, dict(values))
+                return True
             except self.lost as error:
                 log.warning("a replica was lost, %d more tries: %s", left, type(error).__name__)
                 if not left:
                     raise
                 go_on()
                 time.sleep(BEAT)
+        raise AssertionError("the last try raises")
 
     def once(self, *asked: object) -> Frames:
         answers = self.handle.do.remote(*asked)

@@ -18,9 +18,11 @@ from pathlib import Path
 
 from imgen import hub
 from imgen.controls import UserError
+from imgen.facts import read_facts
 from imgen.texts import spoken, text
 
 OWN = "imgen-pictures"
+KEPT = Path("/data")  # the disk that a Space keeps, if it has one
 ANYWHERE = ("0.0.0.0", "::")  # to listen at all addresses of this machine
 SHORTEST = 6  # letters of a password: guessing is slow here, see `ui.password`
 
@@ -53,6 +55,8 @@ def prepare(environment: MutableMapping[str, str]) -> None:
     environment.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # by ray: it contacts nobody either
     if environment.get("SPACE_ID"):
         environment.setdefault("FORWARDED_ALLOW_IPS", "*")  # by uvicorn: all visitors come through the Space's own proxy
+        # By spaces: where ZeroGPU lays nets until they are wanted; a home may be read-only.
+        environment.setdefault("ZEROGPU_OFFLOAD_DIR", str(Path(tempfile.gettempdir()) / "imgen-zerogpu"))
 
 
 def main(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
@@ -76,6 +80,9 @@ def serve(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
     secure = certified(wishes.certificate or environment.get("IMGEN_CERT", ""), wishes.key or environment.get("IMGEN_KEY", ""))
     hub.settle(environment, *([] if host in ANYWHERE else [host]))
     own_folder(environment)
+    if environment.get("SPACE_ID") and not environment.get("HF_HOME") and writable(KEPT / "huggingface"):
+        hub.cache, hub.others = KEPT / "huggingface", (None,)  # what the Space was built with lies in huggingface_hub's own
+    take_over(environment)
 
     from imgen.page import build, settings  # only now: gradio reads the environment when it is imported
     from imgen.ui import health, telemetry, turns
@@ -91,6 +98,10 @@ def serve(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
 
         turns.widen(remote.connect(remote.Cluster.of(environment)))
     page = build()
+    if switched_on(environment, "SPACES_ZERO_GPU"):
+        from imgen.ui import zero
+
+        zero.settle()
     tools = switched_on(environment, "IMGEN_MCP")
     names = [*environment.get("IMGEN_HOSTS", "").split(","), environment.get("SPACE_HOST", "")]
     try:
@@ -112,6 +123,12 @@ def serve(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
         page.block_thread()
     finally:
         turns.give_up()
+
+
+def take_over(environment: Mapping[str, str]) -> None:
+    """Of a repository that is named, facts and figures where there are none here.  Raises UserError."""
+    if environment.get("IMGEN_HUB_REPO") and not any(hub.bundled.glob("*.json")):
+        hub.take_snapshot(read_facts)
 
 
 def say(environment: Mapping[str, str], key: str, **facts: object) -> None:

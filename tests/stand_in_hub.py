@@ -27,6 +27,7 @@ class StandInHub:
         routes = [
             Route("/datasets/{owner}/{name}/resolve/{revision}/{file:path}", self.resolve, methods=["GET", "HEAD"]),
             Route("/{owner}/{name}/resolve/{revision}/{file:path}", self.resolve, methods=["GET", "HEAD"]),
+            Route("/api/models/{owner}/{name}", self.info, methods=["GET"]),
             Route("/api/repos/create", self.create, methods=["POST"]),
             Route("/api/validate-yaml", self.fine, methods=["POST"]),
             Route("/api/models/{owner}/{name}/preupload/{revision}", self.preupload, methods=["POST"]),
@@ -44,6 +45,7 @@ class StandInHub:
         self.starts: list[int] = []  # of each GET: from which byte on
         self.uploaded: dict[str, bytes] = {}  # by sha256, until a commit names them
         self.committed: dict[str, bytes] = {}
+        self.files: dict[str, bytes] = {}  # of its one repository; without any, every file is `content`
 
     def __enter__(self):
         self.thread.start()
@@ -65,16 +67,20 @@ class StandInHub:
             await asyncio.sleep(0.01)
         if self.mode.isdigit():
             return Response(status_code=int(self.mode))
+        file = request.path_params["file"]
+        if self.files and file not in self.files:
+            return Response(status_code=404, headers={"X-Error-Code": "EntryNotFound"})
+        content = self.files.get(file, self.content)
         start = int(request.headers.get("range", "bytes=0-")[6:].split("-")[0])
-        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(self.content).hexdigest()}"'}
-        headers["Content-Length"] = str(len(self.content) - start)
+        headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+        headers["Content-Length"] = str(len(content) - start)
         if request.method == "HEAD":
             return Response(headers=headers)
         self.starts.append(start)
-        return StreamingResponse(self.body(start), 206 if start else 200, headers)
+        return StreamingResponse(self.body(content, start), 206 if start else 200, headers)
 
-    async def body(self, start: int):
-        content = bytes(len(self.content)) if self.mode == "wrong bytes" else self.content
+    async def body(self, content: bytes, start: int):
+        content = bytes(len(content)) if self.mode == "wrong bytes" else content
         for place in range(start, len(content), 1 << 16):
             if self.mode.startswith("cut off") and place >= len(content) // 2:
                 self.mode = "normal" if self.mode == "cut off once" else self.mode
@@ -82,6 +88,14 @@ class StandInHub:
             if self.mode == "slow":
                 await asyncio.sleep(0.05)
             yield content[place : place + (1 << 16)]
+
+    async def info(self, request: Request) -> Response:
+        self.seen(request)
+        if self.mode.isdigit():
+            return Response(status_code=int(self.mode))
+        name = f"{request.path_params['owner']}/{request.path_params['name']}"
+        files = [{"rfilename": file} for file in self.files]
+        return JSONResponse({"id": name, "sha": COMMIT, "private": False, "tags": [], "downloads": 0, "siblings": files})
 
     async def create(self, request: Request) -> Response:
         self.seen(request)

@@ -41,7 +41,7 @@ def each(chosen):
 @cache
 def small(card):
     """The card's architecture; a narrow stand-in for the one that would not fit a test's second."""
-    if card.name == "realesrgan_x4":
+    if card.name in ("realesrgan_x4", "realesrnet_x4"):
         from imgen.models.rrdbnet import RRDBNet
 
         return RRDBNet(blocks=1, width=8, growth=4)

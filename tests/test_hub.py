@@ -121,6 +121,26 @@ def test_a_cache_without_links_remembers_the_sha256_too(server, monkeypatch):
     assert hub.find(weights()) is None
 
 
+def test_what_is_not_known_beforehand_is_held_to_what_came_first(server, mirror):
+    """A branch of somebody else may move: other bytes under the old name are refused, whoever sends them."""
+    w = weights(revision="main")
+    _, path = drain(hub.fetch(w))
+    assert path.read_bytes() == CONTENT
+    hub._drop(path)
+    server.content = mirror.content = CONTENT[::-1]
+    assert error_of(w).key == "weights_altered" and hub.find(w) is None
+    mirror.content = CONTENT
+    assert drain(hub.fetch(w))[1].read_bytes() == CONTENT
+    assert hub.find(weights(file="other.safetensors", revision="main")) is None
+
+
+def test_the_first_bytes_are_remembered_for_each_file_and_revision(server):
+    for changes in ({}, {"revision": "main"}, {"file": "other.safetensors"}, {"sha256": SHA256, "file": "third.safetensors"}):
+        drain(hub.fetch(weights(**changes)))
+    notes = list((hub.cache / hub.LOCKS).iterdir())
+    assert len(notes) == 3 and {note.read_text() for note in notes} == {SHA256}
+
+
 def test_progress_is_told(server):
     server.mode = "slow"
     yielded, _ = drain(hub.fetch(weights()))
@@ -328,18 +348,18 @@ def test_publishing_puts_weights_and_cards_into_one_commit(server):
     (hub.bundled / "net.safetensors").write_bytes(CONTENT)
     (hub.bundled / "net.json").write_text("{}")
     (hub.bundled / "notes.txt").write_text("stays here")
-    address = hub.publish("someone/models", hub.bundled, {"net": "# A net"}, token="hf_mine")
+    address = hub.publish("someone/models", hub.bundled, {"net": "# A net"}, "[net](cards/net.md)", token="hf_mine")
     assert address == f"{server.url}/someone/models"
     assert sorted(server.committed) == ["README.md", "cards/net.md", "net.json", "net.safetensors"]
     assert server.committed["net.safetensors"] == CONTENT and server.committed["cards/net.md"] == b"# A net"
-    assert b"[net](cards/net.md)" in server.committed["README.md"]
+    assert server.committed["README.md"] == b"[net](cards/net.md)"
     assert {token for _, _, token in server.requests} == {"Bearer hf_mine"}
 
 
 def test_publishing_without_the_right_is_told(server):
     server.mode = "403"
     with pytest.raises(UserError) as caught:
-        hub.publish("someone/models", hub.bundled, {}, token="hf_mine")
+        hub.publish("someone/models", hub.bundled, {}, "", token="hf_mine")
     assert caught.value.key == "weights_denied"
 
 

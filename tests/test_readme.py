@@ -77,11 +77,3 @@ def test_scores_stand_in_one_order_with_their_data_and_brief_ones_are_few():
     assert NUMBER.findall(english) == ["31.25", "0.5"] and "2000" not in english and "7" not in NUMBER.findall(english)
     assert readme.figures({"Set5": {"psnr": 30.5, "copy_ratio": 1}}, "en", brief=True).count("1") == 0
     assert readme.figures({"sample": 7.0}, "zh") == readme.figures({}, "en") == readme.NONE
-
-
-@pytest.mark.parametrize("card", [card for card in CARDS if card.facts.sha256], ids=lambda card: card.name)
-def test_a_model_card_says_where_weights_come_from_and_what_they_are_worth(card):
-    front, body = readme.model_card(summary(card)).split("---\n# ")
-    assert f"license: {card.license.lower()}" in front and f"- {card.task}" in front
-    assert card.facts.sha256 in body and f"{card.facts.parameters:,}" in body and card.paper.title in body
-    assert card.facts.training is None or f"steps: {card.facts.training.steps}" in body

@@ -15,7 +15,9 @@ from imgen.texts.words import WORDS
 
 PACKAGE = Path(__file__).parent.parent / "imgen"
 SPEAKERS = {"t": 0, "both": 0, "text": 0, "UserError": 0}  # functions whose first argument is a key
-NETS_ALIKE = r"title_((espcn|srcnn|vdsr|srdensenet|srresnet|srgan|espcn_gan|enhancenet|enhancenet_pat)_x\d|realesrgan_x4|lanczos)"
+NETS_ALIKE = (
+    r"title_((espcn|srcnn|vdsr|srdensenet|srresnet|srgan|espcn_gan|enhancenet|enhancenet_pat)_x\d|realesr(gan|net)_x4|lanczos)"
+)
 LEARNERS = "pictures_(short_(gan|dcgan|vae)|data_(fashion|mnist))"
 CURVES = "lesson_word_(relu|leaky_relu|sigmoid|tanh)"
 OTHERS = r"option_\d|option_adam|code_python|combine|paper|megabytes|(lab_)?score_\w+"

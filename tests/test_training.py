@@ -645,7 +645,7 @@ def test_weights_name_the_teacher_its_licence_and_where_it_comes_from(tmp_path):
     finish("light_real_x4", recipe, {"scale": 4}, tmp_path / "photos", 0, tmp_path, tmp_path)
     training = json.loads((tmp_path / "light_real_x4.json").read_text())["training"]
     assert training["teacher"] == "realesrgan_x4" and training["teacher_license"] == "BSD-3-Clause"
-    assert training["teacher_source"] == "wkrettek/real-esrgan-models"
+    assert training["teacher_source"] == "kornia/real_esrgan"
 
 
 def test_a_slope_that_is_too_long_is_shortened():

@@ -1,10 +1,11 @@
-"""What the program writes about its models: the table of the README in two languages, and a model card each for the Hub."""
+"""What the README says of the models: its table in two languages, and what a Space is to bring along."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TypedDict
 
+from imgen.hub import WeightFile
 from imgen.texts import text
 from imgen.texts.words import WORDS
 
@@ -37,10 +38,11 @@ class Row(TypedDict):
     training: dict[str, object]
 
 
-def update(rows: list[Row]) -> Iterator[Path]:
-    """Put the table between the marks of each README; yields the files."""
+def update(rows: list[Row], foreign: Iterable[WeightFile] = ()) -> Iterator[Path]:
+    """Put the table between the marks of each README, and `foreign` weights into the front matter; yields the files."""
     for language, path in READMES.items():
         old = path.read_text(encoding="utf-8")
+        old = front_matter(old, foreign) if foreign and language == "en" else old
         inside = f"{BEGIN}\n{table(rows, language)}\n{END}"
         path.write_text(re.sub(f"{BEGIN}.*?{END}", lambda _, new=inside: new, old, flags=re.DOTALL), encoding="utf-8")
         yield path
@@ -93,6 +95,27 @@ def number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
+def preloads(files: Iterable[WeightFile]) -> list[str]:
+    """Lines of the front matter by which a Space is built with the weights of others: "OWNER/NAME FILE,FILE COMMIT"."""
+    lines: dict[tuple[str, str], list[str]] = {}
+    for w in files:
+        lines.setdefault((w.repository, w.revision), []).append(w.file)
+    return [
+        " ".join([repository, ",".join(names), *([revision] if revision != "main" else [])])
+        for (repository, revision), names in lines.items()
+    ]
+
+
+def front_matter(text: str, files: Iterable[WeightFile]) -> str:
+    """That of the README, with the lists of `models` and `preload_from_hub` made anew."""
+    files = sorted(files, key=lambda w: w.repository)
+    lists = {"models": list(dict.fromkeys(w.repository for w in files)), "preload_from_hub": preloads(files)}
+    for name, lines in lists.items():
+        body = "".join(f"- {line}\n" for line in lines)
+        text = re.sub(rf"^{name}:\n(- .*\n)*", f"{name}:\n{body}", text, count=1, flags=re.MULTILINE)
+    return text
+
+
 BRIEF = (
     "score_accuracy",
     "score_psnr", "score_ssim", "score_lpips", "score_frechet", "score_floor_frechet", "score_precision", "score_recall",
@@ -111,14 +134,3 @@ SHOWN = (  # in this order
     "score_fill_lpips", "score_repeated_lpips", "score_strokes_psnr", "score_strokes_gain",
     "score_features", "score_grams", "score_true_loss_ratio", "score_true_time_ratio",
 )
-
-
-def model_card(row: Row) -> str:
-    """For the Hub: Markdown with front matter."""
-    training = "".join(f"- {key}: {value}\n" for key, value in row["training"].items())
-    return (
-        f"---\nlicense: {row['license'].lower()}\nlibrary_name: pytorch\ntags:\n- imgen\n- {row['task']}\n---\n"
-        f"# {row['name']}\n\n{text('card_' + row['name'], 'en')}\n\n{text('card_' + row['name'], 'zh')}\n\n"
-        f"{row['parameters']:,} parameters. Paper: {row['paper']['title']} ({paper(row)}). sha256 `{row['sha256']}`.\n\n"
-        f"## Measured\n\n{figures(row['scores'], 'en')}\n\n## Training\n\n{training}"
-    )

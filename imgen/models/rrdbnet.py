@@ -81,7 +81,7 @@ class RRDBNet(nn.Module):
 
 
 def convert(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of `realesrgan_x4plus.safetensors` under our names, which are the published ones.
+    """The tensors of `RealESRGAN_x4plus.safetensors` under our names, which are the published ones.
 
     Some conversions of the file keep the wrapping of the training script: "params_ema.conv_first.weight".
     """

@@ -18,7 +18,7 @@ from imgen.ui.events import halt, stoppable
 from imgen.ui.language import both, t
 from imgen.ui.picture import save
 from imgen.ui.plot import panels
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.work import Trouble
 
 SCALE = 4  # of all of them, so that their results are of one size
 SIDE = 512  # pixels of the longer side at most: what is to be enlarged, or the truth
@@ -102,7 +102,6 @@ class Crops:
         self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
 
 
-@gpu
 def compare(request: gr.Request, source: Path | None, chosen: list[str], truth: str) -> Iterator[tuple]:
     """A picture more each time, in the order of the catalog; one that cannot run says why in its place."""
     with Trouble(request):

@@ -17,7 +17,7 @@ from imgen.ui.event_settings import LATEST
 from imgen.ui.language import both, spans, t
 from imgen.ui.picture import save
 from imgen.ui.turns import job
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.work import Trouble
 
 COUNT = 20  # two of each class
 SIDE = 84  # pixels of a shown picture
@@ -46,7 +46,6 @@ class Failures:
         for event in (self.fold.expand, self.again.click):
             event(job(self.draw), None, self.sheets, **LATEST)
 
-    @gpu
     def draw(self, request: gr.Request) -> list[str]:
         with Trouble(request):
             seed = secrets.randbelow(SEEDS)

@@ -15,7 +15,7 @@ from imgen.ui.language import t
 from imgen.ui.picture import OURS, Pictures, paths_of, picked, save
 from imgen.ui.stock import put
 from imgen.ui.turns import job
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.work import Trouble
 
 MOST = 8  # kept at a time
 Kept = list[tuple[str, str | None]] | None  # as a gallery tells it
@@ -50,14 +50,12 @@ def keep(result: Kept, chosen: float, kept: Kept) -> dict:
     return gr.update(value=paths[-MOST:], visible=bool(paths))
 
 
-@gpu
 def make_film(request: gr.Request, kept: Kept) -> dict:
     with Trouble(request):
         card, last = explored(morph, kept)
         return gr.update(value=put(animate(last.pictures), f"{file_stem(card.name)}-film.webp"), visible=True)
 
 
-@gpu
 def add_up(request: gr.Request, kept: Kept) -> dict:
     with Trouble(request):
         if not kept or len(paths_of(kept)) < 3:

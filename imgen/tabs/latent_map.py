@@ -14,7 +14,7 @@ from imgen.ui.event_settings import LATEST
 from imgen.ui.language import t
 from imgen.ui.picture import OURS, PictureInput, save
 from imgen.ui.turns import job
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.work import Trouble
 
 
 def mapped() -> list[Card]:
@@ -45,7 +45,6 @@ class LatentMap:
         self.sheet.select(job(pick), [self.label, self.sheet], self.picture, **LATEST)
 
 
-@gpu
 def draw_map(request: gr.Request, label: str) -> tuple[str, str]:
     with Trouble(request):
         card = mapped()[0]
@@ -54,7 +53,6 @@ def draw_map(request: gr.Request, label: str) -> tuple[str, str]:
         return save(sheet(last.pictures, gap=0), f"{card.name}-{label}-map"), save(middle, f"{card.name}-{label}")
 
 
-@gpu
 def pick(request: gr.Request, event: gr.SelectData, label: str, drawn: Path) -> str:
     """The picture of the spot that was clicked: event.index counts the map's pixels from its left and its top."""
     with Trouble(request):

@@ -20,7 +20,7 @@ from imgen.ui.kept import file_stem, find_card
 from imgen.ui.language import both, t
 from imgen.ui.picture import Download, Files, bundle
 from imgen.ui.stock import folder
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.work import Trouble
 
 MOST = 200  # files at a time
 REMEMBERED = 200  # visitors whose work can be stopped
@@ -45,7 +45,6 @@ class Many:
         names = list(widgets)
         outputs = [self.status, self.download, self.stop]
 
-        @gpu
         def work(request: gr.Request, files: list[str] | None, card_name: str, *values) -> Iterator[tuple]:
             yield from enlarge_all(request, files, card_name, dict(zip(names, values, strict=True)))
 

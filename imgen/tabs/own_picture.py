@@ -24,7 +24,7 @@ from imgen.ui.language import both, language_of, spans, t
 from imgen.ui.picture import PictureInput, Pictures, save
 from imgen.ui.turns import look
 from imgen.ui.way_in import WayIn, taken_in
-from imgen.ui.work import LIVE, Trouble, gpu
+from imgen.ui.work import LIVE, Trouble
 
 ROLES = ("seen", "drawn", "difference")
 
@@ -68,7 +68,6 @@ class OwnPicture:
         self.add.click(keep_drawn, [self.result, kept], kept, **AT_ONCE)
 
 
-@gpu
 def find(request: gr.Request, card_name: str, source: Path | None, label: str) -> Iterator[tuple]:
     """The three pictures as they come, a few times a second."""
     yield gr.skip(), gr.skip(), report.status(both("status_load"), 0), gr.update(interactive=True)

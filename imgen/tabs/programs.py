@@ -41,7 +41,7 @@ from imgen.ui.picture import PictureInput, Pictures, paths_of, peek, save
 from imgen.ui.stock import put
 from imgen.ui.teaching import address_of
 from imgen.ui.turns import once, wanted
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.work import Trouble
 
 MOST_STEPS = 5000  # of one training that a program asks for
 A_PICTURE, THE_CARD = "a picture file", "one of {}"
@@ -157,7 +157,6 @@ def timed(result: Frame, measured: Mapping[str, float]) -> Told:
     return {"seconds": result.seconds, **{name: round(value, 4) for name, value in measured.items()}}
 
 
-@gpu
 def compare(request: gr.Request, picture: Path | None, cards: object, truth: object) -> Iterator[tuple]:
     chosen = picked(comparison.rivals(), cards, comparison.AT_FIRST, "upscalers_needed")
     given, true = comparison.prepared(decode(picture), "none" if truth is None else str(truth))
@@ -172,7 +171,6 @@ def compare(request: gr.Request, picture: Path | None, cards: object, truth: obj
         yield before + shown, {"given": [given.width, given.height], "scale": comparison.SCALE, "cards": told}
 
 
-@gpu
 def compare_generators(request: gr.Request, cards: object, seed: object) -> Iterator[tuple]:
     chosen = picked(side_by_side.rivals(), cards, side_by_side.at_first(), "rivals_needed")
     number = chosen[0].knobs["seed"].check(0 if seed is None else seed)
@@ -187,7 +185,6 @@ def compare_generators(request: gr.Request, cards: object, seed: object) -> Iter
         yield shown, {"seed": number, "cards": told}
 
 
-@gpu
 def spoil_and_repair(
     request: gr.Request, picture: Path | None, damage: object, amount: object, seed: object, mask: list[Path], cards: object
 ) -> Iterator[tuple]:
@@ -212,7 +209,6 @@ def spoil_and_repair(
         yield before + shown, {**known, "spoiled": plain, "cards": told}
 
 
-@gpu
 def film(request: gr.Request, pictures: Kept, steps: object) -> tuple:
     from imgen.image import animate
 
@@ -221,7 +217,6 @@ def film(request: gr.Request, pictures: Kept, steps: object) -> tuple:
     return put(animate(last.pictures), f"{card.name}-film.webp"), {"card": card.name, "pictures": len(last.pictures)}
 
 
-@gpu
 def combine_room(request: gr.Request, pictures: Kept) -> tuple:
     if len(paths_of(pictures)) != 3:
         raise UserError("pictures_to_combine", came=len(paths_of(pictures)))
@@ -229,7 +224,6 @@ def combine_room(request: gr.Request, pictures: Kept) -> tuple:
     return save(last.pictures[0], f"{card.name}-sum"), {"card": card.name}
 
 
-@gpu
 def steer(request: gr.Request, picture: Path | None, amounts: object) -> tuple:
     given = [] if amounts is None else amounts
     if not isinstance(given, list) or len(given) > DIRECTIONS:
@@ -239,7 +233,6 @@ def steer(request: gr.Request, picture: Path | None, amounts: object) -> tuple:
     return [(moved_to, "moved"), (fan, "fan")], {"card": peek(Path(moved_to))[1].get("card"), "amounts": along}
 
 
-@gpu
 def find(request: gr.Request, card: object, picture: Path | None, label: object) -> Iterator[tuple]:
     generator = find_card(str(card))
     asked = {} if label is None else {"label": label}
@@ -251,7 +244,6 @@ def find(request: gr.Request, card: object, picture: Path | None, label: object)
             yield shown, {"card": generator.name, **frame.facts}
 
 
-@gpu
 def map_room(request: gr.Request, label: object, x: object, y: object) -> tuple:
     card = mapped()[0]
     kind = card.knobs["label"].single[-1] if label is None else str(label)
@@ -262,7 +254,6 @@ def map_room(request: gr.Request, label: object, x: object, y: object) -> tuple:
     return list(zip(files, ("map", "spot"), strict=True)), {"card": card.name, "label": kind, **place}
 
 
-@gpu
 def inside(
     request: gr.Request, card: object, picture: Path | None, layer: object, channel: object, y: object, x: object, knobs: object
 ) -> tuple:

@@ -29,7 +29,7 @@ from imgen.ui.picture import PictureInput, brushed, save
 from imgen.ui.slider import before_and_after_slider
 from imgen.ui.turns import job, look
 from imgen.ui.way_in import WayIn
-from imgen.ui.work import Result, Trouble, gpu
+from imgen.ui.work import Result, Trouble
 from imgen.ui.workbench import Workbench
 
 LOOKS = "attention_inpaint"
@@ -209,7 +209,6 @@ class Look:
         self.picture.select(job(looked), [source, *knobs], [self.map, self.words], **LATEST)
 
 
-@gpu
 def looked(
     request: gr.Request, event: gr.SelectData, source: Path | None, mask: list[Path], covered: str, grow: float
 ) -> tuple[str, str]:

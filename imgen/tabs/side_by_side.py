@@ -22,7 +22,7 @@ from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
 from imgen.ui.events import halt, stoppable
 from imgen.ui.language import both, language_of, t
 from imgen.ui.plot import both_of, panels, quality
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.work import Trouble
 
 COUNT = 10  # pictures of each
 SHOWN = 256  # pixels a side at most
@@ -62,7 +62,6 @@ class SideBySide:
         self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
 
 
-@gpu
 def compare(request: gr.Request, chosen: list[str], seed: float) -> Iterator[tuple]:
     """A row more each time, in the order of the catalog; a generator that cannot run says why in its row."""
     with Trouble(request):

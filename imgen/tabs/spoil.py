@@ -20,7 +20,7 @@ from imgen.ui.language import both, t
 from imgen.ui.picture import brushed, save
 from imgen.ui.plot import panels
 from imgen.ui.turns import look
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.work import Trouble
 
 AT_FIRST = ("light_restore", "recurrent_restore", "conv_ae_restore", "non_local_means", "median_filter")
 NONE, BRUSH = "none", "brush"
@@ -92,7 +92,6 @@ def taken(request: gr.Request, source: Path | None, layers: list[Path], damage: 
         return save(spoiled(source, layers, damage, amount, seed)[1], damage)
 
 
-@gpu
 def compare(
     request: gr.Request, source: Path | None, layers: list[Path], damage: str, amount: float, seed: float, chosen: list[str]
 ) -> Iterator[tuple]:

@@ -19,7 +19,7 @@ from imgen.ui.kept import found
 from imgen.ui.language import both, t
 from imgen.ui.picture import OURS, PictureInput, picked, save
 from imgen.ui.turns import job, look
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.work import Trouble
 
 SHOWN = 128  # pixels a side of a picture of the fan
 
@@ -58,7 +58,6 @@ class Steer:
         self.add.click(keep_moved, [self.picture, kept], kept, **AT_ONCE)
 
 
-@gpu
 def begin(request: gr.Request, result: Kept, chosen: int) -> list:
     """All sliders in the middle, at the chosen picture."""
     with Trouble(request):
@@ -67,7 +66,6 @@ def begin(request: gr.Request, result: Kept, chosen: int) -> list:
         return [start, *middle, *moved(start, middle)]
 
 
-@gpu
 def turn(request: gr.Request, start: Path | None, *amounts: float) -> tuple[str, str]:
     with Trouble(request):
         return moved(start, list(amounts))

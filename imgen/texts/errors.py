@@ -114,6 +114,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "data_unreadable": ("{name} in that folder is not a picture that can be read. Please remove it and measure again.", "文件夹里的 {name} 不是可以读取的图片。请移走它再测。"),
     "data_empty": ("The folder {name} holds no pictures.", "文件夹 {name} 里没有图片。"),
     "teacher_missing": ("Measuring needs the file {name}; name its folder with --teachers.", "测量需要文件 {name}；请用 --teachers 指明它所在的文件夹。"),
+    "gpu_ended": ("The graphics processor that was lent for this took its leave before the result was there. Please try again, or take a smaller picture.", "借来完成这次计算的图形处理器在得出结果前被收回了。请再试一次，或换一张小一些的图片。"),
     # starting the page
     "port_taken": ("The page cannot listen at {host}, port {port}: another program is there, or it is no address of this machine. Please set GRADIO_SERVER_PORT or GRADIO_SERVER_NAME to another.", "页面无法在 {host} 的端口 {port} 监听：已被其他程序占用，或者不是本机地址。请用 GRADIO_SERVER_PORT 或 GRADIO_SERVER_NAME 换一个。"),
     "setting_not_a_number": ("{name} should be a number, and is “{value}”. Please correct it.", "{name} 应该是一个数字，现在是“{value}”，请改正。"),

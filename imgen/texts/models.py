@@ -141,6 +141,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "card_espcn_x2": ("Works at the small size, where it is fast, and lays the new pixels out at the very end: twice as wide and high.", "在小尺寸上计算，速度很快，最后一步才排布新像素：宽高各放大两倍。"),
     "title_realesrgan_x4": ("Real-ESRGAN ×4", "Real-ESRGAN ×4"),
     "card_realesrgan_x4": ("A deep network, trained against a judge on photographs spoiled on purpose: invents crisp detail, and takes its time.", "一个很深的网络，在故意弄坏的照片上对抗训练：能想象出清晰的细节，但比较慢。"),
+    "title_realesrnet_x4": ("Real-ESRNet ×4", "Real-ESRNet ×4"),
+    "card_realesrnet_x4": ("The same network before it met a judge: it learned from the error of pixels alone, so it invents less and smooths more.", "同一个网络，还没有经过对抗训练：只按像素误差学习，因此想象得更少，也更平滑。"),
     "title_lanczos": ("Lanczos", "Lanczos"),
     "card_lanczos": ("No learning: each new pixel is a weighted mean of 36 neighbours, some with negative weight; crisp, with faint rings at edges.", "不需要学习：每个新像素是周围 36 个像素的加权平均，部分权重为负；清晰，但边缘略有振铃。"),
     "title_bicubic": ("Bicubic", "双三次插值"),

@@ -17,6 +17,18 @@ TABLES: dict[str, tuple[str, str]] = {
     "column_figures": ("measured", "测量结果"),
     "weights_none": ("none", "无"),
     "weights_bundled": ("bundled", "随附"),
+    # model cards for the Hub
+    "hub_index": ("Small networks that make, enlarge, restyle, repair and recognise pictures, taught with lessons by imgen. A model card each:", "imgen 的小网络：生成、放大、改变风格、修复和识别图片，并配有课程。每个网络各有一张模型卡："),
+    "hub_file": ("file", "文件"),
+    "hub_pictures": ("pictures", "图片"),
+    "hub_measure": ("measure", "指标"),
+    "hub_value": ("value", "数值"),
+    "hub_none": ("Nothing is measured of it.", "没有测量结果。"),
+    "hub_measured_by": ("Every figure was written by `python -m imgen evaluate`; what it means stands in imgen's README.", "所有数值都由 `python -m imgen evaluate` 写入；含义见 imgen 的 README。"),
+    "hub_trained": ("How it was trained", "训练过程"),
+    "hub_repeat": ("To repeat it, with a folder of pictures of your own:", "用你自己的图片文件夹重做一遍："),
+    "hub_use": ("Use it", "使用方法"),
+    "hub_use_how": ("In a checkout of imgen whose `weights/` may be empty:", "在 imgen 的代码目录中（`weights/` 可以是空的）："),
     # pictures that measure
     "data_fashion_mnist": ("clothes (Fashion-MNIST)", "服饰（Fashion-MNIST）"),
     "data_Kodak24_phone": ("Kodak24 as from a phone", "Kodak24（模拟手机拍摄）"),

@@ -7,12 +7,13 @@ next estimate is multiplied by that, by the same card's own if there is one, els
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from imgen import device
 from imgen.cards import Card
 from imgen.catalog import CARDS
 from imgen.controls import UserError, checked
@@ -70,6 +71,8 @@ class Pace:
 
 
 pace = Pace()  # of this process
+# Seconds of a run for which this process is lent a GPU; None: for this one it is not.  See `zero`.
+elsewhere: Callable[[Card, int, Mapping[str, Any]], float | None] | None = None
 
 
 def _key(card: Card, knobs: Mapping[str, Any]) -> tuple[str, object]:
@@ -99,6 +102,11 @@ def reckoned(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
     return seconds * knobs.get("count", 1) * knobs.get("views", 1)
 
 
+def here(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
+    """Likewise on this machine."""
+    return reckoned(card, pixels, knobs) * pace.factor(card, knobs)
+
+
 def _times(knobs: Mapping[str, Any], pixels: int) -> float:
     """How many times larger the result is.  A width is taken as that of a square: the shape does not matter much here."""
     times = knobs["width"] / math.sqrt(pixels) if knobs.get("width") else knobs.get("scale", 1.0)
@@ -125,7 +133,8 @@ def known(card: Card, values: Mapping[str, Any]) -> dict[str, Any]:
 def cost(card: Card, pixels: int, values: Mapping[str, Any]) -> Cost:
     """Of a run on a picture of so many pixels.  values: of knobs; other cards' do not matter.  Raises UserError."""
     knobs = known(card, values)
-    seconds = reckoned(card, pixels, knobs) * pace.factor(card, knobs)
+    lent = elsewhere(card, pixels, knobs) if elsewhere else None
+    seconds = here(card, pixels, knobs) if lent is None else lent
     if card.task == "generate":
         out = knobs.get("count", 1) * knobs.get("size", 64) ** 2
     elif card.abilities.optimises:
@@ -138,6 +147,8 @@ def cost(card: Card, pixels: int, values: Mapping[str, Any]) -> Cost:
 
 def learn(card: Card, pixels: int, origin: Origin) -> None:
     """From a run that has come to its end."""
+    if elsewhere and origin.device != device.name("cpu"):
+        return  # it says nothing of this machine
     try:
         knobs = checked(card.knobs, {name: value for name, value in origin.knobs.items() if not isinstance(value, list)})
     except UserError:

@@ -21,7 +21,6 @@ from imgen.ui.event_settings import WORK
 from imgen.ui.events import lane_of, work
 from imgen.ui.knobs import all_knobs
 from imgen.ui.turns import job
-from imgen.ui.work import gpu
 from imgen.ui.workbench import Workbench
 
 
@@ -64,7 +63,6 @@ def publish_room(
 
 
 def publish(bench: Workbench) -> None:
-    @gpu
     def endpoint(request: gr.Request, *values) -> Iterator[tuple]:
         for now in work(bench, *values, watched=False):
             if now.frame.origin:

@@ -23,7 +23,7 @@ from imgen.ui.picture import bundle, picked
 from imgen.ui.stay import FORGET, connect_stay
 from imgen.ui.turns import job, look
 from imgen.ui.way_in import taken_in
-from imgen.ui.work import Result, Trouble, gpu, lane, results
+from imgen.ui.work import Result, Trouble, lane, results
 from imgen.ui.workbench import Workbench, has_more
 
 KNOWN = 0.1  # of the work, after which it tells itself how long it takes
@@ -182,7 +182,6 @@ def work(bench: Workbench, card_name: str, *values, watched: bool = True) -> Ite
 
 
 def runner(bench: Workbench):
-    @gpu
     def run(request: gr.Request, *values) -> Iterator[dict]:
         begin, left = both("status_load"), None
         try:

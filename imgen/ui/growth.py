@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import gradio as gr
 
-from imgen.cards import WEIGHTS
+from imgen.cards import stored
 from imgen.image import decode_frame
 from imgen.texts.words import WORDS
 from imgen.ui.event_settings import AT_ONCE
@@ -41,7 +41,7 @@ def show(request: gr.Request, card_name: str, moment: float) -> tuple[dict, dict
     """The picture of that moment, and the curves; without a replay there is nothing to see and to slide."""
     with Trouble(request):
         card = find_card(card_name)
-        replay, moments = WEIGHTS / f"{card.name}.webp", card.facts.moments
+        replay, moments = stored(f"{card.name}.webp"), card.facts.moments
         number = max(0, min(int(moment), len(moments) - 1))
         step = moments[number] if moments else None
         path = save(decode_frame(replay, number), f"{card.name}-step{step}") if moments else None

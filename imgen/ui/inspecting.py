@@ -33,7 +33,7 @@ from imgen.ui.lesson import address
 from imgen.ui.link import nearest
 from imgen.ui.stock import staged
 from imgen.ui.turns import once
-from imgen.ui.work import Trouble, gpu
+from imgen.ui.work import Trouble
 
 if TYPE_CHECKING:
     from imgen.inspection import Inspection
@@ -179,7 +179,6 @@ async def inside_open(data: object, request: gr.Request) -> dict:
     return await answered(work, "quick", caller, request)
 
 
-@gpu
 def inspected(card: Card, given: Picture | None, knobs: dict) -> "Inspection":
     from imgen.inspection import inspect
 

@@ -2,11 +2,11 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 
@@ -21,12 +21,6 @@ from imgen.ui.cost import MEASURED, learn, reckoned
 from imgen.ui.kept import file_stem, find_card
 from imgen.ui.language import language_of
 from imgen.ui.picture import brushed, save, view
-
-try:
-    from spaces import GPU  # pyright: ignore[reportMissingImports]  # on a Space only
-except ImportError:
-    GPU = None
-Function = TypeVar("Function", bound=Callable)
 
 log = logging.getLogger("imgen")
 PAUSE = 0.1  # seconds between two updates of the status line
@@ -106,11 +100,6 @@ def lane(card_name: str, source: Path | None, values: Mapping[str, Any]) -> str:
     if card.abilities.optimises or not card.ready or max(pixels + beside, drawn) > LARGE:
         return "long"
     return "long" if reckoned(card, pixels, knobs) > QUICK else "quick"
-
-
-def gpu(function: Function) -> Function:
-    """ZeroGPU lends a GPU for the time of the call."""
-    return GPU(function) if GPU else function
 
 
 def _name(card: Card, picture: Picture, number: int, count: int) -> str:
