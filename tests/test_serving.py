@@ -64,7 +64,9 @@ def server(tmp_path_factory):
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=out, stderr=subprocess.STDOUT)
     deadline = time.monotonic() + 300
     while "imgen is at" not in log.read_text():
-        assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(log.read_text())
         time.sleep(0.05)
     yield SimpleNamespace(url=f"https://127.0.0.1:{port}", certificate=certificate, log=log, process=process, port=port)
     process.send_signal(signal.SIGTERM)
