@@ -57,6 +57,7 @@ class Crowd:
         self.visitors = [Visitor(url, names, f"127.0.4.{n + 1}") for n in range(visitors)]
         for n, visitor in enumerate(self.visitors):
             visitor.client.headers["User-Agent"] = f"visitor {n}"  # by which nginx tells programs apart
+            visitor.client.headers["Connection"] = "close"  # one that is kept may be closed just when it is used again
         self.right = {(n, seed): self.visitors[0].ask(*CALLS[n], seed) for n in range(len(CALLS)) for seed in range(SEEDS)}
         bad = [one for one in self.right.values() if len(one) != 64]
         assert not bad, bad

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from imgen.pipelines.steer import steer
 from imgen.remote import Cluster, Gathered
 
 ROOT = Path(__file__).parent.parent
+REPLICA = re.compile(rb"ray::(ServeReplica:imgen-|[^ ]*work\.)")  # a title: its class, or what it is just doing
 with_ray = pytest.mark.slow  # a cluster, whose start takes seconds; where Ray is not installed, the fixture skips
 
 
@@ -61,7 +63,7 @@ def pids() -> set[int]:
         if entry.name.isdigit():
             try:
                 words = (entry / "cmdline").read_bytes()
-                if words.startswith(b"ray::ServeReplica") and f"imgen-{remote.__version__}".encode() in words:
+                if REPLICA.match(words):
                     found.add(int(entry.name))
             except OSError:
                 pass
