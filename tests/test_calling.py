@@ -90,7 +90,7 @@ def test_pictures_of_odd_modes_are_read():
 @pytest.mark.parametrize("wrong", [
     np.zeros((2, 3, 4, 5)), np.zeros((4, 4, 5), np.uint8), np.full((4, 4, 3), np.nan), np.zeros((4, 4), int), np.zeros((0, 4)),
     torch.zeros(3, 4, 4), torch.zeros(1, 3, 4, 4, dtype=torch.uint8), object(), b"x",
-], ids=str)
+], ids=lambda wrong: type(wrong).__name__)  # two workers must name it alike
 def test_what_is_no_picture_is_one_sentence(wrong):
     with pytest.raises(imgen.UserError, match="^array_unreadable"):
         nearest(wrong)
