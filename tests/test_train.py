@@ -441,9 +441,10 @@ def test_it_opens_with_a_stored_run_and_no_training(visit, address, played):  # 
     floor = opened(page, address)
     comes(page, "R.demo && R.lanes[0].moment?.step > 500")
     floor.locator(".badge:visible").wait_for()
-    pixels = floor.locator(".samples canvas").first.evaluate(
-        "one => new Set(one.getContext('2d').getImageData(0, 0, one.width, one.height).data).size")
-    assert pixels > 20 and Played.all == [] and teaching.REPLAY.stat().st_size < 400_000
+    colours = "new Set(one.getContext('2d').getImageData(0, 0, one.width, one.height).data).size"
+    canvas = floor.locator(".samples canvas").first.element_handle()
+    page.wait_for_function(f"one => {colours} > 20", arg=canvas)  # its pictures are unpacked a moment later
+    assert Played.all == [] and teaching.REPLAY.stat().st_size < 400_000
     assert "script" not in page.content().split('data-floor="pictures"')[0].rsplit("<", 1)[1]
 
 
