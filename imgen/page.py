@@ -51,8 +51,11 @@ HEADER = """
 
 class Page(gr.Blocks):
     def launch(self, *args, **settings):
-        """settings: see `settings`; the thread must not be held, for what follows is done once the server is there."""
-        served = super().launch(*args, prevent_thread_lock=True, **settings)
+        """settings: see `settings`; the thread must not be held, for what follows is done once the server is there.
+
+        Gradio's own look at the page, for a `share` that nobody asks for here, gives up after three seconds: a slow machine takes longer.
+        """
+        served = super().launch(*args, prevent_thread_lock=True, _frontend=False, **settings)
         self.app.state_holder = Sessions(self)
         self._queue.pending_messages_per_session = Messages(self._queue)  # pyright: ignore[reportAttributeAccessIssue]
         return served
