@@ -81,7 +81,8 @@ def plan(card: Card) -> Plan:
         raise UserError("export_optimises", card=card.name)
     for _ in card.prepare():
         pass
-    net = card.private_copy(dtype=torch.float32).cpu().to(memory_format=torch.contiguous_format)
+    net = card.private_copy(dtype=torch.float32).cpu()
+    net.to(memory_format=torch.contiguous_format)  # pyright: ignore[reportCallIssue]  torch has it, its types for one argument only
     return PLANS[kind](net)
 
 

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Collection
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import gradio as gr
 from anyio import to_thread
@@ -23,7 +24,7 @@ from imgen.tabs.restore import restore_tab
 from imgen.tabs.stylize import stylize_tab
 from imgen.tabs.train import train_tab
 from imgen.tabs.upscale import upscale_tab
-from imgen.ui import health, link, teaching, telemetry, worksheet
+from imgen.ui import health, link, teaching, telemetry, turns, worksheet
 from imgen.ui.doors import CLOSED, Doors, admitted, blame_the_caller, own_names, pointed
 from imgen.ui.endpoint import described, publish
 from imgen.ui.events import connect, connect_send
@@ -33,11 +34,10 @@ from imgen.ui.password import LOGIN, Gate, Password
 from imgen.ui.scripts import head
 from imgen.ui.sessions import Messages, Sessions, forget_finished
 from imgen.ui.stock import MAX_FILE
-from imgen.ui.turns import OF_ALL, SLOTS
 from imgen.ui.work import Failure, Trouble
 
 log = logging.getLogger("imgen")
-THREADS = 2 * OF_ALL * len(SLOTS)  # events that Gradio keeps open at a time: those that wait for their turn are among them
+THREADS = 2 * turns.OF_ALL * len(turns.SLOTS)  # events that Gradio keeps open at a time, with those that wait for their turn
 CSS = [Path(__file__).parent / "ui" / name for name in ("page.css", "inside.css", "points.css")]
 LATIN = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial"]
 CHINESE = ["PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Source Han Sans SC"]
@@ -53,8 +53,10 @@ class Page(gr.Blocks):
     def launch(self, *args, **settings):
         """settings: see `settings`; the thread must not be held, for what follows is done once the server is there.
 
-        Gradio's own look at the page, for a `share` that nobody asks for here, gives up after three seconds: a slow machine takes longer.
+        Gradio's own look at the page, for a `share` that nobody asks for here, gives up after three seconds: a slow machine takes
+        longer.
         """
+        turns.begin()
         served = super().launch(*args, prevent_thread_lock=True, _frontend=False, **settings)
         self.app.state_holder = Sessions(self)
         self._queue.pending_messages_per_session = Messages(self._queue)  # pyright: ignore[reportAttributeAccessIssue]
@@ -77,7 +79,7 @@ class Page(gr.Blocks):
             forget_finished(self._queue)
             if not block_fn.fn:  # of the browser alone
                 raise UserError("call_unreadable")
-            request = gr.Request(request) if isinstance(request, Request) else request  # of a tool's call
+            request = gr.Request(request) if isinstance(request, Request) else request  # pyright: ignore[reportArgumentType]  of a tool's call
             LocalContext.request.set(request)  # whose it is, for those components that keep what a visitor sent
             if event_data is not None and points(block_fn.fn):
                 event_data._data = pointed(event_data._data)
@@ -91,7 +93,7 @@ class Page(gr.Blocks):
         raise failure
 
     def get_api_info(self, *args, **kwargs):
-        return described(super().get_api_info(*args, **kwargs))
+        return described(cast("dict[str, Any]", super().get_api_info(*args, **kwargs)))
 
 
 def build() -> gr.Blocks:
@@ -116,7 +118,7 @@ def build() -> gr.Blocks:
         for bench in benches.values():
             for task, button in bench.send.items():
                 connect_send(button, bench, benches[task], tabs)
-    page.queue(max_size=OF_ALL, default_concurrency_limit=None, api_open=False)
+    page.queue(max_size=turns.OF_ALL, default_concurrency_limit=None, api_open=False)
     return page
 
 

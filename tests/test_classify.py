@@ -310,7 +310,8 @@ def test_what_comes_in_when_pictures_are_shifted_is_black():
 
 
 def test_the_command_line_prints_scores_and_keeps_an_explanation_only_if_asked(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(terminal, "LANGUAGE", "en")
+    for module in ("run", "saying"):
+        monkeypatch.setattr(f"imgen.terminal.{module}.LANGUAGE", "en")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "star.png").write_bytes(encode(shape("star", 3, 96)))
     run = "run", "cnn_shapes32", "star.png"

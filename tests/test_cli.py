@@ -192,7 +192,7 @@ def test_words_are_chinese_for_a_chinese_machine():
 
 
 def test_a_name_that_would_steer_the_terminal_is_escaped_and_emoji_are_not():
-    from imgen.__main__ import printable
+    from imgen.terminal.saying import printable
 
     assert printable("a\x1b[31mred\n\u202e.png") == "a\\x1b[31mred\\n\\u202e.png"
     assert printable("🧑\u200d🚀 花.png") == "🧑\u200d🚀 花.png" and printable("\udce9") == "\\udce9"
@@ -200,7 +200,7 @@ def test_a_name_that_would_steer_the_terminal_is_escaped_and_emoji_are_not():
 
 @pytest.mark.parametrize("notes", ['{"my": "own notes"}', "no json", "{}"])
 def test_a_training_replaces_no_json_of_somebody_else(tmp_path, notes):
-    from imgen.__main__ import check_weights
+    from imgen.terminal.training import check_weights
 
     (tmp_path / "espcn_x2.json").write_text(notes)
     with pytest.raises(UserError) as caught:

@@ -19,13 +19,13 @@ from safetensors.torch import save_file
 from stand_in_hub import COMMIT, StandInHub
 
 from imgen import cards, hub
-from imgen.__main__ import summary
 from imgen.catalog import CARDS, find_card, foreign_weights
 from imgen.controls import UserError
 from imgen.exhibits import readme
 from imgen.exhibits.model_cards import index, model_card
 from imgen.facts import read_facts
 from imgen.loader import Net
+from imgen.terminal.showing import summary
 
 ROOT = Path(__file__).parent.parent
 OURS = [card for card in CARDS if card.weights and not card.source]

@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from imgen.__main__ import summary
 from imgen.cards import WEIGHTS
 from imgen.catalog import CARDS, find_card
 from imgen.exhibits import readme
+from imgen.terminal.showing import summary
 from imgen.texts import text
 
 ROWS = [summary(card) for card in CARDS]

@@ -84,10 +84,10 @@ def test_gaps_are_filled():
 
 
 def test_a_card_without_words_does_not_bring_the_command_line_down(monkeypatch, capsys):
-    from imgen import __main__
+    from imgen.terminal import showing
 
     nameless = replace(CARDS[0], name="nameless_card")
-    monkeypatch.setattr(__main__, "CARDS", [nameless, *CARDS])
-    __main__.list_cards()
+    monkeypatch.setattr(showing, "CARDS", [nameless, *CARDS])
+    showing.list_cards()
     assert "title_nameless_card" in capsys.readouterr().out
     assert text("no such key", "zh") == "no such key"

@@ -319,7 +319,7 @@ async def learned(desk: Desk, setup: Setup, request: gr.Request) -> None:
     if not classroom.admit(desk.address):
         raise UserError("server_busy")
     run = classroom.ask(desk, [setup])
-    async with aclosing(classroom.watch(desk, desk.address, str)) as words:  # whoever watches keeps it going
+    async with aclosing(classroom.watch(desk.eye, desk.address, str)) as words:  # whoever watches keeps it going
         async for _ in words:
             if not wanted(event) or (event is None and direct and await direct.is_disconnected()):
                 classroom.end(desk, keep=False)

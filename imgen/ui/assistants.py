@@ -10,7 +10,7 @@ import binascii
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote
 
 import gradio as gr
@@ -34,7 +34,7 @@ Schema = dict[str, Any]
 class Tools(mcp.GradioMCPServer):
     """What an assistant is told of the endpoints, and how it calls them."""
 
-    _file_data_tool_description = ""  # each parameter says what it takes
+    _file_data_tool_description = ""  # pyright: ignore[reportAssignmentType]  each parameter says what it takes
 
     def _prepare_tool_call_args(self, name: str, arguments: dict[str, Any]):
         request = gr.Request(self.mcp_server.request_context.request)
@@ -47,10 +47,11 @@ class Tools(mcp.GradioMCPServer):
         function = self.get_block_fn_from_endpoint_name(endpoint) if endpoint else None
         if function is None or not isinstance(arguments, dict):
             raise UserError("call_unreadable")
-        names = parameters(self.api_info, endpoint)
+        names = parameters(cast(Schema, self.api_info), endpoint)
         if unknown := arguments.keys() - set(names):
             raise UserError("knob_unknown", knob=str(min(unknown))[:40], knobs=", ".join(names))
-        values = [taken(component, arguments.get(called)) for called, component in zip(names, function.inputs, strict=True)]
+        inputs = cast("list[Component]", function.inputs)
+        values = [taken(component, arguments.get(called)) for called, component in zip(names, inputs, strict=True)]
         card = published[endpoint.strip("/")].beginning
         values = [self.usual(endpoint, called) if called in card and value is None else value
                   for called, value in zip(names, values, strict=True)]
@@ -59,16 +60,16 @@ class Tools(mcp.GradioMCPServer):
         return endpoint, values, {}, here
 
     def usual(self, endpoint: str, called: str) -> object:
-        told = self.api_info["named_endpoints"][endpoint]["parameters"]
+        told = cast("list[Schema]", self.api_info["named_endpoints"][endpoint]["parameters"])
         return next(one["parameter_default"] for one in told if one["parameter_name"] == called)
 
     def get_input_schema(self, tool_name: str, parameters: dict[str, str] | None = None) -> tuple[Schema, list]:
         endpoint = self.tool_to_endpoint[tool_name]
         function = self.get_block_fn_from_endpoint_name(endpoint)
         assert function
-        told = self.api_info["named_endpoints"][endpoint]["parameters"]
+        told = cast("list[Schema]", self.api_info["named_endpoints"][endpoint]["parameters"])
         properties = {}
-        for one, component in zip(told, function.inputs, strict=True):
+        for one, component in zip(told, cast("list[Component]", function.inputs), strict=True):
             name = one["parameter_name"]
             schema, words = kind(component, one)
             about = (parameters or {}).get(name, "")

@@ -146,11 +146,17 @@ _turns: Turns | None = None
 
 
 def turns() -> Turns:
-    """Of this process."""
+    """Of the server that this process has."""
     global _turns
     if _turns is None:
         _turns = Turns()
     return _turns
+
+
+def begin() -> None:
+    """A server starts, with all slots free: what one before it left undone ended with its event loop, and gives none back."""
+    global _turns
+    _turns = Turns()
 
 
 def give_up() -> None:
