@@ -41,8 +41,8 @@ PROOF, NEAR = "espcn_x4", 0.3  # the card that makes a picture, and dB by which 
 LONGEST = 180  # seconds for all that is opened in another process
 FAILED = ("overfitted_dcgan_fashion28",)  # of whose judge only the figures are shown
 SETTINGS = (
-    "IMGEN_CERT", "IMGEN_HOSTS", "IMGEN_HUB_REPO", "IMGEN_KEY", "IMGEN_LAN", "IMGEN_LOG", "IMGEN_LONGEST", "IMGEN_METRICS",
-    "IMGEN_MIRROR", "IMGEN_PASSWORD", "IMGEN_RAY",
+    "IMGEN_CERT", "IMGEN_HOSTS", "IMGEN_HUB_REPO", "IMGEN_KEY", "IMGEN_LAN", "IMGEN_LOG", "IMGEN_LONGEST", "IMGEN_MCP",
+    "IMGEN_METRICS", "IMGEN_MIRROR", "IMGEN_PASSWORD", "IMGEN_RAY", "IMGEN_RAY_GPUS", "IMGEN_RAY_REPLICAS",
 )
 NUMBERS = ("GRADIO_SERVER_PORT", "IMGEN_LONGEST")
 OPENING = """

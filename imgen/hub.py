@@ -26,6 +26,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+from imgen import proxies
 from imgen.controls import UserError
 
 project_repository = "imgen/weights"  # an example, until somebody owns one: IMGEN_HUB_REPO names another
@@ -38,15 +39,12 @@ snapshot: Path | None = None  # facts and figures of the project's repository, w
 endpoint: str | None = None  # None: huggingface_hub's own, which heeds HF_ENDPOINT
 mirror: str | None = None  # a second endpoint, for when the Hub does not answer or sends wrong bytes
 patience = 5.0  # seconds that a server may take to say what it has
-proxied: frozenset[str] = frozenset()  # kinds of addresses, of "http" and "https", that are asked through a proxy
-unreachable: frozenset[str] = frozenset()  # and those of them whose proxy cannot be used: nothing goes around it
 elsewhere = True  # whether what the cache refuses may lie in a temporary folder: not where a folder is to be filled
 
 OFFICIAL = "https://huggingface.co"  # the only server that may see a token
 LOCKS = "imgen-sha256"  # folder in a cache: what each file had when it was first brought here
 FACTS = (".json", ".webp")  # of the project's repository: what the page is built from, and pictures of trainings
 WHOLE = ".imgen-whole"  # lies in a snapshot of which nothing is missing
-OWN = ("localhost", "127.0.0.1", "::1")  # names of this machine, which it asks itself
 ANOTHER_SERVER = {"weights_offline", "weights_proxy", "weights_server", "weights_timeout", "weights_cut_off", "weights_altered"}
 ANOTHER_FOLDER = {"weights_disk_full", "weights_cache_read_only"}
 LARGE = 16 << 20  # bytes of a file of which a part is kept where its download ends early
@@ -145,7 +143,7 @@ def take_snapshot(known: Callable[[Path], object]) -> None:
 
 def _snapshot_of(repository: str) -> Path:
     library, server = _library(), (endpoint or _library().constants.ENDPOINT).rstrip("/")
-    if _proxy_kind(server) in unreachable:
+    if proxies.kind_of(server) in proxies.unreachable:
         raise UserError("weights_proxy", file="*.json", repository=repository)
     token = None if server == OFFICIAL else False
     info = library.HfApi(endpoint=server, token=token).repo_info(repository, timeout=patience)
@@ -190,63 +188,14 @@ def ask(w: WeightFile) -> None:
 
 
 def settle(environment: MutableMapping[str, str], *own: str) -> None:
-    """The settings of this module from the environment: IMGEN_HUB_REPO, IMGEN_MIRROR, proxies.  own: as of `settle_proxies`.
+    """The settings of this module from the environment: IMGEN_HUB_REPO, IMGEN_MIRROR, proxies.  own: more names of this machine.
 
     HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_CACHE and HF_HOME are huggingface_hub's own, which reads them when it is imported.
     """
     global project_repository, mirror
     project_repository = environment.get("IMGEN_HUB_REPO", project_repository)
     mirror = environment.get("IMGEN_MIRROR") or mirror
-    settle_proxies(environment, *own)
-
-
-def settle_proxies(environment: MutableMapping[str, str], *own: str) -> None:
-    """Leave in it only what httpx takes, which else refuses to begin at all, and keep this machine out of every proxy.
-
-    Called before Gradio is imported, which asks its own page over httpx.  own: more names of this machine.  A proxy that cannot
-    be used is remembered in `unreachable`: what was to go through it does not go around it.
-    """
-    global proxied, unreachable
-    from urllib.request import getproxies  # which knows those of Windows and macOS, too
-
-    named = {kind: url for kind, url in getproxies().items() if kind in ("http", "https", "all", "no")}
-    known = {kind: url for kind, url in named.items() if kind != "no" and url}
-    if not known:
-        return
-    usable = {kind: _usable(url) for kind, url in known.items()}
-    proxied |= frozenset(kind for kind in ("http", "https") if kind in known or "all" in known)
-    here = {kind: kind if kind in known else "all" for kind in ("http", "https")}
-    unreachable |= frozenset(kind for kind, name in here.items() if name in known and not usable[name])
-    usable["no"] = ",".join(filter(None, [named.get("no", "").strip(" ,"), *OWN, *own]))
-    for kind, url in usable.items():
-        for name in (f"{kind}_proxy", f"{kind}_proxy".upper()):
-            environment.pop(name, None)
-        if url:
-            environment[f"{kind}_proxy"] = url
-
-
-def _usable(url: str) -> str:
-    """A proxy's address as httpx takes it; "" if it takes none of the kind, or lacks the package for it."""
-    import importlib
-
-    kind, _, rest = url.rpartition("://")
-    url = f"{ {'': 'http', 'socks': 'socks5'}.get(kind.lower(), kind.lower()) }://{rest}"  # socks: as desktops write it
-    for library in ("httpx", "httpx2"):  # Gradio's, and the Hub's where it has gone on to the next
-        try:
-            client = importlib.import_module(library).Client
-        except ImportError:
-            continue
-        try:
-            client(proxy=url).close()
-        except Exception:  # no socksio, another kind, no address at all
-            return ""
-    return url
-
-
-def _proxy_kind(server: str) -> str:
-    """Of which kind of address a server is, if it is not this machine."""
-    address = urlsplit(server)
-    return "" if address.hostname in OWN else address.scheme
+    proxies.settle(environment, *own)
 
 
 def publish(repository: str, folder: Path, model_cards: dict[str, str], index: str, token: str | None = None) -> str:
@@ -366,7 +315,7 @@ def _token(server: str) -> bool | None:
 def _declared(w: WeightFile, server: str):
     """The file's address there, and what the server says of it."""
     library = _library()
-    if _proxy_kind(server) in unreachable:
+    if proxies.kind_of(server) in proxies.unreachable:
         raise UserError("weights_proxy", file=w.file, repository=w.repository)
     url = library.hf_hub_url(w.repository, w.file, repo_type=w.kind, revision=w.revision, endpoint=server)
     return url, library.get_hf_file_metadata(url, token=_token(server), timeout=patience, endpoint=server)
@@ -375,7 +324,7 @@ def _declared(w: WeightFile, server: str):
 def _told(error: Exception, w: WeightFile, server: str) -> BaseException:
     """As `_failure`; where there is a proxy on the way, that is to blame."""
     failure = _failure(error, w.file, w.repository)
-    if isinstance(failure, UserError) and failure.key == "weights_offline" and _proxy_kind(server) in proxied:
+    if isinstance(failure, UserError) and failure.key == "weights_offline" and proxies.kind_of(server) in proxies.proxied:
         failure = UserError("weights_proxy", **failure.facts)
     return failure
 

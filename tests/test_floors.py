@@ -14,7 +14,7 @@ FLOORS = [  # from the roof down; a room sees what is below, and in its own floo
     "app", "__main__ > terminal > doctor > serving > page > tabs > ui", "downloads", "calling > exhibits > lab",
     "evaluation | inspection", "training | exporting",
     "remote > catalog | batch > place | checkpoint",
-    "cards > loader", "models | pipelines", "drawing | functional", "image > decoding | hub",
+    "cards > loader", "models | pipelines", "drawing | functional", "image > decoding | hub > proxies",
     "watching > controls > texts | facts | device",
 ]
 SEEN: dict[str, set[str]] = {}

@@ -14,7 +14,7 @@ import huggingface_hub.file_download
 import pytest
 from stand_in_hub import COMMIT, StandInHub
 
-from imgen import hub
+from imgen import hub, proxies
 from imgen.controls import UserError
 from imgen.hub import WeightFile
 
@@ -416,7 +416,7 @@ def no_proxies(monkeypatch):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     for name in ("proxied", "unreachable"):
-        monkeypatch.setattr(hub, name, frozenset())
+        monkeypatch.setattr(proxies, name, frozenset())
 
 
 def settled(monkeypatch, **named):
@@ -426,7 +426,7 @@ def settled(monkeypatch, **named):
     for name, value in named.items():
         monkeypatch.delenv(name.lower())
         monkeypatch.setenv(name, value)
-    hub.settle_proxies(os.environ)
+    proxies.settle(os.environ)
     return {name: os.environ.get(name, "") for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy")}
 
 

@@ -16,11 +16,10 @@ EXAMPLES = ROOT / "imgen" / "assets" / "examples"
 
 
 @pytest.fixture
-def opened(visit, address):  # noqa: F811
+def opened(visit):  # noqa: F811
     """Open the page at an address."""
     def at(query: str, locale: str = "en-US", width: int = 1440, height: int = 900):
-        page = visit(locale, width, height)
-        page.goto(address + query)
+        page = visit(locale, width, height, query)
         page.locator("button.run:visible").first.wait_for()
         return page
 

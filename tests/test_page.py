@@ -18,7 +18,7 @@ import imgen
 from imgen.image import Picture, decode
 
 ROOT = Path(__file__).parent.parent
-BROWSERS = "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"  # the first draws no window: two thirds of the time
+BROWSERS = "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"  # the first draws no window
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 TASKS = ("generate", "upscale", "stylize", "restore", "classify")

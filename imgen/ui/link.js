@@ -21,7 +21,7 @@ function shared(query) {  // without what only this visitor can open
 }
 const listed = (query, key) => (query.get(key) ?? '').split(',').filter(Boolean);
 const string = query => String(query).replaceAll('%2C', ',');
-const until = async (found, most = 15000) => {
+const until = async (found, most = 60000) => {  // a page is drawn part by part, on a slow machine for long
   for (const end = Date.now() + most; Date.now() < end; await new Promise(later => setTimeout(later, 50))) {
     const one = found();
     if (one) return one;
@@ -114,12 +114,15 @@ async function select(name) {  // a tab that is only just drawn does not listen 
     const tab = tabs().find(one => one.dataset.tabId === name);
     if (tab?.ariaSelected !== 'true') tab?.click();
     return tab?.ariaSelected === 'true';
-  }, 5000);
+  });
 }
 
-function opened(fold, tries) {  // one that is only just drawn may close again
-  if (!isOpen(fold)) fold.matches('details') ? fold.open = true : fold.querySelector(':scope > .label-wrap')?.click();
-  if (tries) setTimeout(opened, 150, fold, tries - 1);
+async function opened(name, key) {  // one that is only just drawn may close again
+  const one = await until(() => fold(name, key)), end = Date.now() + 3000;
+  do {
+    if (one && !isOpen(one)) one.matches('details') ? one.open = true : one.querySelector(':scope > .label-wrap')?.click();
+    await new Promise(later => setTimeout(later, 150));
+  } while (!touched && Date.now() < end);
 }
 
 async function open(search, again = false) {  // again: a result was seen there, it is made anew
@@ -134,7 +137,7 @@ async function open(search, again = false) {  // again: a result was seen there,
     const name = tabs().map(tab => tab.dataset.tabId).includes(query.get('tab')) ? query.get('tab') : tabs()[0].dataset.tabId;
     await select(name);
     const room = () => document.querySelector(`[data-room="${CSS.escape(name)}"]`);
-    const place = await until(() => room() ?? (bench(name)?.matches('[data-task]') && bench(name)), 3000);
+    const place = await until(() => room() ?? (bench(name)?.matches('[data-task]') && table(name) && bench(name)));
     if (!place) return;
     if (place === room()) {
       const {path, mask} = carried.search === location.search ? carried : {path: '', mask: ''};
@@ -151,10 +154,7 @@ async function open(search, again = false) {  // again: a result was seen there,
     }
     const names = listed(query, 'folds');
     if (query.get('lesson') === '1') names.push('lesson');
-    for (const key of names) {
-      const one = Object.hasOwn(known.folds, key) && fold(name, key);
-      if (one) opened(one, 8);
-    }
+    for (const key of names) if (Object.hasOwn(known.folds, key)) opened(name, key);
     if (query.get('lesson') === '1') study(place, null);
   } finally {
     if (!handed) {
