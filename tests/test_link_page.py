@@ -75,6 +75,7 @@ def test_the_address_follows_and_the_way_back_leads_to_each_result(visit):  # no
     page = visit()
     bench = tab(page, "upscale")
     says(page, tab="upscale", example=0, language="en")
+    page.wait_for_function("history.state?.result")  # what nobody has seen is not come back to
     bench.locator(".thumb").nth(1).click()
     says(page, example=1, run=1)
     number = bench.locator(".knob-scale input[type=number]")
