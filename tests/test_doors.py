@@ -467,21 +467,6 @@ def test_the_folder_of_pictures_goes_with_the_program(tmp_path):
     assert not folder.exists()
 
 
-def test_a_server_begins_with_all_turns_free():
-    """Whatever one before it in this process left undone: of one address, a single slot would hold up all that is quick."""
-    from imgen.page import Page
-    from imgen.ui.turns import turns
-
-    turns().ask("quick", "127.0.0.1", "left undone")
-    with Page() as page:
-        pass
-    page.launch(server_name="127.0.0.1", server_port=free_port(), quiet=True)
-    try:
-        assert not turns().running and turns().ask("quick", "127.0.0.1", "new").called.is_set()
-    finally:
-        page.close()
-
-
 def test_turns_are_fair():
     """Without a server: who was served longest ago comes next, whoever has a slot in the lane waits."""
     from imgen.controls import UserError

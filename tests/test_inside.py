@@ -9,6 +9,7 @@ import time
 from types import SimpleNamespace
 from typing import Any
 
+import gradio as gr
 import httpx
 import numpy as np
 import pytest
@@ -18,8 +19,9 @@ from test_page import address, browser, visit  # noqa: F401  fixtures
 
 from imgen.catalog import find_card
 from imgen.controls import UserError
+from imgen.page import Page
 from imgen.tabs.inside import script
-from imgen.ui import inspecting
+from imgen.ui import inspecting, turns
 from imgen.ui.inspecting import Asked, Inspections, inside_ask, inside_begin, inside_open
 
 HERE, THERE = "127.0.0.1", "10.0.0.7"
@@ -38,8 +40,6 @@ def calls():
     """An event loop of its own, as a server has, and in it what a browser asks."""
     loop = asyncio.new_event_loop()
     patch = pytest.MonkeyPatch()
-    from imgen.ui import turns
-
     patch.setattr(turns, "_turns", None)
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -167,6 +167,19 @@ def test_two_hundred_looks_leave_one_network_open(calls):
     for n in range(200):
         calls(inside_ask, {"what": "value", "token": token, "layer": 1, "channel": n % 64, "y": 3, "x": 3})
     assert len(inspecting.inspections.held) == before + 1
+
+
+def test_a_server_begins_with_all_turns_free(monkeypatch):
+    """Whatever one before it in this process left undone: of one address, a single slot would hold up all that is quick."""
+    monkeypatch.setattr(turns, "_turns", None)
+    monkeypatch.setattr(gr.Blocks, "launch", lambda *_, **__: None)
+    for name in ("Sessions", "Messages"):
+        monkeypatch.setattr(f"imgen.page.{name}", lambda of: of)
+    turns.turns().ask("quick", HERE, "left undone").began -= 2 * turns.OVERDUE
+    page = object.__new__(Page)  # without the event loop that Gradio makes for a new one, and drops
+    page.app, page._queue = SimpleNamespace(), SimpleNamespace()
+    page.launch()
+    assert turns.turns().ask("quick", HERE, "new").called.is_set()
 
 
 def test_every_word_that_the_browser_asks_for_is_there():

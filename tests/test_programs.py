@@ -27,6 +27,7 @@ PORT = "http://127.0.0.1:7860"  # where the READMEs' app is
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INSTALLING = "pip install"  # the two that begin with nothing: .ci/run runs the second; the first installs likewise, and starts
 NEEDED = {"python -m imgen upscale": "spandrel"}  # lines that need a package that is not among ours
+SERVING = re.compile(r"app\.py|\bray\b|\bnginx\b")  # lines that go on until they are ended: see test_remote and test_proxy
 # `python` for the examples: a process that has imported everything once, and is copied for each command.
 NURSERY = """
 import os, runpy, socket, sys, warnings
@@ -83,7 +84,7 @@ def bare(code: str) -> str:
     return re.sub(r"[ \t]+(#|//) .*$", "", code, flags=re.MULTILINE)
 
 
-EXAMPLES = [(kind, code) for kind, code in blocks("en") if INSTALLING not in bare(code)]
+EXAMPLES = [(kind, code) for kind, code in blocks("en") if INSTALLING not in bare(code) and not SERVING.search(bare(code))]
 
 
 def named(example: tuple[str, str]) -> str:

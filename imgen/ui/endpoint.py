@@ -91,10 +91,13 @@ def answered(running: Callable[..., AsyncGenerator]) -> Callable[..., Awaitable]
     """One answer, at the end: Gradio would send, and its clients fetch, the result of a generator twice."""
     @wraps(running)
     async def handler(request: gr.Request, *values):
+        last = None
         async with aclosing(running(request, *values)) as frames:
-            async for last in frames:
-                return last
-        raise UserError("call_unreadable")  # it was stopped: nobody hears it
+            async for frame in frames:
+                last = frame
+        if last is None:  # it was stopped: nobody hears it
+            raise UserError("call_unreadable")
+        return last
 
     return handler
 
