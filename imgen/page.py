@@ -4,6 +4,7 @@ import inspect
 import logging
 from collections.abc import Callable, Collection
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -162,10 +163,10 @@ def settings(
     Raises UserError tools_missing.
     """
     if tools:
-        try:
-            from imgen.ui.assistants import serve_tools
-        except ImportError:
-            raise UserError("tools_missing") from None
+        if find_spec("mcp") is None:  # Gradio finds out only when it is asked for a tool
+            raise UserError("tools_missing")
+        from imgen.ui.assistants import serve_tools
+
         serve_tools()
     closed = [route for route in CLOSED if not (gate and route == LOGIN)]
     outside_in = [*seen.middleware, Middleware(Doors, names=own_names(names), closed=closed)]

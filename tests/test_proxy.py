@@ -249,6 +249,7 @@ def test_two_pages_behind_nginx_serve_every_session_whole(tmp_path):
         assert sum(one == other for one, other in zip(found, right, strict=True)) == SESSIONS
         assert all(any(page.files.rglob("*.png")) for page in pages)  # each had some of them
         pages[0].process.kill()
+        pages[0].process.wait()  # what it has taken in by then is lost
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(lambda number: Session(proxy.url, number, *known).live(), range(6)))
         assert found == right[:6]

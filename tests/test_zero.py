@@ -23,6 +23,13 @@ PICTURE = noise_picture(24, 20)
 DEFAULTS = {card.name: checked(card.knobs, {}) for card in CARDS}
 
 
+@pytest.fixture(autouse=True)
+def untaught(monkeypatch):
+    """Nothing has run yet in this process that would have told how fast it is."""
+    for module in (zero, cost):
+        monkeypatch.setattr(module, "pace", cost.Pace())
+
+
 @pytest.fixture
 def lending(monkeypatch):
     """What `settle` does but for the nets; whoever asks is lent a GPU, and what it is asked for is kept."""
@@ -34,8 +41,6 @@ def lending(monkeypatch):
         yield Frame(2, 2, [PICTURE], origin=Origin(call.card, {}, "bfloat16", "0", seconds=0.5, device="Lent GPU"))
 
     monkeypatch.setattr(zero, "worked", worked)
-    monkeypatch.setattr(zero, "pace", cost.Pace())
-    monkeypatch.setattr(cost, "pace", cost.Pace())
     monkeypatch.setattr(device, "_chosen", "cpu")
     monkeypatch.setattr(cards, "elsewhere", zero.elsewhere)
     monkeypatch.setattr(cost, "elsewhere", zero.seconds_of)
