@@ -402,7 +402,7 @@ def hub(environment: MutableMapping[str, str]) -> Found:
 
     lacking = missing()
     server = urlsplit(ours.endpoint or environment.get("HF_ENDPOINT") or ours.OFFICIAL).hostname or ""
-    if environment.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    if offline(environment):
         facts = {"names": names_of(lacking)}
         yield (FAULT, "hub_offline", facts) if lacking else (GOOD, "hub_offline_fine", facts)
         return
@@ -419,6 +419,11 @@ def hub(environment: MutableMapping[str, str]) -> Found:
             yield FAULT, "hub_refuses" if refused else "hub_unreachable", facts
     else:
         yield GOOD, "hub", {"server": server}
+
+
+def offline(environment: Mapping[str, str]) -> bool:
+    """As huggingface_hub reads it."""
+    return environment.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
 
 
 def proxies(environment: Mapping[str, str]) -> Found:
