@@ -202,7 +202,8 @@ def publish(repository: str, folder: Path, model_cards: dict[str, str], index: s
     """Put the weights in `folder`, their facts and figures, the model cards (name -> Markdown) and what lists them on the Hub, in
     one commit; returns the address.
 
-    `token` None: HF_TOKEN, or the one that `hf auth login` stored.  Raises UserError: publish_denied, publish_name, publish_failed.
+    `token` None: HF_TOKEN, or the one that `hf auth login` stored.
+    Raises UserError: publish_denied, publish_name, publish_failed.
     """
     library = _library()
     if not (token or library.get_token()):

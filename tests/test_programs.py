@@ -27,7 +27,7 @@ PORT = "http://127.0.0.1:7860"  # where the READMEs' app is
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INSTALLING = "pip install"  # the two that begin with nothing: .ci/run runs the second; the first installs likewise, and starts
 NEEDED = {"python -m imgen upscale": "spandrel"}  # lines that need a package that is not among ours
-# Lines that start what stays, at ports that may be taken, or need it: `test_proxy` and `test_remote` do the same at ports of their own.
+# Lines that start what stays, at ports that may be taken, or need it: `test_proxy` and `test_remote` do the same at others.
 STAYING = re.compile("python app.py|ray start|--ray")
 # `python` for the examples: a process that has imported everything once, and is copied for each command.
 NURSERY = """
