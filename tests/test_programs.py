@@ -316,6 +316,13 @@ def test_what_a_room_cannot_do_is_one_sentence(client, given, endpoint, argument
         client.predict(**picture, **arguments, api_name=endpoint)
 
 
+def test_what_an_endpoint_says_of_itself_speaks_of_nothing_that_only_the_page_has(client):
+    told = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    for name, one in told.items():
+        about = one["description"]
+        assert about.endswith(".") and not re.search(r"slider|pointer|\bdrag|click|\btap\b", about, re.IGNORECASE), name
+
+
 # Tools of an assistant.
 def test_an_assistant_without_its_package_is_told_what_to_install(tmp_path):
     if found("mcp"):

@@ -12,7 +12,7 @@ SERVING: dict[str, tuple[str, str]] = {
     "password": ("Password", "密码"),
     "password_enter": ("Go in", "进入"),
     "password_needed": ("This page asks for a password. Please ask whoever gave you its address, such as your teacher.", "这个页面需要密码，请向提供网址的人（例如老师）询问。"),
-    "password_wrong": ("That is another password. Please try again.", "密码不对，请再试一次。"),
+    "password_wrong": ("That is not the password. Please try again.", "密码不对，请再试一次。"),
     "password_wait": ("There were too many wrong passwords from here. Please wait {minutes} min.", "这里输错密码的次数太多，请等 {minutes} 分钟再试。"),
     "password_short": ("A password needs {least} characters or more. Please choose a longer one.", "密码至少要 {least} 个字符，请换一个长一些的。"),
     # downloads before a lesson
