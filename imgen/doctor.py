@@ -562,11 +562,11 @@ def refused(environment: Mapping[str, str]) -> Found:
             yield FAULT, key, {"name": install}
     for names, look in LOOKS:
         if any(environment.get(name) for name in names):
+            from imgen.controls import UserError
+
             try:
                 look(environment)
-            except Exception as error:
-                if not hasattr(error, "key"):  # no UserError, whose module may not open here
-                    raise
+            except UserError as error:
                 yield FAULT, error.key, error.facts
 
 
