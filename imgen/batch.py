@@ -64,11 +64,18 @@ def batch(card: Card, pairs: Iterable[tuple[Path, Path]], knobs: Mapping[str, ob
                 yield Frame(*(frame.done, frame.total) if of_its_own else (number, len(todo)), stage=frame.stage)
 
 
+def made_by(card: Card, values: Mapping[str, object], source: str | None) -> dict[str, object]:
+    """By which a result is known again.  Of a network in a file its bytes count: another of the same name is another model."""
+    sha256 = card.net.settings.get("sha256") if card.net else None
+    own = {"net": str(sha256)[:16]} if sha256 else {}
+    return {"card": card.name, **own, "knobs": recorded(values), "source": source}
+
+
 def _one(card: Card, path: Path, wanted: Path, values: Mapping[str, object]) -> Frames:
     """The card's Frames, and a FileDone.  Raises the UserErrors that no other file would be spared."""
     target, kept, error, fallback, facts = wanted, False, None, "", {}
     try:
-        made = {"card": card.name, "knobs": recorded(values), "source": digest(path)}
+        made = made_by(card, values, digest(path))
         target, kept = find(wanted, made)
         if not kept:
             frame = None

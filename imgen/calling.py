@@ -175,4 +175,4 @@ def _pil(picture: Picture) -> Image.Image:
 
 
 def _unreadable(shape: object, kind: object) -> UserError:
-    return UserError("array_unreadable", shape=str(shape)[:60], kind=str(kind)[:20])
+    return UserError("array_unreadable", found=f"{str(shape)[:60]} {str(kind)[:20]}".strip())

@@ -8,9 +8,9 @@ program.
 from __future__ import annotations
 
 import argparse
-import difflib
 import hashlib
 import importlib.metadata
+import importlib.util
 import io
 import json
 import locale
@@ -28,6 +28,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from imgen.settings import SETTINGS, misspelt
 from imgen.texts import LANGUAGES, spoken, text
 
 GOOD, NOTE, FAULT = "good", "note", "fault"  # a note needs no mending
@@ -40,11 +41,12 @@ MEMORY, DISK = 1000, 1000  # MB that the page and its visitors need
 PROOF, NEAR = "espcn_x4", 0.3  # the card that makes a picture, and dB by which machines may differ
 LONGEST = 180  # seconds for all that is opened in another process
 FAILED = ("overfitted_dcgan_fashion28",)  # of whose judge only the figures are shown
-SETTINGS = (
-    "IMGEN_CERT", "IMGEN_HOSTS", "IMGEN_HUB_REPO", "IMGEN_KEY", "IMGEN_LAN", "IMGEN_LOG", "IMGEN_LONGEST", "IMGEN_MCP",
-    "IMGEN_METRICS", "IMGEN_MIRROR", "IMGEN_PASSWORD", "IMGEN_RAY", "IMGEN_RAY_GPUS", "IMGEN_RAY_REPLICAS",
-)
 NUMBERS = ("GRADIO_SERVER_PORT", "IMGEN_LONGEST")
+NEEDING = {  # settings, and the module without which the page does not start: a key with its words, and what to install
+    "IMGEN_MCP": ("mcp", "tools_missing", ""), "IMGEN_METRICS": ("prometheus_client", "extra_missing", "prometheus-client"),
+    "IMGEN_RAY": ("ray", "extra_missing", '"ray[serve]"'),
+}
+OFF = ("", "0", "no", "off", "false")
 OPENING = """
 import importlib, json, sys, time
 def tell(**facts): print(json.dumps(facts), flush=True)
@@ -115,18 +117,24 @@ def examine(environment: MutableMapping[str, str], checks: list[str]) -> Iterato
 
 
 def told(finding: Finding, language: str) -> dict:
-    words = text("doctor_" + finding.key, language, **finding.facts)
-    return {**finding._asdict(), "words": words, "cure": cure(finding, language)}
+    return {**finding._asdict(), "words": words(finding, language), "cure": cure(finding, language)}
+
+
+def words(finding: Finding, language: str) -> str:
+    """What the page would say itself has no words of the doctor's: its sentence names the cure, too."""
+    key = "doctor_" + finding.key
+    own = text(key, language, **finding.facts)
+    return text(finding.key, language, **finding.facts) if own == key else own
 
 
 def cure(finding: Finding, language: str) -> str:
     key = "cure_" + finding.key
-    words = text(key, language, **finding.facts)
-    return "" if words == key else words
+    found = text(key, language, **finding.facts)
+    return "" if found == key else found
 
 
 def lines(finding: Finding, language: str) -> Iterator[str]:
-    yield "{} {:9} {}".format(MARKS[finding.state], finding.check, text("doctor_" + finding.key, language, **finding.facts))
+    yield f"{MARKS[finding.state]} {finding.check:9} {words(finding, language)}"
     if cure(finding, language):
         yield "{:12}→ {}".format("", cure(finding, language))
 
@@ -402,7 +410,7 @@ def hub(environment: MutableMapping[str, str]) -> Found:
 
     lacking = missing()
     server = urlsplit(ours.endpoint or environment.get("HF_ENDPOINT") or ours.OFFICIAL).hostname or ""
-    if environment.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
+    if offline(environment):
         facts = {"names": names_of(lacking)}
         yield (FAULT, "hub_offline", facts) if lacking else (GOOD, "hub_offline_fine", facts)
         return
@@ -419,6 +427,11 @@ def hub(environment: MutableMapping[str, str]) -> Found:
             yield FAULT, "hub_refuses" if refused else "hub_unreachable", facts
     else:
         yield GOOD, "hub", {"server": server}
+
+
+def offline(environment: Mapping[str, str]) -> bool:
+    """As huggingface_hub reads it."""
+    return environment.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
 
 
 def proxies(environment: Mapping[str, str]) -> Found:
@@ -532,13 +545,54 @@ def settings(environment: Mapping[str, str]) -> Found:
         except ValueError:
             faults += 1
             yield FAULT, "setting_wrong", {"name": name, "value": environment[name][:40]}
-    for name in sorted(environment):
-        if name.startswith("IMGEN_") and name not in SETTINGS:
-            like = difflib.get_close_matches(name, SETTINGS, 1, 0)[0]
-            faults += 1
-            yield FAULT, "setting_unknown", {"name": name, "like": like}
+    for facts in misspelt(environment):
+        faults += 1
+        yield FAULT, "setting_unknown", facts
+    for fault in refused(environment):
+        faults += 1
+        yield fault
     if not faults:
         yield GOOD, "settings" if known else "settings_none", {"names": ", ".join(known)}
+
+
+def refused(environment: Mapping[str, str]) -> Found:
+    """For which the page would not start.  Only what is set is looked at: some of it opens packages."""
+    for name, (module, key, install) in NEEDING.items():
+        if environment.get(name, "").strip().lower() not in OFF and importlib.util.find_spec(module) is None:
+            yield FAULT, key, {"name": install}
+    for names, look in LOOKS:
+        if any(environment.get(name) for name in names):
+            from imgen.controls import UserError
+
+            try:
+                look(environment)
+            except UserError as error:
+                yield FAULT, error.key, error.facts
+
+
+def look_at_access(environment: Mapping[str, str]) -> None:
+    from imgen import serving
+
+    serving.password(environment.get("IMGEN_PASSWORD", ""))
+    serving.certified(environment.get("IMGEN_CERT", ""), environment.get("IMGEN_KEY", ""))
+
+
+def look_at_outlook(environment: Mapping[str, str]) -> None:
+    from imgen.ui import telemetry
+
+    telemetry.chosen(environment)
+
+
+def look_at_cluster(environment: Mapping[str, str]) -> None:
+    from imgen.remote import Cluster
+
+    Cluster.of(environment)
+
+
+LOOKS = (  # settings that the page would look at together
+    (("IMGEN_PASSWORD", "IMGEN_CERT", "IMGEN_KEY"), look_at_access), (("IMGEN_LOG", "IMGEN_METRICS"), look_at_outlook),
+    (("IMGEN_RAY", "IMGEN_RAY_REPLICAS", "IMGEN_RAY_GPUS"), look_at_cluster),
+)
 
 
 def megabytes(size: float) -> int:

@@ -202,9 +202,12 @@ def publish(repository: str, folder: Path, model_cards: dict[str, str], index: s
     """Put the weights in `folder`, their facts and figures, the model cards (name -> Markdown) and what lists them on the Hub, in
     one commit; returns the address.
 
-    `token` None: the one that `hf auth login` stored.  Raises UserError with the keys of a download.
+    `token` None: HF_TOKEN, or the one that `hf auth login` stored.
+    Raises UserError: publish_denied, publish_name, publish_failed.
     """
     library = _library()
+    if not (token or library.get_token()):
+        raise UserError("publish_denied", repository=repository)
     files = sorted(path for path in Path(folder).iterdir() if path.suffix in (".safetensors", ".json", ".webp"))
     texts = {"README.md": index} | {f"cards/{name}.md": text for name, text in model_cards.items()}
     additions = [library.CommitOperationAdd(path.name, path) for path in files]
@@ -214,8 +217,19 @@ def publish(repository: str, folder: Path, model_cards: dict[str, str], index: s
         address = api.create_repo(repository, exist_ok=True)
         api.create_commit(repository, additions, commit_message="Weights and model cards")
     except Exception as error:
-        raise _failure(error, Path(folder).name, repository) from None
+        raise _unpublished(error, repository) from None
     return str(address)
+
+
+def _unpublished(error: Exception, repository: str) -> BaseException:
+    """As `_failure`, of what was to be sent."""
+    if type(error).__name__ == "HFValidationError":
+        return UserError("publish_name", repository=repository[:80])
+    failure = _failure(error, "", repository)
+    if not isinstance(failure, UserError):
+        return failure
+    denied = failure.key in ("weights_denied", "weights_not_found")  # 404: of an owner as whom one is not logged in
+    return UserError("publish_denied" if denied else "publish_failed", repository=repository)
 
 
 class _Download(threading.Thread):

@@ -19,6 +19,7 @@ from pathlib import Path
 from imgen import hub
 from imgen.controls import UserError
 from imgen.facts import read_facts
+from imgen.settings import misspelt
 from imgen.texts import spoken, text
 
 OWN = "imgen-pictures"
@@ -73,6 +74,9 @@ def main(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
 
 def serve(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
     """Until it is ended.  Raises UserError."""
+    for facts in misspelt(environment):  # a password under another name would be none
+        say(environment, "doctor_setting_unknown", **facts)
+        say(environment, "cure_setting_unknown", **facts)
     port, longest = wishes.port or number(environment, "GRADIO_SERVER_PORT"), number(environment, "IMGEN_LONGEST")
     lan = wishes.lan or switched_on(environment, "IMGEN_LAN")
     host = wishes.host or environment.get("GRADIO_SERVER_NAME") or (ANYWHERE[0] if lan else "127.0.0.1")

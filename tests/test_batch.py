@@ -176,6 +176,16 @@ def test_a_checkpoint_becomes_a_card(spandrel, tmp_path, wrap):
     assert np.abs(got - wanted.permute(1, 2, 0).numpy()).max() <= 0.51
 
 
+def test_another_network_in_a_file_of_the_same_name_begins_anew(spandrel, tmp_path):
+    """As where somebody has trained his own once more."""
+    paths, told = photos(tmp_path / "in", 1), []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        torch.save(Triple().state_dict(), tmp_path / "triple.pth")
+        told += files_done(batch(card_of(tmp_path / "triple.pth"), targets(paths, tmp_path / "out"), {}))
+    assert [(one.target.name, one.kept) for one in told] == [("0.png", False), ("0.png", True), ("0-2.png", False)]
+
+
 class Bomb:
     def __reduce__(self):
         return (open, ("exploded", "w"))

@@ -16,6 +16,7 @@ import pytest
 from stand_in_hub import StandInHub
 
 from imgen import doctor, hub
+from imgen.texts import text
 
 ROOT = Path(__file__).parent.parent
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
@@ -318,10 +319,31 @@ def test_versions_are_read_as_pip_reads_them(version, limits, right):
     assert doctor.fits(version, limits) == right
 
 
+@pytest.mark.parametrize(("name", "value", "key"), [
+    ("IMGEN_PASSWORD", "12345", "password_short"), ("IMGEN_CERT", "nosuch.pem", "certificate_missing"),
+    ("IMGEN_KEY", "key.pem", "certificate_needed"), ("IMGEN_LOG", "xml", "log_unknown"),
+    ("IMGEN_METRICS", "nobody", "metrics_unknown"), ("IMGEN_RAY_REPLICAS", "8-1", "ray_replicas"),
+    ("IMGEN_RAY_GPUS", "x", "setting_not_a_number"),
+])
+def test_for_what_the_page_would_not_start_the_doctor_tells_with_its_words(machine, name, value, key):
+    machine.environment[name] = value
+    code, found = machine.examined("settings", language="zh")
+    assert code == 1 and found[key]["words"] == text(key, "zh", **found[key]["facts"]) != key
+
+
+def test_a_setting_whose_package_is_missing_is_told(machine):
+    machine.environment["IMGEN_METRICS"] = "1"
+    machine.patch.setattr(doctor.importlib.util, "find_spec", lambda module: None)
+    code, found = machine.examined("settings")
+    assert code == 1 and "pip install prometheus-client" in found["extra_missing"]["words"]
+    machine.environment["IMGEN_METRICS"] = "off"
+    assert machine.examined("settings")[0] == 0
+
+
 def test_every_setting_that_the_program_reads_is_known_to_him():
     """And stands in the README."""
     sources = [ROOT / "app.py", *(ROOT / "imgen").rglob("*.py")]
-    read = {name for path in sources if path.name != "doctor.py" and "texts" not in path.parts
+    read = {name for path in sources if path.name not in ("doctor.py", "settings.py") and "texts" not in path.parts
             for name in re.findall(r'"(IMGEN_[A-Z_]+)"', path.read_text(encoding="utf-8"))}
     assert read and read <= set(doctor.SETTINGS)
     for readme in (ROOT / "README.md", ROOT / "imgen" / "texts" / "zh" / "README.md"):

@@ -214,6 +214,13 @@ def test_all_that_the_hub_has_for_this_program_is_offered():
         assert caught.value.key == key
 
 
+def test_where_the_hub_is_forbidden_that_is_said_and_not_that_there_is_no_network(here, server, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    code, _, told = here("download", "first")
+    assert code == 2 and "HF_HUB_OFFLINE" in told and "internet" not in told and not server.requests
+
+
 # -- the settings of the way there, each in a process of its own, for they are read when it begins -------------------------
 
 

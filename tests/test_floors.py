@@ -15,7 +15,7 @@ FLOORS = [  # from the roof down; a room sees what is below, and in its own floo
     "evaluation | inspection", "training | exporting",
     "remote > catalog | batch > place | checkpoint",
     "cards > loader", "models | pipelines", "drawing | functional", "image > decoding | hub > proxies",
-    "watching > controls > texts | facts | device",
+    "watching > controls > texts | facts | device | settings",
 ]
 SEEN: dict[str, set[str]] = {}
 for floor in reversed(FLOORS):

@@ -356,11 +356,16 @@ def test_publishing_puts_weights_and_cards_into_one_commit(server):
     assert {token for _, _, token in server.requests} == {"Bearer hf_mine"}
 
 
-def test_publishing_without_the_right_is_told(server):
-    server.mode = "403"
+@pytest.mark.parametrize(("mode", "repository", "token", "key"), [
+    ("403", "someone/models", "hf_mine", "publish_denied"), ("503", "someone/models", "hf_mine", "publish_failed"),
+    ("normal", "someone/models", None, "publish_denied"), ("normal", "a/b/c", "hf_mine", "publish_name"),
+])
+def test_what_hinders_publishing_is_told(server, monkeypatch, mode, repository, token, key):
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
+    server.mode = mode
     with pytest.raises(UserError) as caught:
-        hub.publish("someone/models", hub.bundled, {}, "", token="hf_mine")
-    assert caught.value.key == "weights_denied"
+        hub.publish(repository, hub.bundled, {}, "", token=token)
+    assert caught.value.key == key and (token or not server.requests)  # nobody is asked without one
 
 
 # -- proxies: what a machine names, and what must not go through them ---------------------------------------------------

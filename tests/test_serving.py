@@ -395,3 +395,13 @@ def test_one_after_another_not_all_at_once():
     for thread in threads:
         thread.join()
     assert gate.waits("10.0.0.1") > 0
+
+
+@pytest.mark.parametrize(("locale", "words"), [
+    ("en_US.UTF-8", "Is IMGEN_PASSWORD meant?"), ("zh_CN.UTF-8", "是不是想设置 IMGEN_PASSWORD？"),
+])
+def test_a_setting_misspelt_is_told_at_the_start(capsys, locale, words):
+    """Else a page that was to have a password would be open without a word."""
+    with pytest.raises(SystemExit):
+        serving.main({"IMGEN_PASSWROD": "sunflower", "IMGEN_LONGEST": "abc", "LC_ALL": locale})  # ended before it serves
+    assert words in capsys.readouterr().err

@@ -80,10 +80,10 @@ def publish_rooms(mask: Component) -> None:
 
     results: dict[str, Component] = {"result": gallery, "made": made}
     need = True
-    room(compare, text("crops_hint", "en"), results, picture=(picture, A_PICTURE, need),
-         cards=(cards, f"any of {names(comparison.rivals())}"),
+    room(compare, "One picture through several upscalers; with a truth, how near to it each of them came.", results,
+         picture=(picture, A_PICTURE, need), cards=(cards, f"any of {names(comparison.rivals())}"),
          truth=(word, f"how it is made small first, so that there is a truth to compare with: {', '.join(comparison.TRUTHS)}"))
-    room(compare_generators, text("compare_rivals", "en") + ": one seed through several generators.", results,
+    room(compare_generators, "One seed through several generators.", results,
          cards=(cards, f"any of {names(side_by_side.rivals())}"), seed=(number, span(Knob("seed", Seed(), 0))))
     room(spoil_and_repair, text("spoil_hint", "en"), results, picture=(picture, A_PICTURE, need),
          damage=(word, f"one of {', '.join((*spoil.UNITS, spoil.BRUSH, spoil.NONE))}"),
@@ -95,14 +95,16 @@ def publish_rooms(mask: Component) -> None:
          steps=(number, f"pictures from one to the next: {span(knobs_of(morph, {})['steps'])}"))
     room(combine_room, "The first − the second + the third, in their generator's latent space.",
          {"result": image, "made": made}, pictures=(pictures, f"three, each {MADE}", need))
-    room(steer, text("steer_hint", "en"), results, picture=(picture, MADE, need),
+    room(steer, "A picture moved along the directions in which its generator's pictures change most, and a fan: a row for each.",
+         results, picture=(picture, MADE, need),
          amounts=(values, f"a list of up to {DIRECTIONS} numbers from {-REACH:g} to {REACH:g}: how far along direction 1, 2, …"))
-    room(find, text("own_hint", "en"), results, card=(word, f"one of {names(side_by_side.rivals())}", need),
+    room(find, "What a generator would draw that is nearest to a picture: an autoencoder packs and unpacks it, others search.",
+         results, card=(word, f"one of {names(side_by_side.rivals())}", need),
          picture=(picture, A_PICTURE, need), label=(word, "one of the generator's kinds, or all"))
     room(map_room, "A map of a latent space of two numbers, and the picture at one spot of it.", results,
          label=(word, f"one of {', '.join(mapped()[0].knobs['label'].single)}"),
          x=(number, "0 to 1, from left to right"), y=(number, "0 to 1, from top to bottom"))
-    room(inside, text("inside_hint", "en"), results,
+    room(inside, "The layers of a network, the maps that each makes of a picture, and the sum behind one number.", results,
          card=(word, f"one of {names([card for card in CARDS if card.net])}", need),
          picture=(picture, "a picture file, for a network that takes one"),
          layer=(number, "whose maps are the result: a whole number from 0, see the layers in what comes back; without it, none"),
@@ -112,8 +114,8 @@ def publish_rooms(mask: Component) -> None:
     room(train, "A small network that learns here and now, within a minute: its scores, samples, and the network as a file.",
          {"result": image, "net": file, "made": made},
          method=(word, f"one of {', '.join(METHODS)}", need), data=(word, f"one of {', '.join(DATA)}; own: your pictures"),
-         seconds=(number, f"{', '.join(map(str, BOXES))}"), steps=(number, f"up to {MOST_STEPS}, instead of seconds"),
-         seed=(number, span(Knob("seed", Seed(), 0))),
+         seconds=(number, f"the nearest of {', '.join(map(str, BOXES))}"),
+         steps=(number, f"up to {MOST_STEPS}, instead of seconds"), seed=(number, span(Knob("seed", Seed(), 0))),
          knobs=(values, "an object: the method's other knobs by their names, as in `python -m imgen teach METHOD --help`"),
          pictures=(pictures, f"your own, 8 to {MOST_OWN}"))
 

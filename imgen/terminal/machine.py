@@ -68,9 +68,10 @@ def download(
             print(printable(str(follow_download(downloads.fetch(one, usual)))), flush=True)
         except UserError as error:
             failed += 1
-            say(f"{one.name}: {text(error.key, LANGUAGE, **error.facts)}")
+            key = "download_forbidden" if error.key == "weights_offline" and doctor.offline(os.environ) else error.key
+            say(text("download_trouble", LANGUAGE, name=one.name, words=text(key, LANGUAGE, **error.facts)))
     if failed:
-        raise UserError("download_failed", failed=failed, total=len(files))
+        raise UserError("download_failed", failed=failed, total=len(files), here=len(files) - failed)
     if to:
         say(text("download_to", LANGUAGE))
 

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from imgen.batch import FileDone, batch, inputs, targets
-from imgen.cards import Card, opened, recorded
+from imgen.batch import FileDone, batch, inputs, made_by, targets
+from imgen.cards import Card, opened
 from imgen.catalog import CARDS
 from imgen.controls import Choice, Choices, Knob, Reference, Slider, UserError, Words, checked
 from imgen.functional.contact_sheet import sheet
@@ -94,7 +94,7 @@ def tell_classes(card: Card, paths: list[Path], out: str, knobs: Mapping[str, ob
                 words = (f"{text(f'option_{name}', LANGUAGE)} {100 * share:.1f} %" for name, share in scores.items())
                 print(printable(f"{path.name}: {', '.join(words)}"), flush=True)
             if out:
-                made = {"card": card.name, "knobs": recorded(values), "source": digest(path)}
+                made = made_by(card, values, digest(path))
                 wanted = Path(out) / f"{path.stem}.png" if into else Path(out)
                 place, there = write(wanted, result.pictures[0], made)
                 say(printable(str(place)))
@@ -109,7 +109,7 @@ def tell_classes(card: Card, paths: list[Path], out: str, knobs: Mapping[str, ob
 def draw(card: Card, out: str, knobs: Mapping[str, object]) -> None:
     """What a card makes of nothing: in one sheet, or a file each."""
     values = opened(card.knobs, checked(card.knobs, knobs))
-    made: dict[str, object] = {"card": card.name, "knobs": recorded(values), "source": None}
+    made = made_by(card, values, None)
     if is_folder(out):
         ready(Path(out))
         for n, picture in enumerate(result_of(card.run(**knobs)).pictures):

@@ -68,7 +68,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "export_needs": ("To write ONNX needs three more packages: pip install onnx onnxscript onnxruntime, or pip install \".[onnx]\" in a checkout. --format pt2 needs none.", "导出 ONNX 还需要三个软件包：pip install onnx onnxscript onnxruntime，或在仓库里 pip install \".[onnx]\"。--format pt2 不需要。"),
     "export_tried": ("Tried: its numbers differ from the network's by {difference} at most.", "已验证：结果与网络相差最多 {difference}。"),
     "export_differs": ("What was written differs from the network by {difference}, more than {near}; the file was removed. Please report this with your versions of torch and onnxruntime.", "写出的文件与网络相差 {difference}，超过了 {near}，文件已删除。请附上 torch 和 onnxruntime 的版本报告这个问题。"),
-    "array_unreadable": ("A picture is an array (H, W) or (H, W, C) or a tensor (N, C, H, W), with C from 1 to 4, of uint8, uint16 (arrays) or finite numbers in [0, 1]; this is {shape} {kind}.", "图片应是形状为 (H, W) 或 (H, W, C) 的数组，或形状为 (N, C, H, W) 的张量，C 为 1 到 4，类型为 uint8、uint16（仅数组）或 [0, 1] 内的有限浮点数；而这里是 {shape} {kind}。"),
+    "array_unreadable": ("A picture is an array (H, W) or (H, W, C) or a tensor (N, C, H, W), with C from 1 to 4, of uint8, uint16 (arrays) or finite numbers in [0, 1]; this is {found}.", "图片应是形状为 (H, W) 或 (H, W, C) 的数组，或形状为 (N, C, H, W) 的张量，C 为 1 到 4，类型为 uint8、uint16（仅数组）或 [0, 1] 内的有限浮点数；而这里是 {found}。"),
     "picture_missing": ("There is no picture {name} here. Please choose one that is there.", "这里没有图片 {name}，请选择存在的图片。"),
     "result_too_large": ("The result would have {width} × {height} pixels: at most {limit} million fit. Please shrink or crop the picture first, or enlarge it less.", "结果将有 {width} × {height} 像素，最多只能处理 {limit} 百万像素。请先缩小或裁剪图片，或减小放大倍数。"),
     "width_too_large": ("A width of {width} pixels is more than eight times that of the picture. Please choose {most} or less.", "目标宽度 {width} 像素超过了图片宽度的八倍，请选择不超过 {most} 的宽度。"),
@@ -102,6 +102,10 @@ ERRORS: dict[str, tuple[str, str]] = {
     "weights_cut_off": ("The connection broke while {file} was being downloaded. Please try again.", "下载 {file} 时连接中断了，请再试一次。"),
     "weights_disk_full": ("There is no room on the disk for {file}. Please free some space and try again.", "磁盘空间不足，放不下 {file}。请清理一些空间后再试。"),
     "weights_cache_read_only": ("{file} cannot be stored, because the cache folder is read-only. Please make it writable, or set HF_HOME to another folder.", "缓存文件夹是只读的，无法保存 {file}。请改为可写，或把 HF_HOME 设为其他文件夹。"),
+    # publishing them
+    "publish_denied": ("Nobody is logged in here who may write to {repository}. Please log in with “hf auth login”, with a token that may write, or set HF_TOKEN, and check the owner’s name.", "这里没有登录能写入 {repository} 的账号。请用“hf auth login”登录（令牌需要有写入权限）或设置 HF_TOKEN，并检查所有者的名称。"),
+    "publish_name": ("“{repository}” cannot be the name of a repository. Please give it as OWNER/NAME.", "“{repository}”不能作为仓库名称，请写成 OWNER/NAME。"),
+    "publish_failed": ("The Hub was not reached, or did not take what was sent to {repository}, so nothing was published. Please check the connection and try again.", "连不上 Hub，或者它没有接收发往 {repository} 的内容，因此什么也没有发布。请检查网络后再试。"),
     # training and measuring
     "nothing_learned": ("{run} was stopped before its first step, so there are no weights to write. The same command starts it again.", "{run} 在第一步之前就停止了，没有权重可写。重新执行同一命令即可开始。"),
     "weights_of_others": ("{name} is there already and is not what a training here wrote, so it stays. Please name another folder with --out, or move it.", "{name} 已经存在，而且不是这里训练写出的，因此保留不动。请用 --out 换一个文件夹，或把它移走。"),

@@ -12,7 +12,7 @@ SERVING: dict[str, tuple[str, str]] = {
     "password": ("Password", "密码"),
     "password_enter": ("Go in", "进入"),
     "password_needed": ("This page asks for a password. Please ask whoever gave you its address, such as your teacher.", "这个页面需要密码，请向提供网址的人（例如老师）询问。"),
-    "password_wrong": ("That is another password. Please try again.", "密码不对，请再试一次。"),
+    "password_wrong": ("That is not the password. Please try again.", "密码不对，请再试一次。"),
     "password_wait": ("There were too many wrong passwords from here. Please wait {minutes} min.", "这里输错密码的次数太多，请等 {minutes} 分钟再试。"),
     "password_short": ("A password needs {least} characters or more. Please choose a longer one.", "密码至少要 {least} 个字符，请换一个长一些的。"),
     # downloads before a lesson
@@ -21,7 +21,9 @@ SERVING: dict[str, tuple[str, str]] = {
     "download_plan": ("To be downloaded: {count} file(s), {size} MB; free on the disk: {free} MB.", "需要下载 {count} 个文件，共 {size} MB；磁盘剩余 {free} MB。"),
     "download_offered": ("Name models, or --all for everything that the Hub has for this program.", "请写出模型的名称，或用 --all 下载 Hub 上供本程序使用的全部文件。"),
     "download_no_room": ("There is room for {free} MB, and {size} MB are needed. Please free some space, or name another folder with --to.", "磁盘只剩 {free} MB，需要 {size} MB。请清理一些空间，或用 --to 换一个文件夹。"),
-    "download_failed": ("{failed} of {total} files could not be had; the others are there. The same command takes up where it ended.", "{total} 个文件中有 {failed} 个没能取到，其余已就绪。再次执行同一命令会从中断处继续。"),
+    "download_trouble": ("{name}: not had. {words}", "{name}：没有取到。{words}"),
+    "download_forbidden": ("HF_HUB_OFFLINE is set, so nothing is asked of the Hub. Please unset it, and try again.", "设置了 HF_HUB_OFFLINE，因此不会访问 Hub。请取消它，然后再试。"),
+    "download_failed": ("{failed} of {total} file(s) could not be had, {here} are there. The same command takes up where it ended.", "{total} 个文件中有 {failed} 个没能取到，{here} 个已就绪。再次执行同一命令会从中断处继续。"),
     "download_none": ("{card} needs no download: its weights are here, or it has none.", "{card} 不需要下载：权重已经在这里，或者它没有权重。"),
     "download_to": ("On the other machine set HF_HUB_CACHE to this folder.", "在另一台机器上，把 HF_HUB_CACHE 设为这个文件夹。"),
     # seen from outside

@@ -105,7 +105,8 @@ def answered(running: Callable[..., AsyncGenerator]) -> Callable[..., Awaitable]
 def describe(bench: Workbench) -> str:
     """From the cards: what each parameter may be."""
     cards = ", ".join(card.name for card in bench.cards)
-    lines = [text(f"hint_{bench.task}", "en"), "", "Parameters:", f"    card: one of {cards}"]
+    about = text(f"hint_{bench.task}", "en").partition(". ")[0].rstrip(".") + "."  # what follows is for hands on the page
+    lines = [about, "", "Parameters:", f"    card: one of {cards}"]
     if bench.source:
         lines.append("    picture: a picture file")
     for name, kinds in all_knobs(bench.cards).items():

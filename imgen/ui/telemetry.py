@@ -59,16 +59,13 @@ NOTHING = Seen()
 def begin(environment: Mapping[str, str]) -> Seen:
     """By the settings IMGEN_LOG, IMGEN_METRICS and those of OpenTelemetry.  Raises UserError."""
     middleware, routes, started = [], [], []
-    kind = environment.get("IMGEN_LOG", "")
-    if kind not in ("", "json"):
-        raise UserError("log_unknown", value=kind[:40])
+    kind, allowed = chosen(environment)
     if kind:
         log = Log(sys.stderr)
         watching.watch(log.tell)
         started.append(log.begin)
-    allowed = environment.get("IMGEN_METRICS", "").strip()
-    if allowed.lower() not in ("", "0", "no", "off", "false"):
-        metrics = Metrics(networks(allowed))
+    if allowed is not None:
+        metrics = Metrics(allowed)
         watching.watch(metrics.tell)
         middleware.append(Middleware(Counted, metrics=metrics))
         routes.append(Route(PATH, metrics.serve))
@@ -80,6 +77,14 @@ def begin(environment: Mapping[str, str]) -> Seen:
             one()
 
     return Seen(middleware, routes, start)
+
+
+def chosen(environment: Mapping[str, str]) -> tuple[str, list[ipaddress.IPv4Network | ipaddress.IPv6Network] | None]:
+    """The kind of log, and whom figures are for beside this machine; None: for nobody.  Raises UserError."""
+    kind, allowed = environment.get("IMGEN_LOG", ""), environment.get("IMGEN_METRICS", "").strip()
+    if kind not in ("", "json"):
+        raise UserError("log_unknown", value=kind[:40])
+    return kind, None if allowed.lower() in ("", "0", "no", "off", "false") else networks(allowed)
 
 
 def networks(allowed: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

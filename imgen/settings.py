@@ -1,0 +1,21 @@
+"""The names of this program's own settings, and which of those that are set are none.
+
+The doctor reads this under an older Python than the program needs, and with nothing installed.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+
+SETTINGS = (
+    "IMGEN_CERT", "IMGEN_HOSTS", "IMGEN_HUB_REPO", "IMGEN_KEY", "IMGEN_LAN", "IMGEN_LOG", "IMGEN_LONGEST", "IMGEN_MCP",
+    "IMGEN_METRICS", "IMGEN_MIRROR", "IMGEN_PASSWORD", "IMGEN_RAY", "IMGEN_RAY_GPUS", "IMGEN_RAY_REPLICAS",
+)
+
+
+def misspelt(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """The `name` of each that is none of ours, and one `like` it that is."""
+    for name in sorted(environment):
+        if name.startswith("IMGEN_") and name not in SETTINGS:
+            yield {"name": name, "like": difflib.get_close_matches(name, SETTINGS, 1, 0)[0]}
