@@ -349,6 +349,34 @@ def test_guessing_is_slow_and_hinders_nobody_else(monkeypatch):
     assert asked.log_in("pass word")[0] == 303
 
 
+def test_guesses_that_are_held_back_together_are_counted_one_by_one():
+    """Whoever begins a hundred logins, and ends them once all have been let so far, guesses no more than one after another."""
+    asked, statuses = Asked(), []
+
+    async def all_together():
+        held = asyncio.Event()
+
+        async def guess(n):
+            async def receive():
+                await held.wait()
+                return {"type": "http.request", "body": f"password=guess{n}".encode(), "more_body": False}
+
+            async def send(message):
+                statuses.append(message.get("status"))
+
+            kind = (b"content-type", b"application/x-www-form-urlencoded")
+            await asked.guarded({"type": "http", "method": "POST", "path": "/login", "query_string": b"", "headers": [kind],
+                                 "client": ("10.0.0.1", 1), "server": ("127.0.0.1", 7860), "scheme": "http"}, receive, send)
+
+        guesses = [asyncio.create_task(guess(n)) for n in range(100)]
+        await asyncio.sleep(0)
+        held.set()
+        await asyncio.gather(*guesses)
+
+    run(all_together())
+    assert statuses.count(401) == password.TRIES and statuses.count(429) == 100 - password.TRIES
+
+
 def test_guessing_from_many_addresses_is_slow_as_well():
     asked = Asked()
     statuses = [asked.log_in("guess", address=f"2001:db8:{n:x}::1")[0] for n in range(password.TRIES_OF_ALL + 2)]
