@@ -44,7 +44,7 @@ SETTINGS = (
     "IMGEN_CERT", "IMGEN_HOSTS", "IMGEN_HUB_REPO", "IMGEN_KEY", "IMGEN_LAN", "IMGEN_LOG", "IMGEN_LONGEST", "IMGEN_MCP",
     "IMGEN_METRICS", "IMGEN_MIRROR", "IMGEN_PASSWORD", "IMGEN_RAY", "IMGEN_RAY_GPUS", "IMGEN_RAY_REPLICAS",
 )
-NUMBERS = ("GRADIO_SERVER_PORT", "IMGEN_LONGEST")
+NUMBERS = {"GRADIO_SERVER_PORT": int, "IMGEN_LONGEST": float}
 OPENING = """
 import importlib, json, sys, time
 def tell(**facts): print(json.dumps(facts), flush=True)
@@ -526,10 +526,12 @@ def listens(host: str, port: int) -> bool:
 def settings(environment: Mapping[str, str]) -> Found:
     known = [name for name in sorted(environment) if name in SETTINGS or name in NUMBERS]
     faults = 0
-    for name in NUMBERS:
+    for name, kind in NUMBERS.items():
         try:
-            float(environment.get(name) or 0)
+            fits_in = 0 <= kind(environment.get(name) or 0) < float("inf")
         except ValueError:
+            fits_in = False
+        if not fits_in:
             faults += 1
             yield FAULT, "setting_wrong", {"name": name, "value": environment[name][:40]}
     for name in sorted(environment):

@@ -6,13 +6,14 @@ Nothing here reads the environment: a face hands its own over, which is also whe
 import atexit
 import io
 import locale
+import math
 import shutil
 import signal
 import socket
 import ssl
 import sys
 import tempfile
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,7 +74,7 @@ def main(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
 
 def serve(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
     """Until it is ended.  Raises UserError."""
-    port, longest = wishes.port or number(environment, "GRADIO_SERVER_PORT"), number(environment, "IMGEN_LONGEST")
+    port, longest = wishes.port or number(environment, "GRADIO_SERVER_PORT", int), number(environment, "IMGEN_LONGEST")
     lan = wishes.lan or switched_on(environment, "IMGEN_LAN")
     host = wishes.host or environment.get("GRADIO_SERVER_NAME") or (ANYWHERE[0] if lan else "127.0.0.1")
     secret = password(environment.pop("IMGEN_PASSWORD", ""), wishes.password)  # popped: no child needs it
@@ -140,13 +141,16 @@ def language(environment: Mapping[str, str]) -> str:
     return spoken(environment.get("LC_ALL"), environment.get("LANG"), locale.getlocale()[0])
 
 
-def number(environment: Mapping[str, str], name: str) -> float | None:
-    """A setting that is one.  Raises UserError."""
+def number(environment: Mapping[str, str], name: str, kind: Callable[[str], float] = float) -> float | None:
+    """A setting that is one, and not below 0.  kind: int, if it must be whole.  Raises UserError."""
     value = environment.get(name)
     try:
-        return float(value) if value else None
+        found = kind(value) if value else None
     except ValueError:
-        raise UserError("setting_not_a_number", name=name, value=(value or "")[:40]) from None
+        found = math.nan
+    if found is not None and not 0 <= found < math.inf:
+        raise UserError("setting_not_a_number", name=name, value=(value or "")[:40])
+    return found
 
 
 def switched_on(environment: Mapping[str, str], name: str) -> bool:

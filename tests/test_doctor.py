@@ -187,6 +187,10 @@ def word_for_number(machine):
     machine.environment["IMGEN_LONGEST"] = "long"
 
 
+def no_port(machine):
+    machine.environment["GRADIO_SERVER_PORT"] = "nan"
+
+
 def misspelt(machine):
     machine.environment["IMGEN_HOST"] = "school.example"
 
@@ -216,6 +220,7 @@ FAULTS = {  # what is broken, the check that looks, what it finds, what its cure
     "temporary folder refused": (refused_temp, "temp", "temp_refused", "GRADIO_TEMP_DIR"),
     "no temporary folder": (no_temp, "temp", "temp_none", "TMPDIR"),
     "a word for a number": (word_for_number, "settings", "setting_wrong", "IMGEN_LONGEST"),
+    "a port that is none": (no_port, "settings", "setting_wrong", "GRADIO_SERVER_PORT"),
     "a setting misspelt": (misspelt, "settings", "setting_unknown", "IMGEN_HOSTS"),
     "a picture that is another": (another_result, "picture", "picture_wrong", "requirements.txt"),
 }

@@ -231,6 +231,10 @@ def test_a_password_is_asked_for_where_nobody_sees_it(monkeypatch):
     ({"IMGEN_KEY": "key.pem"}, {}, "certificate_needed"),
     ({}, {"certificate": "nowhere.pem"}, "certificate_missing"),
     ({"IMGEN_CERT": __file__}, {}, "certificate_unusable"),
+    ({"GRADIO_SERVER_PORT": "nan"}, {}, "setting_not_a_number"),  # Gradio reads it, too, when it is imported
+    ({"GRADIO_SERVER_PORT": "7942.7"}, {}, "setting_not_a_number"),
+    ({"IMGEN_LONGEST": "nan"}, {}, "setting_not_a_number"),  # nothing is longer than that
+    ({"IMGEN_LONGEST": "-1"}, {}, "setting_not_a_number"),
     ({"IMGEN_LOG": "xml"}, {}, "log_unknown"),
     ({"IMGEN_METRICS": "everybody"}, {}, "metrics_unknown"),
 ])
