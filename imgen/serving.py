@@ -7,10 +7,12 @@ import atexit
 import io
 import locale
 import math
+import os
 import shutil
 import signal
 import socket
 import ssl
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, MutableMapping
@@ -234,7 +236,7 @@ def own_folder(environment: MutableMapping[str, str]) -> None:
     one is taken all the same.  Raises UserError.
     """
     named = environment.get("GRADIO_TEMP_DIR")
-    if named and writable(Path(named) / OWN):
+    if named and writable(Path(named) / OWN) and is_ours(Path(named) / OWN):
         environment["GRADIO_TEMP_DIR"] = str(Path(named) / OWN)
         return
     if named:
@@ -244,6 +246,19 @@ def own_folder(environment: MutableMapping[str, str]) -> None:
     except OSError:
         raise UserError("no_temp_folder") from None
     atexit.register(shutil.rmtree, environment["GRADIO_TEMP_DIR"], ignore_errors=True)
+
+
+def is_ours(folder: Path) -> bool:
+    """Made by this user and no link: another user of a folder for all may have put it there, to read what comes, or to have what
+    lies behind it swept.  From now on nobody else looks into it.
+    """
+    if os.name != "posix":
+        return True
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
+        return False
+    folder.chmod(0o700)
+    return True
 
 
 def writable(folder: Path) -> bool:

@@ -250,6 +250,30 @@ def test_a_wish_that_cannot_be_is_one_sentence(environment, wishes, key, tmp_pat
     assert caught.value.key == key and "IMGEN_PASSWORD" not in environment
 
 
+@pytest.mark.skipif(os.name != "posix", reason="users and rights of POSIX")
+@pytest.mark.parametrize("planted", ["a link", "somebody else's", "open to all", "nothing"])
+def test_a_folder_that_another_user_has_put_there_is_not_taken(tmp_path, monkeypatch, planted):
+    """What lay behind a link was swept: files of the operator's own that were older than six hours."""
+    home, named = tmp_path / "home", tmp_path / "for all"
+    home.mkdir()
+    named.mkdir()
+    folder = named / serving.OWN
+    if planted == "a link":
+        folder.symlink_to(home)
+    elif planted != "nothing":
+        folder.mkdir()
+        folder.chmod(0o777)
+    if planted == "somebody else's":
+        monkeypatch.setattr(serving.os, "getuid", lambda: os.geteuid() + 1)
+    monkeypatch.setattr(serving.atexit, "register", lambda *_, **__: None)
+    monkeypatch.setattr(serving.tempfile, "tempdir", str(tmp_path))
+    environment = {"GRADIO_TEMP_DIR": str(named)}
+    serving.own_folder(environment)
+    taken = Path(environment["GRADIO_TEMP_DIR"])
+    assert (taken == folder) == (planted in ("open to all", "nothing"))
+    assert not taken.is_symlink() and taken.stat().st_mode & 0o077 == 0 and taken.resolve() != home
+
+
 def test_a_key_that_does_not_fit_is_told(tmp_path):
     (tmp_path / "other").mkdir()
     (certificate, _), (_, key) = made_certificate(tmp_path), made_certificate(tmp_path / "other")
