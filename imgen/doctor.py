@@ -222,10 +222,12 @@ def opened() -> list[dict]:
     here = [name for name in OPENED if installed(DISTRIBUTIONS.get(name, name))]
     if not here:
         return []
+    quiet = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}  # Gradio would not open
     code = OPENING.format(opened=tuple(here)) + (PROVING.format(proof=PROOF) if "torch" in here else "")
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code], cwd=str(HERE.parent), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=LONGEST
+            [sys.executable, "-c", code], cwd=str(HERE.parent), env=quiet, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            timeout=LONGEST,
         )
         said, ended = done.stdout, done.returncode
     except subprocess.TimeoutExpired as late:
@@ -499,7 +501,7 @@ def port(environment: Mapping[str, str]) -> Found:
     host, named = environment.get("GRADIO_SERVER_NAME") or "127.0.0.1", environment.get("GRADIO_SERVER_PORT")
     try:
         wanted = [int(float(named))] if named else list(range(7860, 7960))
-    except ValueError:  # see `settings`
+    except (ValueError, OverflowError):  # see `settings`
         return
     free = next((one for one in wanted if listens(host, one)), None)
     if free is None:
@@ -547,9 +549,9 @@ def megabytes(size: float) -> int:
     return int(size / 1e6)
 
 
-CHECKS = {
+CHECKS = {  # proxies before the Hub, on the way to which those that cannot be used are taken out
     check.__name__: check
     for check in (
-        python, packages, imports, device, picture, weights, cache, hub, proxies, disk, memory, port, temp, settings,
+        python, packages, imports, device, picture, weights, cache, proxies, hub, disk, memory, port, temp, settings,
     )
 }

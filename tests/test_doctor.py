@@ -298,6 +298,30 @@ def test_offline_with_everything_here_is_well(machine, monkeypatch):
     assert code == 0 and found["hub_not_needed"]["state"] == "note" and "cache" in found
 
 
+def test_a_proxy_that_cannot_be_used_is_found_in_a_run_of_all_checks_and_no_package_is_blamed_for_it(machine, monkeypatch):
+    from imgen import proxies
+
+    for name in ("proxied", "unreachable"):
+        monkeypatch.setattr(proxies, name, frozenset())
+    monkeypatch.setenv("HTTPS_PROXY", "ftp://secret@proxy.example")
+    checks = [one for one in doctor.CHECKS if one in ("proxies", "hub")]
+    found = [*doctor.examine(os.environ, checks)]
+    assert ("proxies", "proxy_unusable") in [(one.check, one.key) for one in found] and "secret" not in str(found)
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://[::1")
+    seen = {}
+    monkeypatch.setattr(doctor.subprocess, "run", lambda *_, **how: seen.update(how) or SimpleNamespace(stdout=b"", returncode=0))
+    doctor.opened.cache_clear()
+    doctor.opened()
+    doctor.opened.cache_clear()
+    assert "HTTPS_PROXY" not in seen["env"] and seen["env"]["PATH"] == os.environ["PATH"]
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "1e400"])
+def test_a_port_beyond_numbers_is_a_wrong_setting_and_no_fault_of_a_check(value):
+    found = [*doctor.examine({"GRADIO_SERVER_PORT": value}, ["port", "settings"])]
+    assert [one.key for one in found] == ["setting_wrong"]
+
+
 def test_a_proxy_that_answers_is_well(machine):
     machine.environment["HTTP_PROXY"] = f"127.0.0.1:{listen(machine)}"
     assert machine.examined("proxies")[0] == 0
