@@ -403,7 +403,10 @@ def hub(environment: MutableMapping[str, str]) -> Found:
     from imgen.downloads import offered
 
     lacking = missing()
-    server = urlsplit(ours.endpoint or environment.get("HF_ENDPOINT") or ours.OFFICIAL).hostname or ""
+    try:
+        server = urlsplit(ours.endpoint or environment.get("HF_ENDPOINT") or ours.OFFICIAL).hostname or ""
+    except ValueError:
+        server = "HF_ENDPOINT"
     if environment.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
         facts = {"names": names_of(lacking)}
         yield (FAULT, "hub_offline", facts) if lacking else (GOOD, "hub_offline_fine", facts)

@@ -47,6 +47,7 @@ FACTS = (".json", ".webp")  # of the project's repository: what the page is buil
 WHOLE = ".imgen-whole"  # lies in a snapshot of which nothing is missing
 ANOTHER_SERVER = {"weights_offline", "weights_proxy", "weights_server", "weights_timeout", "weights_cut_off", "weights_altered"}
 ANOTHER_FOLDER = {"weights_disk_full", "weights_cache_read_only"}
+NO_ADDRESS = {"InvalidURL", "UnsupportedProtocol"}  # HF_ENDPOINT or IMGEN_MIRROR is none
 LARGE = 16 << 20  # bytes of a file of which a part is kept where its download ends early
 MOST_FACTS = 64 << 20  # bytes of one file of facts
 NAME = re.compile(r"[0-9A-Za-z][\w.+=-]{0,199}", re.ASCII)  # what a server says that becomes a file's name: no way to another folder
@@ -426,8 +427,10 @@ def _failure(error: BaseException, file: str, repository: str) -> BaseException:
         return UserError("weights_disk_full", **facts)
     if number:
         return UserError("weights_cache_read_only", **facts)
+    if "HFValidationError" in kinds:  # no name that a repository can have
+        return UserError("weights_not_found", **facts)
     # FileMetadataError: what answers is no Hub, but the login page of a hotel.
-    if kinds & {"ConnectError", "ConnectTimeout", "ProxyError", "OfflineModeIsEnabled", "FileMetadataError"}:
+    if kinds & {"ConnectError", "ConnectTimeout", "ProxyError", "OfflineModeIsEnabled", "FileMetadataError", *NO_ADDRESS}:
         return UserError("weights_offline", **facts)
     if kinds & {"TimeoutException", "TimeoutError"}:
         return UserError("weights_timeout", **facts)
@@ -472,7 +475,10 @@ def _guard_names() -> None:
 
 
 def _cached(w: WeightFile, folder: Path | None) -> Path | None:
-    found = _library().try_to_load_from_cache(w.repository, w.file, cache_dir=folder, revision=w.revision, repo_type=w.kind)
+    try:
+        found = _library().try_to_load_from_cache(w.repository, w.file, cache_dir=folder, revision=w.revision, repo_type=w.kind)
+    except ValueError:  # no name that a repository can have: the download says so
+        return None
     return Path(found) if isinstance(found, str) else None  # it may be a mark for "known not to exist"
 
 

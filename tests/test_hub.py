@@ -380,6 +380,21 @@ def test_a_file_that_never_ends_does_not_fill_the_disk(server, tmp_path, monkeyp
     assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 8 << 20
 
 
+@pytest.mark.parametrize("address", ["http://[bad", "ftp://hub.example", "hub.example", "http://hub.example:port", "http://"])
+def test_an_address_that_is_none_is_a_hub_that_is_not_reached(server, monkeypatch, address):
+    monkeypatch.setattr(hub, "endpoint", address)
+    assert error_of(weights(sha256=SHA256)).key == "weights_offline"
+
+
+@pytest.mark.parametrize("name", ["../..", "a/b/c", "a b", "http://hub.example/models"])
+def test_a_repository_that_cannot_be_is_not_found(server, monkeypatch, name):
+    monkeypatch.setattr(hub, "project_repository", name)
+    with pytest.raises(UserError) as caught:
+        hub.take_snapshot(lambda path: None)
+    assert caught.value.key == "weights_not_found"
+    assert error_of(weights(repository=name, sha256=SHA256)).key == "weights_not_found"
+
+
 def test_only_safetensors_are_weights():
     with pytest.raises(AssertionError):
         weights(file="net.pt")
