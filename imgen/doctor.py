@@ -47,6 +47,9 @@ SETTINGS = (
 NUMBERS = {"GRADIO_SERVER_PORT": int, "IMGEN_LONGEST": float}
 OPENING = """
 import importlib, json, sys, time
+from os import environ
+for name in [name for name in environ if name.lower().endswith("_proxy")]:
+    del environ[name]  # with one that cannot be used Gradio would not open, which `proxies` says
 def tell(**facts): print(json.dumps(facts), flush=True)
 for name in {opened!r}:
     tell(opening=name)
@@ -222,12 +225,10 @@ def opened() -> list[dict]:
     here = [name for name in OPENED if installed(DISTRIBUTIONS.get(name, name))]
     if not here:
         return []
-    quiet = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}  # Gradio would not open
     code = OPENING.format(opened=tuple(here)) + (PROVING.format(proof=PROOF) if "torch" in here else "")
     try:
         done = subprocess.run(
-            [sys.executable, "-c", code], cwd=str(HERE.parent), env=quiet, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=LONGEST,
+            [sys.executable, "-c", code], cwd=str(HERE.parent), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=LONGEST
         )
         said, ended = done.stdout, done.returncode
     except subprocess.TimeoutExpired as late:

@@ -50,7 +50,7 @@ ANOTHER_FOLDER = {"weights_disk_full", "weights_cache_read_only"}
 NO_ADDRESS = {"InvalidURL", "UnsupportedProtocol"}  # HF_ENDPOINT or IMGEN_MIRROR is none
 LARGE = 16 << 20  # bytes of a file of which a part is kept where its download ends early
 MOST_FACTS = 64 << 20  # bytes of one file of facts
-NAME = re.compile(r"[0-9A-Za-z][\w.+=-]{0,199}", re.ASCII)  # what a server says that becomes a file's name: no way to another folder
+NAME = re.compile(r"[0-9A-Za-z][\w.+=-]{0,199}", re.ASCII)  # what a server says that names a file: no way to another folder
 
 
 @dataclass(frozen=True)
@@ -452,7 +452,7 @@ def _library():
 
 @functools.cache
 def _guard_names() -> None:
-    """huggingface_hub names files by what a server says: an ETag "/home/…" would be written there, and a commit "../…" likewise."""
+    """huggingface_hub names files by what a server says: an ETag "/home/…" would be written there, a commit "../…" likewise."""
     from huggingface_hub import constants, file_download
     from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
 

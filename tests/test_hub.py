@@ -341,7 +341,7 @@ def test_an_endpoint_that_the_user_chose_sees_no_token(server, monkeypatch):
 @pytest.mark.parametrize("header", ["ETag", "X-Repo-Commit"])
 @pytest.mark.parametrize("way", ["{home}/pwned", "../../../pwned", "..", "a/../../../../pwned"])
 def test_a_mirror_names_no_file_outside_the_cache(server, tmp_path, header, way):
-    """huggingface_hub takes both for names of files: of what lay there one was deleted, and where nothing did, one was written."""
+    """huggingface_hub takes both for names of files: what lay there was deleted, and where nothing did, a file was written."""
     (tmp_path / "pwned").write_bytes(b"mine")
     for name in ("pwned", "new"):
         server.says = {header: f'"{way}"'.replace("pwned", name).format(home=tmp_path).strip('"' if header != "ETag" else "")}

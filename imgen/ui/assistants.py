@@ -18,8 +18,8 @@ import gradio as gr
 from gradio import mcp
 from gradio.components import Component
 from gradio.context import LocalContext
-from mcp import types
-from mcp.server import Server
+from mcp import types  # pyright: ignore[reportMissingImports]
+from mcp.server import Server  # pyright: ignore[reportMissingImports]
 
 from imgen.controls import UserError
 from imgen.ui.doors import API, MOST_FILES
@@ -36,8 +36,8 @@ Schema = dict[str, Any]
 
 
 class Unchecked(Server):
-    """Arguments are checked by `prepared` and by the endpoint.  The package's own check takes seconds of the event loop for a long
-    list, repeats it in its answer, and writes the name of an unknown tool into the log.
+    """Arguments are checked by `prepared` and by the endpoint.  The package's own check takes seconds of the event loop for a
+    long list, repeats it in its answer, and writes the name of an unknown tool into the log.
     """
 
     async def _get_cached_tool_definition(self, tool_name: str):

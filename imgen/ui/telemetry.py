@@ -157,8 +157,8 @@ class Kept(QueueHandler):
 
 
 class Metrics:
-    """Counters of this process.  allowed: who may read them, beside this machine; claimed: whether every visitor may say from where
-    he comes, as on a Space: who says so is believed nothing.  Raises UserError without its package.
+    """Counters of this process.  allowed: who may read them, beside this machine; claimed: whether every visitor may say from
+    where he comes, as on a Space: who says so is believed nothing.  Raises UserError without its package.
     """
 
     def __init__(self, allowed: list, claimed: bool = False):
