@@ -41,7 +41,7 @@ MEMORY, DISK = 1000, 1000  # MB that the page and its visitors need
 PROOF, NEAR = "espcn_x4", 0.3  # the card that makes a picture, and dB by which machines may differ
 LONGEST = 180  # seconds for all that is opened in another process
 FAILED = ("overfitted_dcgan_fashion28",)  # of whose judge only the figures are shown
-NUMBERS = ("GRADIO_SERVER_PORT", "IMGEN_LONGEST")
+NUMBERS = {"GRADIO_SERVER_PORT": int, "IMGEN_LONGEST": float}
 NEEDING = {  # settings, and the module without which the page does not start: a key with its words, and what to install
     "IMGEN_MCP": ("mcp", "tools_missing", ""), "IMGEN_METRICS": ("prometheus_client", "extra_missing", "prometheus-client"),
     "IMGEN_RAY": ("ray", "extra_missing", '"ray[serve]"'),
@@ -49,6 +49,9 @@ NEEDING = {  # settings, and the module without which the page does not start: a
 OFF = ("", "0", "no", "off", "false")
 OPENING = """
 import importlib, json, sys, time
+from os import environ
+for name in [name for name in environ if name.lower().endswith("_proxy")]:
+    del environ[name]  # with one that cannot be used Gradio would not open, which `proxies` says
 def tell(**facts): print(json.dumps(facts), flush=True)
 for name in {opened!r}:
     tell(opening=name)
@@ -409,7 +412,10 @@ def hub(environment: MutableMapping[str, str]) -> Found:
     from imgen.downloads import offered
 
     lacking = missing()
-    server = urlsplit(ours.endpoint or environment.get("HF_ENDPOINT") or ours.OFFICIAL).hostname or ""
+    try:
+        server = urlsplit(ours.endpoint or environment.get("HF_ENDPOINT") or ours.OFFICIAL).hostname or ""
+    except ValueError:
+        server = "HF_ENDPOINT"
     if offline(environment):
         facts = {"names": names_of(lacking)}
         yield (FAULT, "hub_offline", facts) if lacking else (GOOD, "hub_offline_fine", facts)
@@ -512,7 +518,7 @@ def port(environment: Mapping[str, str]) -> Found:
     host, named = environment.get("GRADIO_SERVER_NAME") or "127.0.0.1", environment.get("GRADIO_SERVER_PORT")
     try:
         wanted = [int(float(named))] if named else list(range(7860, 7960))
-    except ValueError:  # see `settings`
+    except (ValueError, OverflowError):  # see `settings`
         return
     free = next((one for one in wanted if listens(host, one)), None)
     if free is None:
@@ -539,10 +545,12 @@ def listens(host: str, port: int) -> bool:
 def settings(environment: Mapping[str, str]) -> Found:
     known = [name for name in sorted(environment) if name in SETTINGS or name in NUMBERS]
     faults = 0
-    for name in NUMBERS:
+    for name, kind in NUMBERS.items():
         try:
-            float(environment.get(name) or 0)
+            fits_in = 0 <= kind(environment.get(name) or 0) < float("inf")
         except ValueError:
+            fits_in = False
+        if not fits_in:
             faults += 1
             yield FAULT, "setting_wrong", {"name": name, "value": environment[name][:40]}
     for facts in misspelt(environment):
@@ -599,9 +607,9 @@ def megabytes(size: float) -> int:
     return int(size / 1e6)
 
 
-CHECKS = {
+CHECKS = {  # proxies before the Hub, on the way to which those that cannot be used are taken out
     check.__name__: check
     for check in (
-        python, packages, imports, device, picture, weights, cache, hub, proxies, disk, memory, port, temp, settings,
+        python, packages, imports, device, picture, weights, cache, proxies, hub, disk, memory, port, temp, settings,
     )
 }

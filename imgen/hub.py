@@ -47,7 +47,10 @@ FACTS = (".json", ".webp")  # of the project's repository: what the page is buil
 WHOLE = ".imgen-whole"  # lies in a snapshot of which nothing is missing
 ANOTHER_SERVER = {"weights_offline", "weights_proxy", "weights_server", "weights_timeout", "weights_cut_off", "weights_altered"}
 ANOTHER_FOLDER = {"weights_disk_full", "weights_cache_read_only"}
+NO_ADDRESS = {"InvalidURL", "UnsupportedProtocol"}  # HF_ENDPOINT or IMGEN_MIRROR is none
 LARGE = 16 << 20  # bytes of a file of which a part is kept where its download ends early
+MOST_FACTS = 64 << 20  # bytes of one file of facts
+NAME = re.compile(r"[0-9A-Za-z][\w.+=-]{0,199}", re.ASCII)  # what a server says that names a file: no way to another folder
 
 
 @dataclass(frozen=True)
@@ -147,11 +150,24 @@ def _snapshot_of(repository: str) -> Path:
         raise UserError("weights_proxy", file="*.json", repository=repository)
     token = None if server == OFFICIAL else False
     info = library.HfApi(endpoint=server, token=token).repo_info(repository, timeout=patience)
-    names = [one.rfilename for one in info.siblings if "/" not in one.rfilename and one.rfilename.endswith(FACTS)]
+    names = [one.rfilename for one in info.siblings if NAME.fullmatch(one.rfilename) and one.rfilename.endswith(FACTS)]
+    if not NAME.fullmatch(info.sha or ""):
+        raise UserError("weights_not_found", file="*.json", repository=repository)
     where = {"revision": info.sha, "cache_dir": cache, "endpoint": server, "token": token, "etag_timeout": patience}
 
+    def bounded(**_) -> AbstractContextManager:
+        left = MOST_FACTS
+
+        def update(count: int) -> None:
+            nonlocal left
+            left -= count
+            if left < 0:
+                raise UserError("weights_altered", file="*.json", repository=repository)
+
+        return nullcontext(SimpleNamespace(update=update))
+
     def bring(name: str) -> Path:
-        return Path(library.hf_hub_download(repository, name, **where, tqdm_class=_no_bar))
+        return Path(library.hf_hub_download(repository, name, **where, tqdm_class=bounded))
 
     with ThreadPoolExecutor(8) as pool:
         folders = {path.parent for path in pool.map(bring, names)}
@@ -167,10 +183,6 @@ def _latest(repository: str) -> Path | None:
     home = Path(cache or _library().constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}" / "snapshots"
     folders = [path for path in home.glob("*") if (path / WHOLE).exists()]
     return max(folders, key=lambda path: (path / WHOLE).stat().st_mtime, default=None)
-
-
-def _no_bar(**_) -> AbstractContextManager:
-    return nullcontext(SimpleNamespace(update=lambda _: None))
 
 
 def ask(w: WeightFile) -> None:
@@ -253,6 +265,8 @@ class _Download(threading.Thread):
 
     def update(self, count: int):
         self.bytes += count
+        if self.bytes > 2 * self.w.size + LARGE:  # it never ends, and the disk does
+            raise UserError("weights_altered", file=self.w.file, repository=self.w.repository)
         if time.monotonic() > self.until:  # nobody waits any more: end even a trickle, which no read timeout would
             raise TimeoutError
 
@@ -332,7 +346,7 @@ def _declared(w: WeightFile, server: str):
     if proxies.kind_of(server) in proxies.unreachable:
         raise UserError("weights_proxy", file=w.file, repository=w.repository)
     url = library.hf_hub_url(w.repository, w.file, repo_type=w.kind, revision=w.revision, endpoint=server)
-    return url, library.get_hf_file_metadata(url, token=_token(server), timeout=patience, endpoint=server)
+    return url, library.file_download.get_hf_file_metadata(url, token=_token(server), timeout=patience, endpoint=server)
 
 
 def _told(error: Exception, w: WeightFile, server: str) -> BaseException:
@@ -350,7 +364,7 @@ def _take_up(w: WeightFile, url: str, declared, folder: Path | None, bar: Callab
     """
     library, constants = _library(), _library().constants
     home = Path(folder or constants.HF_HUB_CACHE) / library.file_download.repo_folder_name(repo_id=w.repository, repo_type=w.kind)
-    if not re.fullmatch(r"[0-9A-Za-z-]+", declared.etag or "") or not declared.size:  # it becomes a file's name
+    if not declared.etag or not declared.size:
         return
     blob = home / "blobs" / declared.etag
     part = blob.with_name(f"{blob.name}.part.incomplete")
@@ -427,8 +441,10 @@ def _failure(error: BaseException, file: str, repository: str) -> BaseException:
         return UserError("weights_disk_full", **facts)
     if number:
         return UserError("weights_cache_read_only", **facts)
+    if "HFValidationError" in kinds:  # no name that a repository can have
+        return UserError("weights_not_found", **facts)
     # FileMetadataError: what answers is no Hub, but the login page of a hotel.
-    if kinds & {"ConnectError", "ConnectTimeout", "ProxyError", "OfflineModeIsEnabled", "FileMetadataError"}:
+    if kinds & {"ConnectError", "ConnectTimeout", "ProxyError", "OfflineModeIsEnabled", "FileMetadataError", *NO_ADDRESS}:
         return UserError("weights_offline", **facts)
     if kinds & {"TimeoutException", "TimeoutError"}:
         return UserError("weights_timeout", **facts)
@@ -444,11 +460,39 @@ def _library():
 
     constants.HF_HUB_DISABLE_XET = True
     constants.DOWNLOAD_CHUNK_SIZE = 1 << 16
+    _guard_names()
     return huggingface_hub
 
 
+@functools.cache
+def _guard_names() -> None:
+    """huggingface_hub names files by what a server says: an ETag "/home/…" would be written there, a commit "../…" likewise."""
+    from huggingface_hub import constants, file_download
+    from huggingface_hub.errors import FileMetadataError, HfHubHTTPError
+
+    def check(*names: str | None) -> None:
+        if not all(NAME.fullmatch(name) for name in names if name is not None):
+            raise FileMetadataError("what answers is no Hub")
+
+    asking = file_download.get_hf_file_metadata
+
+    def asked(*args, **kwargs):
+        try:
+            said = asking(*args, **kwargs)
+        except HfHubHTTPError as error:  # where a file is not, its commit is remembered, too
+            check(error.response.headers.get(constants.HUGGINGFACE_HEADER_X_REPO_COMMIT))
+            raise
+        check(said.etag, said.commit_hash)
+        return said
+
+    file_download.get_hf_file_metadata = asked
+
+
 def _cached(w: WeightFile, folder: Path | None) -> Path | None:
-    found = _library().try_to_load_from_cache(w.repository, w.file, cache_dir=folder, revision=w.revision, repo_type=w.kind)
+    try:
+        found = _library().try_to_load_from_cache(w.repository, w.file, cache_dir=folder, revision=w.revision, repo_type=w.kind)
+    except ValueError:  # no name that a repository can have: the download says so
+        return None
     return Path(found) if isinstance(found, str) else None  # it may be a mark for "known not to exist"
 
 

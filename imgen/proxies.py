@@ -53,6 +53,9 @@ def usable(url: str) -> str:
 
 
 def kind_of(server: str) -> str:
-    """Of which kind of address a server is, if it is not this machine."""
-    address = urlsplit(server)
+    """Of which kind of address a server is, if it is not this machine; "" of what is none."""
+    try:
+        address = urlsplit(server)
+    except ValueError:
+        return ""
     return "" if address.hostname in OWN else address.scheme

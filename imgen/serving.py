@@ -6,13 +6,16 @@ Nothing here reads the environment: a face hands its own over, which is also whe
 import atexit
 import io
 import locale
+import math
+import os
 import shutil
 import signal
 import socket
 import ssl
+import stat
 import sys
 import tempfile
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +80,7 @@ def serve(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
     for facts in misspelt(environment):  # a password under another name would be none
         say(environment, "doctor_setting_unknown", **facts)
         say(environment, "cure_setting_unknown", **facts)
-    port, longest = wishes.port or number(environment, "GRADIO_SERVER_PORT"), number(environment, "IMGEN_LONGEST")
+    port, longest = wishes.port or number(environment, "GRADIO_SERVER_PORT", int), number(environment, "IMGEN_LONGEST")
     lan = wishes.lan or switched_on(environment, "IMGEN_LAN")
     host = wishes.host or environment.get("GRADIO_SERVER_NAME") or (ANYWHERE[0] if lan else "127.0.0.1")
     secret = password(environment.pop("IMGEN_PASSWORD", ""), wishes.password)  # popped: no child needs it
@@ -144,13 +147,16 @@ def language(environment: Mapping[str, str]) -> str:
     return spoken(environment.get("LC_ALL"), environment.get("LANG"), locale.getlocale()[0])
 
 
-def number(environment: Mapping[str, str], name: str) -> float | None:
-    """A setting that is one.  Raises UserError."""
+def number(environment: Mapping[str, str], name: str, kind: Callable[[str], float] = float) -> float | None:
+    """A setting that is one, and not below 0.  kind: int, if it must be whole.  Raises UserError."""
     value = environment.get(name)
     try:
-        return float(value) if value else None
+        found = kind(value) if value else None
     except ValueError:
-        raise UserError("setting_not_a_number", name=name, value=(value or "")[:40]) from None
+        found = math.nan
+    if found is not None and not 0 <= found < math.inf:
+        raise UserError("setting_not_a_number", name=name, value=(value or "")[:40])
+    return found
 
 
 def switched_on(environment: Mapping[str, str], name: str) -> bool:
@@ -234,7 +240,7 @@ def own_folder(environment: MutableMapping[str, str]) -> None:
     one is taken all the same.  Raises UserError.
     """
     named = environment.get("GRADIO_TEMP_DIR")
-    if named and writable(Path(named) / OWN):
+    if named and writable(Path(named) / OWN) and is_ours(Path(named) / OWN):
         environment["GRADIO_TEMP_DIR"] = str(Path(named) / OWN)
         return
     if named:
@@ -244,6 +250,19 @@ def own_folder(environment: MutableMapping[str, str]) -> None:
     except OSError:
         raise UserError("no_temp_folder") from None
     atexit.register(shutil.rmtree, environment["GRADIO_TEMP_DIR"], ignore_errors=True)
+
+
+def is_ours(folder: Path) -> bool:
+    """Made by this user and no link: another user of a folder for all may have put it there, to read what comes, or to have what
+    lies behind it swept.  From now on nobody else looks into it.
+    """
+    if os.name != "posix":
+        return True
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.getuid():
+        return False
+    folder.chmod(0o700)
+    return True
 
 
 def writable(folder: Path) -> bool:

@@ -19,7 +19,7 @@ COMMIT = "c0ffee" + 34 * "0"
 class StandInHub:
     """`mode` says how it behaves.
 
-    "normal", a status such as "404", "silent", "silent after HEAD", "slow", "cut off", "cut off once", "wrong bytes".
+    "normal", a status such as "404", "silent", "silent after HEAD", "slow", "cut off", "cut off once", "wrong bytes", "endless".
     """
 
     def __init__(self):
@@ -45,6 +45,8 @@ class StandInHub:
         self.starts: list[int] = []  # of each GET: from which byte on
         self.uploaded: dict[str, bytes] = {}  # by sha256, until a commit names them
         self.committed: dict[str, bytes] = {}
+        self.says: dict[str, str] = {}  # headers that it sends instead
+        self.sha = COMMIT  # what it calls its newest commit
         self.files: dict[str, bytes] = {}  # of its one repository; without any, every file is `content`
 
     def __enter__(self):
@@ -74,8 +76,11 @@ class StandInHub:
         start = int(request.headers.get("range", "bytes=0-")[6:].split("-")[0])
         headers = {"X-Repo-Commit": COMMIT, "ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
         headers["Content-Length"] = str(len(content) - start)
+        headers |= self.says
         if request.method == "HEAD":
             return Response(headers=headers)
+        if self.mode == "endless":
+            del headers["Content-Length"]
         self.starts.append(start)
         return StreamingResponse(self.body(content, start), 206 if start else 200, headers)
 
@@ -88,6 +93,9 @@ class StandInHub:
             if self.mode == "slow":
                 await asyncio.sleep(0.05)
             yield content[place : place + (1 << 16)]
+        for _ in range(64 if self.mode == "endless" else 0):  # MB, which is enough
+            await asyncio.sleep(0)
+            yield bytes(1 << 20)
 
     async def info(self, request: Request) -> Response:
         self.seen(request)
@@ -95,7 +103,7 @@ class StandInHub:
             return Response(status_code=int(self.mode))
         name = f"{request.path_params['owner']}/{request.path_params['name']}"
         files = [{"rfilename": file} for file in self.files]
-        return JSONResponse({"id": name, "sha": COMMIT, "private": False, "tags": [], "downloads": 0, "siblings": files})
+        return JSONResponse({"id": name, "sha": self.sha, "private": False, "tags": [], "downloads": 0, "siblings": files})
 
     async def create(self, request: Request) -> Response:
         self.seen(request)

@@ -188,6 +188,10 @@ def word_for_number(machine):
     machine.environment["IMGEN_LONGEST"] = "long"
 
 
+def no_port(machine):
+    machine.environment["GRADIO_SERVER_PORT"] = "nan"
+
+
 def misspelt(machine):
     machine.environment["IMGEN_HOST"] = "school.example"
 
@@ -217,6 +221,7 @@ FAULTS = {  # what is broken, the check that looks, what it finds, what its cure
     "temporary folder refused": (refused_temp, "temp", "temp_refused", "GRADIO_TEMP_DIR"),
     "no temporary folder": (no_temp, "temp", "temp_none", "TMPDIR"),
     "a word for a number": (word_for_number, "settings", "setting_wrong", "IMGEN_LONGEST"),
+    "a port that is none": (no_port, "settings", "setting_wrong", "GRADIO_SERVER_PORT"),
     "a setting misspelt": (misspelt, "settings", "setting_unknown", "IMGEN_HOSTS"),
     "a picture that is another": (another_result, "picture", "picture_wrong", "requirements.txt"),
 }
@@ -292,6 +297,31 @@ def test_offline_with_everything_here_is_well(machine, monkeypatch):
     no_hub(machine)
     code, found = machine.examined("hub", "cache")
     assert code == 0 and found["hub_not_needed"]["state"] == "note" and "cache" in found
+
+
+def test_a_proxy_that_cannot_be_used_is_found_in_a_run_of_all_checks_and_no_package_is_blamed_for_it(machine, monkeypatch):
+    from imgen import proxies
+
+    for name in ("proxied", "unreachable"):
+        monkeypatch.setattr(proxies, name, frozenset())
+    monkeypatch.setenv("HTTPS_PROXY", "ftp://secret@proxy.example")
+    checks = [one for one in doctor.CHECKS if one in ("proxies", "hub")]
+    found = [*doctor.examine(os.environ, checks)]
+    assert ("proxies", "proxy_unusable") in [(one.check, one.key) for one in found] and "secret" not in str(found)
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://[::1")
+    (machine.folder / "asks.py").write_text("import os; assert 'HTTPS_PROXY' not in os.environ")
+    monkeypatch.setenv("PYTHONPATH", str(machine.folder))
+    monkeypatch.setattr(doctor, "OPENED", ("asks",))
+    monkeypatch.setattr(doctor, "installed", lambda name: "1")
+    doctor.opened.cache_clear()
+    assert doctor.opened()[-1] == {"open": "asks"}
+    doctor.opened.cache_clear()
+
+
+@pytest.mark.parametrize("value", ["inf", "nan", "1e400"])
+def test_a_port_beyond_numbers_is_a_wrong_setting_and_no_fault_of_a_check(value):
+    found = [*doctor.examine({"GRADIO_SERVER_PORT": value}, ["port", "settings"])]
+    assert [one.key for one in found] == ["setting_wrong"]
 
 
 def test_a_proxy_that_answers_is_well(machine):

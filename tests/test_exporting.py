@@ -1,6 +1,7 @@
 """A card's network as a file for other programs, held against the card itself: what people get on the page."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,13 @@ def test_the_command_says_what_is_missing_and_replaces_nothing(here, tmp_path, m
     code, out, _ = here("export", "espcn_x2", "-o", tmp_path / "card.pt2")
     assert code == 0 and out.strip().endswith("card-2.pt2") and (tmp_path / "card.pt2").read_bytes() == b"old"
     assert (tmp_path / "card-2.pt2").read_bytes() == b"new" and np.size([*tmp_path.iterdir()]) == 2
+
+
+def test_no_link_that_somebody_has_put_there_is_written_through(here, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "export", lambda card, out, kind: out.write_bytes(b"new") * 0.0)
+    theirs, folder = tmp_path / "theirs", tmp_path / "for all"
+    theirs.write_bytes(b"theirs")
+    folder.mkdir()
+    (folder / f".imgen-{os.getpid()}.pt2").symlink_to(theirs)
+    assert here("export", "espcn_x2", "-o", folder / "card.pt2")[0] == 0
+    assert theirs.read_bytes() == b"theirs" and (folder / "card.pt2").read_bytes() == b"new"

@@ -338,6 +338,63 @@ def test_an_endpoint_that_the_user_chose_sees_no_token(server, monkeypatch):
     assert {token for _, _, token in server.requests} == {None}
 
 
+@pytest.mark.parametrize("header", ["ETag", "X-Repo-Commit"])
+@pytest.mark.parametrize("way", ["{home}/pwned", "../../../pwned", "..", "a/../../../../pwned"])
+def test_a_mirror_names_no_file_outside_the_cache(server, tmp_path, header, way):
+    """huggingface_hub takes both for names of files: what lay there was deleted, and where nothing did, a file was written."""
+    (tmp_path / "pwned").write_bytes(b"mine")
+    for name in ("pwned", "new"):
+        server.says = {header: f'"{way}"'.replace("pwned", name).format(home=tmp_path).strip('"' if header != "ETag" else "")}
+        assert error_of(weights(sha256=SHA256)).key == "weights_offline"  # what answers is no Hub
+        server.mode = "404"
+        assert error_of(weights(sha256=SHA256)).key == "weights_not_found"
+        server.mode = "normal"
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert written == [tmp_path / "pwned"] and written[0].read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("sha", ["../../../pwned", "{home}/pwned", "", "a/b"])
+def test_a_snapshot_has_no_name_that_leads_elsewhere(server, tmp_path, monkeypatch, sha):
+    monkeypatch.setattr(hub, "project_repository", "someone/models")
+    server.sha, server.files = sha.format(home=tmp_path), {"net.json": b"{}"}
+    with pytest.raises(UserError, match="someone/models"):
+        hub.take_snapshot(lambda path: None)
+    server.sha, server.files = COMMIT, {"..json": b"{}", "..\\x.json": b"{}", "a\nb.json": b"{}", "net.json": b"{}"}
+    monkeypatch.setattr(hub, "snapshot", None)
+    monkeypatch.setattr(hub, "project_revision", "main")
+    hub.take_snapshot(lambda path: None)
+    assert [path.name for path in hub.snapshot.glob("*.json")] == ["net.json"]
+    assert not [path for path in tmp_path.rglob("*pwned*")]
+
+
+def test_a_file_that_never_ends_does_not_fill_the_disk(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(hub, "LARGE", 1 << 20)
+    monkeypatch.setattr(hub, "MOST_FACTS", 1 << 20)
+    server.mode = "endless"
+    assert error_of(weights(sha256=SHA256)).key == "weights_altered"
+    monkeypatch.setattr(hub, "project_repository", "someone/models")
+    server.files = {"net.json": b"{}"}
+    with pytest.raises(UserError) as caught:
+        hub.take_snapshot(lambda path: None)
+    assert caught.value.key == "weights_altered"
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) < 8 << 20
+
+
+@pytest.mark.parametrize("address", ["http://[bad", "ftp://hub.example", "hub.example", "http://hub.example:port", "http://"])
+def test_an_address_that_is_none_is_a_hub_that_is_not_reached(server, monkeypatch, address):
+    monkeypatch.setattr(hub, "endpoint", address)
+    assert error_of(weights(sha256=SHA256)).key == "weights_offline"
+
+
+@pytest.mark.parametrize("name", ["../..", "a/b/c", "a b", "http://hub.example/models"])
+def test_a_repository_that_cannot_be_is_not_found(server, monkeypatch, name):
+    monkeypatch.setattr(hub, "project_repository", name)
+    with pytest.raises(UserError) as caught:
+        hub.take_snapshot(lambda path: None)
+    assert caught.value.key == "weights_not_found"
+    assert error_of(weights(repository=name, sha256=SHA256)).key == "weights_not_found"
+
+
 def test_only_safetensors_are_weights():
     with pytest.raises(AssertionError):
         weights(file="net.pt")

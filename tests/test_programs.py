@@ -11,8 +11,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -408,6 +410,29 @@ class TestAssistant:
         assert told(assistant("upscale", card="nosuch", picture=sent(png()))).startswith("There is no model called nosuch")
         assert "no knob called nosuch" in told(assistant("generate", nosuch=1))
         assert assistant.server.get("gradio_api/mcp/sse").status_code == 404  # the older way is closed
+
+    def test_a_hundred_thousand_empty_pictures_are_refused_before_any_is_written(self, assistant):
+        """700 kB of "data:," froze the server for minutes."""
+        held = [*assistant.server.files.iterdir()]
+        began = time.monotonic()
+        assert "not one that the page understands" in told(assistant("film", pictures=["data:,"] * 100_000))
+        assert time.monotonic() - began < 10 and [*assistant.server.files.iterdir()] == held
+
+    def test_no_page_repeats_its_address_as_a_script(self, assistant):
+        for path in ("mcp/</script><script>alert(1)</script>/gradio_api/mcp", "mcp/http", "mcp//</script>/gradio_api/mcp/"):
+            answer = assistant.server.get(f"gradio_api/{path}")
+            assert answer.status_code == 404 and "script" not in answer.text, path
+
+    def test_an_assistant_writes_no_line_of_the_log(self, assistant):
+        told(assistant("nosuch\nforged line"))
+        request = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": 7, "arguments": ["forged line"]}}
+        headers = {"accept": "application/json, text/event-stream"}
+        answer = httpx.post(f"{assistant.server.url}gradio_api/mcp/", json=request, headers=headers)
+        assert "Invalid request" in answer.text and "forged" not in assistant.server.log.read_text()
+
+    def test_what_is_of_a_wrong_kind_is_one_sentence_that_does_not_repeat_it(self, assistant):
+        words = told(assistant("film", pictures=sent(png())))
+        assert words.startswith("This request") and "data:" not in words
 
 
 def test_without_being_asked_no_tools_are_served(server):

@@ -192,6 +192,20 @@ def test_figures_are_for_this_machine_and_those_that_are_named(allowed, address,
 
 
 @PROMETHEUS
+@pytest.mark.parametrize(("trusted", "status"), [("*", 403), ("127.0.0.1", 200)])
+def test_where_everybody_may_say_from_where_he_comes_nobody_is_believed(monkeypatch, trusted, status):
+    """On a Space whoever wrote X-Forwarded-For: 127.0.0.1 was this machine."""
+    from starlette.applications import Starlette
+    from starlette.testclient import TestClient
+
+    monkeypatch.setattr(telemetry.watching, "watch", lambda teller: None)
+    seen = telemetry.begin({"IMGEN_METRICS": "1", "FORWARDED_ALLOW_IPS": trusted})
+    client = TestClient(Starlette(routes=seen.routes), client=("127.0.0.1", 5))  # as uvicorn has it by then
+    assert client.get("/metrics", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == status
+    assert client.get("/metrics").status_code == 200
+
+
+@PROMETHEUS
 @pytest.mark.slow
 def test_a_served_page_counts_requests_and_runs(tmp_path):
     with socket.socket() as free:

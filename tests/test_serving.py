@@ -231,6 +231,10 @@ def test_a_password_is_asked_for_where_nobody_sees_it(monkeypatch):
     ({"IMGEN_KEY": "key.pem"}, {}, "certificate_needed"),
     ({}, {"certificate": "nowhere.pem"}, "certificate_missing"),
     ({"IMGEN_CERT": __file__}, {}, "certificate_unusable"),
+    ({"GRADIO_SERVER_PORT": "nan"}, {}, "setting_not_a_number"),  # Gradio reads it, too, when it is imported
+    ({"GRADIO_SERVER_PORT": "7942.7"}, {}, "setting_not_a_number"),
+    ({"IMGEN_LONGEST": "nan"}, {}, "setting_not_a_number"),  # nothing is longer than that
+    ({"IMGEN_LONGEST": "-1"}, {}, "setting_not_a_number"),
     ({"IMGEN_LOG": "xml"}, {}, "log_unknown"),
     ({"IMGEN_METRICS": "everybody"}, {}, "metrics_unknown"),
 ])
@@ -244,6 +248,30 @@ def test_a_wish_that_cannot_be_is_one_sentence(environment, wishes, key, tmp_pat
         with pytest.raises(UserError) as caught:
             serving.serve(environment, serving.Wishes(**wishes))
     assert caught.value.key == key and "IMGEN_PASSWORD" not in environment
+
+
+@pytest.mark.skipif(os.name != "posix", reason="users and rights of POSIX")
+@pytest.mark.parametrize("planted", ["a link", "somebody else's", "open to all", "nothing"])
+def test_a_folder_that_another_user_has_put_there_is_not_taken(tmp_path, monkeypatch, planted):
+    """What lay behind a link was swept: files of the operator's own that were older than six hours."""
+    home, named = tmp_path / "home", tmp_path / "for all"
+    home.mkdir()
+    named.mkdir()
+    folder = named / serving.OWN
+    if planted == "a link":
+        folder.symlink_to(home)
+    elif planted != "nothing":
+        folder.mkdir()
+        folder.chmod(0o777)
+    if planted == "somebody else's":
+        monkeypatch.setattr(serving.os, "getuid", lambda: os.geteuid() + 1)
+    monkeypatch.setattr(serving.atexit, "register", lambda *_, **__: None)
+    monkeypatch.setattr(serving.tempfile, "tempdir", str(tmp_path))
+    environment = {"GRADIO_TEMP_DIR": str(named)}
+    serving.own_folder(environment)
+    taken = Path(environment["GRADIO_TEMP_DIR"])
+    assert (taken == folder) == (planted in ("open to all", "nothing"))
+    assert not taken.is_symlink() and taken.stat().st_mode & 0o077 == 0 and taken.resolve() != home
 
 
 def test_a_key_that_does_not_fit_is_told(tmp_path):
@@ -347,6 +375,34 @@ def test_guessing_is_slow_and_hinders_nobody_else(monkeypatch):
     later = time.monotonic() + password.WINDOW + 1
     monkeypatch.setattr(password.time, "monotonic", lambda: later)
     assert asked.log_in("pass word")[0] == 303
+
+
+def test_guesses_that_are_held_back_together_are_counted_one_by_one():
+    """Whoever begins a hundred logins, and ends them once all have been let so far, guesses no more than one after another."""
+    asked, statuses = Asked(), []
+
+    async def all_together():
+        held = asyncio.Event()
+
+        async def guess(n):
+            async def receive():
+                await held.wait()
+                return {"type": "http.request", "body": f"password=guess{n}".encode(), "more_body": False}
+
+            async def send(message):
+                statuses.append(message.get("status"))
+
+            kind = (b"content-type", b"application/x-www-form-urlencoded")
+            await asked.guarded({"type": "http", "method": "POST", "path": "/login", "query_string": b"", "headers": [kind],
+                                 "client": ("10.0.0.1", 1), "server": ("127.0.0.1", 7860), "scheme": "http"}, receive, send)
+
+        guesses = [asyncio.create_task(guess(n)) for n in range(100)]
+        await asyncio.sleep(0)
+        held.set()
+        await asyncio.gather(*guesses)
+
+    run(all_together())
+    assert statuses.count(401) == password.TRIES and statuses.count(429) == 100 - password.TRIES
 
 
 def test_guessing_from_many_addresses_is_slow_as_well():

@@ -1,14 +1,14 @@
 """What the rooms of the page do with pictures: enlarge by a stranger's network, film, combine, find, steer; and export."""
 
-import os
 from pathlib import Path
 from typing import Annotated
+from uuid import uuid4
 
 import typer
 
 from imgen.catalog import find_card, find_maker
 from imgen.image import Picture, decode
-from imgen.place import digest, digest_of, ready, settle
+from imgen.place import PART, digest, digest_of, ready, settle
 from imgen.terminal import app
 from imgen.terminal.keeping import Out, check_suffix, make, target_of
 from imgen.terminal.run import run_card
@@ -120,7 +120,7 @@ def export(
 
     from imgen.exporting import export as write_network
 
-    part = target.with_name(f".imgen-{os.getpid()}.{kind}")
+    part = target.with_name(f"{PART}{uuid4().hex}.{kind}")  # which nobody can have put there before, as a link to another's file
     try:
         difference = write_network(card, part, kind)
         place = settle(part, target)

@@ -9,6 +9,7 @@ import base64
 import binascii
 import copy
 import json
+import logging
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote
@@ -17,23 +18,36 @@ import gradio as gr
 from gradio import mcp
 from gradio.components import Component
 from gradio.context import LocalContext
+from mcp import types  # pyright: ignore[reportMissingImports]
+from mcp.server import Server  # pyright: ignore[reportMissingImports]
 
 from imgen.controls import UserError
-from imgen.ui.doors import API
+from imgen.ui.doors import API, MOST_FILES
 from imgen.ui.endpoint import published
 from imgen.ui.knobs import MaskKnob
 from imgen.ui.picture import PictureInput
 from imgen.ui.stock import MAX_FILE, put
 from imgen.ui.work import Trouble
 
+PACKAGE = str(Path(types.__file__).parent)
 FILE = f"{API}file="
 PICTURE = "data:image/png;base64,… (or another kind of file), or the address of one that was made here or uploaded"
 Schema = dict[str, Any]
 
 
+class Unchecked(Server):
+    """Arguments are checked by `prepared` and by the endpoint.  The package's own check takes seconds of the event loop for a
+    long list, repeats it in its answer, and writes the name of an unknown tool into the log.
+    """
+
+    async def _get_cached_tool_definition(self, tool_name: str):
+        return None
+
+
 class Tools(mcp.GradioMCPServer):
     """What an assistant is told of the endpoints, and how it calls them."""
 
+    Server = Unchecked
     _file_data_tool_description = ""  # pyright: ignore[reportAssignmentType]  each parameter says what it takes
 
     def _prepare_tool_call_args(self, name: str, arguments: dict[str, Any]):
@@ -123,7 +137,7 @@ def taken(component: Component, value: object) -> object:
         case MaskKnob():
             return {"background": None, "layers": [file(value)], "composite": None}
         case gr.Gallery():
-            if not isinstance(value, list):
+            if not isinstance(value, list) or len(value) > MOST_FILES:  # before any is written
                 raise UserError("call_unreadable")
             return [{"image": file(one), "caption": None} for one in value]
     return value
@@ -154,5 +168,12 @@ def files_of(value: object) -> list[Schema]:
 
 
 def serve_tools() -> None:
-    """From now on `launch(mcp_server=True)` serves these."""
+    """From now on `launch(mcp_server=True)` serves these; the package's log, which repeats what it was sent, is silent."""
     mcp.GradioMCPServer = Tools
+    logging.getLogger("mcp").setLevel(logging.CRITICAL)
+    logging.getLogger().addFilter(told_by_us)
+
+
+def told_by_us(record: logging.LogRecord) -> bool:
+    """`mcp` uses the root of all loggers, too."""
+    return not record.pathname.startswith(PACKAGE)

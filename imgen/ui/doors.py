@@ -40,7 +40,6 @@ CLOSED = (  # what Gradio offers and this page never uses
     "/monitoring", "/login", "/openapi.json", "/docs", "/redoc",
     API + "deep_link", API + "process_recording", API + "proxy=", API + "stream/", API + "vibe", API + "runs",
     API + "run-history", API + "dev/", API + "custom_component", API + "profiling", API + "file=http", API + "queue/status",
-    TOOLS + "/sse", TOOLS + "/messages",
 )
 HEADERS = (
     (b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"),
@@ -166,7 +165,8 @@ class Doors:
         asked, path = headers.get("x-forwarded-host", headers.get("host", "")), scope["path"]
         if not all(is_ours(host, self.names) for host in {asked.split(",")[0].strip(), headers.get("host", "")}):
             return await answer(scope, send, 421, "host_unknown", host=asked[:80])
-        if any(path.startswith(route) for route in self.closed):
+        beside_tools = path.startswith(f"{TOOLS}/") and path != f"{TOOLS}/"  # older ways, and pages that repeat their address
+        if beside_tools or any(path.startswith(route) for route in self.closed):
             return await answer(scope, send, 404, "route_closed")
         if len(scope.get("query_string", b"")) > ADDRESS:
             return await answer(scope, send, 414, "call_too_long", limit=1)

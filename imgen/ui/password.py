@@ -135,6 +135,8 @@ class Password:
             form = await request.form(max_files=0, max_fields=8, max_part_size=8192)
         except (HTTPException, MultiPartException):  # no form at all
             return await answer(scope, send, 400, "call_unreadable")
+        if wait := self.gate.waits(address_of(scope)):  # again: many may have been let so far at once, each holding its form back
+            return await _refuse(scope, send, 429, wait)
         given, onward = form.get("password"), form.get("next")
         if not isinstance(given, str) or not self.gate.knows(given, address_of(scope)):
             return await _refuse(scope, send, 401, wrong=True, onward=onward if isinstance(onward, str) else "")

@@ -65,7 +65,7 @@ def begin(environment: Mapping[str, str]) -> Seen:
         watching.watch(log.tell)
         started.append(log.begin)
     if allowed is not None:
-        metrics = Metrics(allowed)
+        metrics = Metrics(allowed, claimed=environment.get("FORWARDED_ALLOW_IPS", "").strip() == "*")
         watching.watch(metrics.tell)
         middleware.append(Middleware(Counted, metrics=metrics))
         routes.append(Route(PATH, metrics.serve))
@@ -162,11 +162,13 @@ class Kept(QueueHandler):
 
 
 class Metrics:
-    """Counters of this process.  allowed: who may read them, beside this machine.  Raises UserError without its package."""
+    """Counters of this process.  allowed: who may read them, beside this machine; claimed: whether every visitor may say from
+    where he comes, as on a Space: who says so is believed nothing.  Raises UserError without its package.
+    """
 
-    def __init__(self, allowed: list):
+    def __init__(self, allowed: list, claimed: bool = False):
         library = package("prometheus_client", "metrics")
-        self.allowed, self.library = allowed, library
+        self.allowed, self.claimed, self.library = allowed, claimed, library
         self.registry = registry = library.CollectorRegistry()
         self.requests = library.Counter("imgen_requests", "HTTP requests", ["kind", "status"], registry=registry)
         self.runs = library.Counter("imgen_runs", "Runs of a card, by how they ended", ["card", "outcome"], registry=registry)
@@ -204,7 +206,8 @@ class Metrics:
         return known.is_loopback or any(known in network for network in self.allowed)
 
     async def serve(self, request: Request) -> Response:
-        if not self.may_read(request.client.host if request.client else ""):
+        told = self.claimed and "x-forwarded-for" in request.headers
+        if told or not self.may_read(request.client.host if request.client else ""):
             language = choose(request.url.query, request.headers.get("cookie", ""), request.headers.get("accept-language", ""))
             return JSONResponse({"error": text("metrics_closed", language)}, 403)
         return Response(self.library.generate_latest(self.registry), headers={"content-type": self.library.CONTENT_TYPE_LATEST})
