@@ -76,21 +76,21 @@ class Page(gr.Blocks):
 
     async def process_api(self, block_fn, inputs, state=None, request=None, *, event_data=None, **rest):
         """What goes wrong becomes one sentence in the visitor's language; the log hears of our own faults only."""
+        asker = cast("gr.Request | None", gr.Request(request) if isinstance(request, Request) else request)  # of a tool
         try:
             forget_finished(self._queue)
             if not block_fn.fn:  # of the browser alone
                 raise UserError("call_unreadable")
-            request = gr.Request(request) if isinstance(request, Request) else request  # pyright: ignore[reportArgumentType]  of a tool's call
-            LocalContext.request.set(request)  # whose it is, for those components that keep what a visitor sent
+            LocalContext.request.set(asker)  # whose it is, for those components that keep what a visitor sent
             if event_data is not None and points(block_fn.fn):
                 event_data._data = pointed(event_data._data)
-            return await super().process_api(block_fn, inputs, state, request, event_data=event_data, **rest)
+            return await super().process_api(block_fn, inputs, state, asker, event_data=event_data, **rest)
         except gr.Error as error:
             failure = error
         except Exception as error:
-            failure = Trouble(request).error(error)
+            failure = Trouble(asker).error(error)
         if not (isinstance(failure, Failure) and failure.ours):
-            blame_the_caller(request)
+            blame_the_caller(asker)
         raise failure
 
     def get_api_info(self, *args, **kwargs):
