@@ -4,6 +4,7 @@ const FRAME = ['lesson', 'folds', 'hide', 'large', 'language'];  // say nothing 
 const root = document.documentElement;
 const state = {};  // tab -> the query of what is chosen there, since somebody touched it
 const pending = {};  // tab -> what an address asked to run, until there is a result
+const heard = {};  // tab -> what its status said last
 let busy = 0;  // how many addresses are being opened: what changes by that is not chosen by anybody
 let touched = true;  // by a hand, since an address was opened: only then what changes is somebody's choice
 let seen = location.search;
@@ -93,7 +94,9 @@ document.addEventListener('imgen:at', event => {  // a tab without a bench says 
   soon();
 });
 document.addEventListener('imgen:said', event => {  // a run has ended: the address is that of its result
-  const name = event.target.dataset.task, result = shown(name);
+  const name = event.target.dataset.task, result = shown(name), words = status(name)?.outerHTML;
+  if (words === heard[name]) return;  // it was only drawn once more: a new run has just begun
+  heard[name] = words;
   if (result?.ran) state[name] = result.query;
   if (!result?.ran && !status(name)?.matches('.failed, .stopped')) return;
   delete pending[name];

@@ -45,7 +45,7 @@ const choose = from => { from.value = ''; from.click(); };
 for (const one of [input, lens]) one.addEventListener('change', () => bring(one.files[0]));
 part('choose').addEventListener('click', () => choose(input));
 zone.addEventListener('click', event => {
-  if (source().contains(event.target) && event.target.closest('[aria-dropeffect]') && event.target.type !== 'file') {
+  if (source()?.contains(event.target) && event.target.closest('[aria-dropeffect]') && event.target.type !== 'file') {
     event.stopPropagation();
     choose(input);
   }
@@ -55,7 +55,7 @@ zone.addEventListener('click', event => {
 const ours = event => {
   const block = event.target.closest('.block');
   const other = event.target.closest('.knob, .upload-container, [aria-dropeffect]') ?? (block?.querySelector('input[type=file]') && block);
-  return event.dataTransfer?.types.includes('Files') && (!other || source().contains(event.target) || other.contains(source()));
+  return event.dataTransfer?.types.includes('Files') && (!other || source()?.contains(event.target) || other.contains(source()));
 };
 for (const name of ['dragenter', 'dragover', 'dragleave', 'drop'])
   zone.addEventListener(name, event => {
