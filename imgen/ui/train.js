@@ -728,7 +728,9 @@ function plot(figure, names, label_, share) {
 // Inside the net, while it learns.
 async function look() {
   clearTimeout(look.later);
-  if (!parts.inside.open || look.busy) return;
+  if (!parts.inside.open) return;
+  if (look.busy) { look.again = true; return; }
+  look.again = false;
   const code = S.watching || R.eye, which = Math.min(Number(parts.insideRun.value), Math.max(0, R.lanes.length - 1));
   parts.insideRun.hidden = R.lanes.length < 2;
   const there = ['running', 'over'].includes(R.state) && !R.demo && R.lanes[which]?.moment;  // what has ended kept its weights
@@ -765,6 +767,7 @@ async function look() {
   } finally {
     look.busy = false;
     if (R.state === 'running') look.later = setTimeout(look, R.paused ? 4000 : 1200);
+    else if (look.again) look();  // it ended meanwhile: what it kept is newer
   }
 }
 
