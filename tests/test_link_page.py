@@ -182,6 +182,8 @@ def test_a_lesson_and_what_it_makes_are_seen_together(opened, width, height):
     bench = page.locator(".bench-upscale")
     link = bench.locator(".lesson a.preset").nth(1)
     link.wait_for()
+    title = (ROOT / "imgen" / "texts" / "lessons" / "en" / "light.md").read_text(encoding="utf-8").splitlines()[0].strip("# ")
+    bench.locator(".lesson :is(h1, h2)", has_text=title).wait_for()  # not that of the card before
     page.wait_for_timeout(1500)
     link.evaluate("link => link.setAttribute('href', '#try?card=light_x4&scale=3&tile=128')")
     link.click()

@@ -5,6 +5,7 @@ const root = document.documentElement;
 const state = {};  // tab -> the query of what is chosen there, since somebody touched it
 const pending = {};  // tab -> what an address asked to run, until there is a result
 const heard = {};  // tab -> what its status said last
+let opens = 0;  // addresses that were opened
 let busy = 0;  // how many addresses are being opened: what changes by that is not chosen by anybody
 let touched = true;  // by a hand, since an address was opened: only then what changes is somebody's choice
 let seen = location.search;
@@ -131,6 +132,7 @@ async function opened(name, key) {  // one that is only just drawn may close aga
 async function open(search, again = false) {  // again: a result was seen there, it is made anew
   const query = new URLSearchParams(search);
   if (again) query.set('run', 1);
+  const mine = opens += 1;
   seen = location.search;
   busy += 1;
   touched = false;
@@ -157,7 +159,9 @@ async function open(search, again = false) {  // again: a result was seen there,
     }
     const names = listed(query, 'folds');
     if (query.get('lesson') === '1') names.push('lesson');
-    for (const key of names) if (Object.hasOwn(known.folds, key)) opened(name, key);
+    until(() => !handed || !busy, 20000).then(() => {  // a lesson that is opened before its card is set is that of the card before
+      if (mine === opens) for (const key of names) if (Object.hasOwn(known.folds, key)) opened(name, key);
+    });
     if (query.get('lesson') === '1') study(place, null);
   } finally {
     if (!handed) {
