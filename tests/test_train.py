@@ -225,6 +225,20 @@ def test_a_paused_training_does_not_hold_its_slot_for_ever(room, monkeypatch):
     until(lambda: waits.state == "running" and run.state == "over")
 
 
+def test_what_a_net_said_while_it_learned_is_not_said_of_what_it_kept(room):
+    run, asked = room.begin("", HERE), []
+    until(lambda: run.lanes[0].moments)
+
+    def ask() -> None:
+        asyncio.run_coroutine_threadsafe(room.ask_net(run.lanes[0], "open", lambda: asked.append(1)), room.loop).result(10)
+
+    ask()
+    run.lanes[0].job.stop()
+    until(lambda: run.state == "over")
+    ask()
+    assert len(asked) == 2
+
+
 def test_what_thirty_ask_at_once_the_net_is_asked_once_and_a_dead_child_is_a_sentence(room):
     run, asked = room.begin("", HERE), []
     until(lambda: run.lanes[0].moments)
@@ -642,8 +656,7 @@ def test_a_true_run_learns_is_steered_looked_into_and_saved(visit, address, tmp_
     assert time.monotonic() - stopped < 15 and not classroom.running  # of a minute
     assert floor.locator(".now").inner_text().startswith("Stopped.")
     last = told(page, "R.lanes[0].moment.step")
-    said = re.fullmatch(r"Step (\d+): .*", floor.locator(".looking .fact").inner_text())  # what it kept can still be looked into
-    assert said and 10 < int(said[1]) <= last
+    floor.locator(".looking .fact", has_text=f"Step {last}: ").wait_for()  # what it kept can still be looked into
     with page.expect_download() as net:
         floor.locator(".download").click()
     said = facts_of(Path(net.value.path()).read_bytes())

@@ -318,6 +318,7 @@ class Classroom:
         lane.askers += 1
         try:
             async with lane.asking:
+                key = f"{key} {lane.job.over}"  # what was so while it learned is not what it kept
                 when, answer = lane.answers.get(key, (0.0, None))
                 if time.monotonic() - when > FRESH:
                     answer = await asyncio.get_running_loop().run_in_executor(self.eyes, question)
