@@ -13,7 +13,6 @@ import importlib.metadata
 import importlib.util
 import io
 import json
-import locale
 import os
 import platform
 import re
@@ -28,7 +27,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from imgen.settings import SETTINGS, misspelt
+from imgen.settings import SETTINGS, misspelt, switched_on
 from imgen.texts import LANGUAGES, spoken, text
 
 GOOD, NOTE, FAULT = "good", "note", "fault"  # a note needs no mending
@@ -46,7 +45,6 @@ NEEDING = {  # settings, and the module without which the page does not start: a
     "IMGEN_MCP": ("mcp", "tools_missing", ""), "IMGEN_METRICS": ("prometheus_client", "extra_missing", "prometheus-client"),
     "IMGEN_RAY": ("ray", "extra_missing", '"ray[serve]"'),
 }
-OFF = ("", "0", "no", "off", "false")
 OPENING = """
 import importlib, json, sys, time
 from os import environ
@@ -94,7 +92,7 @@ def main(arguments: list[str], environment: MutableMapping[str, str]) -> int:
     wishes = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # under pythonw there is none
         sys.stdout.reconfigure(errors="backslashreplace")
-    language = wishes.language or spoken(environment.get("LC_ALL"), environment.get("LANG"), locale.getlocale()[0])
+    language = wishes.language or spoken(environment)
     found = []
     for finding in examine(environment, wishes.check or list(CHECKS)):
         found.append(finding)
@@ -424,8 +422,8 @@ def hub(environment: MutableMapping[str, str]) -> Found:
     try:
         ours.ask((lacking or offered())[0].file)
     except UserError as error:
-        language = spoken(environment.get("LC_ALL"), environment.get("LANG"))
-        facts = {"server": server, "names": names_of(lacking), "words": text(error.key, language, **error.facts)}
+        words = text(error.key, spoken(environment), **error.facts)
+        facts = {"server": server, "names": names_of(lacking), "words": words}
         refused = error.key in ("weights_denied", "weights_not_found", "weights_server")
         if not lacking:
             yield NOTE, "hub_not_needed", {}
@@ -566,7 +564,7 @@ def settings(environment: Mapping[str, str]) -> Found:
 def refused(environment: Mapping[str, str]) -> Found:
     """For which the page would not start.  Only what is set is looked at: some of it opens packages."""
     for name, (module, key, install) in NEEDING.items():
-        if environment.get(name, "").strip().lower() not in OFF and importlib.util.find_spec(module) is None:
+        if switched_on(environment, name) and importlib.util.find_spec(module) is None:
             yield FAULT, key, {"name": install}
     for names, look in LOOKS:
         if any(environment.get(name) for name in names):

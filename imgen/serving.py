@@ -5,7 +5,6 @@ Nothing here reads the environment: a face hands its own over, which is also whe
 
 import atexit
 import io
-import locale
 import math
 import os
 import shutil
@@ -22,7 +21,7 @@ from pathlib import Path
 from imgen import hub
 from imgen.controls import UserError
 from imgen.facts import read_facts
-from imgen.settings import misspelt
+from imgen.settings import misspelt, switched_on
 from imgen.texts import spoken, text
 
 OWN = "imgen-pictures"
@@ -139,12 +138,7 @@ def take_over(environment: Mapping[str, str]) -> None:
 
 
 def say(environment: Mapping[str, str], key: str, **facts: object) -> None:
-    print(text(key, language(environment), **facts), file=sys.stderr, flush=True)
-
-
-def language(environment: Mapping[str, str]) -> str:
-    """Of whoever sits at this machine."""
-    return spoken(environment.get("LC_ALL"), environment.get("LANG"), locale.getlocale()[0])
+    print(text(key, spoken(environment), **facts), file=sys.stderr, flush=True)
 
 
 def number(environment: Mapping[str, str], name: str, kind: Callable[[str], float] = float) -> float | None:
@@ -157,10 +151,6 @@ def number(environment: Mapping[str, str], name: str, kind: Callable[[str], floa
     if found is not None and not 0 <= found < math.inf:
         raise UserError("setting_not_a_number", name=name, value=(value or "")[:40])
     return found
-
-
-def switched_on(environment: Mapping[str, str], name: str) -> bool:
-    return environment.get(name, "").strip().lower() not in ("", "0", "no", "off", "false")
 
 
 def password(*given: str) -> str:
@@ -196,7 +186,7 @@ def show_address(address: str, say_to: Mapping[str, str], open_to_all: bool) -> 
         return
     kind, _, rest = address.partition("://")
     link = f"{kind}://{here}:{rest.rstrip('/').rpartition(':')[2]}/"
-    print(text("lan_address", language(say_to), link=link), flush=True)
+    print(text("lan_address", spoken(say_to), link=link), flush=True)
     print(qr_code(link, sys.stdout.encoding or "ascii", sys.stdout.isatty()), flush=True)
     if open_to_all:
         say(say_to, "lan_open")

@@ -1,4 +1,4 @@
-"""The names of this program's own settings, and which of those that are set are none.
+"""The names of this program's own settings, which are switched on, and which of those that are set are none.
 
 The doctor reads this under an older Python than the program needs, and with nothing installed.
 """
@@ -12,6 +12,10 @@ SETTINGS = (
     "IMGEN_CERT", "IMGEN_HOSTS", "IMGEN_HUB_REPO", "IMGEN_KEY", "IMGEN_LAN", "IMGEN_LOG", "IMGEN_LONGEST", "IMGEN_MCP",
     "IMGEN_METRICS", "IMGEN_MIRROR", "IMGEN_PASSWORD", "IMGEN_RAY", "IMGEN_RAY_GPUS", "IMGEN_RAY_REPLICAS",
 )
+
+
+def switched_on(environment: Mapping[str, str], name: str) -> bool:
+    return environment.get(name, "").strip().lower() not in ("", "0", "no", "off", "false")
 
 
 def misspelt(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:

@@ -70,3 +70,12 @@ def here(monkeypatch, capsys):
         return code, *capsys.readouterr()
 
     return run
+
+
+@pytest.fixture(scope="module")
+def hubs():
+    """A Hub and its mirror, stood in for."""
+    from stand_in_hub import StandInHub
+
+    with StandInHub() as first, StandInHub() as second:
+        yield first, second

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import huggingface_hub.file_download
 import pytest
-from stand_in_hub import COMMIT, StandInHub
+from stand_in_hub import COMMIT
 
 from imgen import downloads, hub
 from imgen.catalog import CARDS
@@ -51,12 +51,6 @@ except StopIteration as end:
 except hub.UserError as error:
     sys.exit(error.key)
 """
-
-
-@pytest.fixture(scope="module")
-def hubs():
-    with StandInHub() as first, StandInHub() as second:
-        yield first, second
 
 
 @pytest.fixture

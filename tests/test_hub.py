@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import huggingface_hub.file_download
 import pytest
-from stand_in_hub import COMMIT, StandInHub
+from stand_in_hub import COMMIT
 
 from imgen import hub, proxies
 from imgen.controls import UserError
@@ -43,12 +43,6 @@ def error_of(w, **options) -> UserError:
     assert caught.value.facts["file"] == w.file and caught.value.facts["repository"] == w.repository
     assert "/tmp" not in str(caught.value) and "127.0.0.1" not in str(caught.value)
     return caught.value
-
-
-@pytest.fixture(scope="module")
-def hubs():
-    with StandInHub() as first, StandInHub() as second:
-        yield first, second
 
 
 @pytest.fixture

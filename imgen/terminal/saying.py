@@ -1,6 +1,5 @@
 """What a person reads: words in the language of this machine, progress, where a result lies."""
 
-import locale
 import os
 import sys
 from collections.abc import Iterable
@@ -10,7 +9,7 @@ from imgen.batch import LeftOut
 from imgen.image import Frame
 from imgen.texts import spoken, text
 
-LANGUAGE = spoken(os.environ.get("LC_ALL"), os.environ.get("LANG"), locale.getlocale()[0])
+LANGUAGE = spoken(os.environ)
 
 
 def say(line: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations  # the doctor reads it under an older Python, to say that it is one
 
+import locale
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -19,8 +21,9 @@ def text(key: str, language: str, **facts: object) -> str:
     return WORDS[key][LANGUAGES.index(language)].format_map(_Facts(facts)) if key in WORDS else key
 
 
-def spoken(*locales: str | None) -> str:
-    """The language of a machine: that of the first locale which is set."""
+def spoken(environment: Mapping[str, str]) -> str:
+    """The language of whoever sits at this machine: that of the first locale which is set."""
+    locales = environment.get("LC_ALL"), environment.get("LANG"), locale.getlocale()[0]
     return "zh" if next(filter(None, locales), "").startswith("zh") else "en"
 
 

@@ -26,6 +26,7 @@ from starlette.routing import Route
 from imgen import __version__, watching
 from imgen.catalog import CATALOG
 from imgen.controls import UserError
+from imgen.settings import switched_on
 from imgen.texts import text
 from imgen.ui import turns
 from imgen.ui.health import ready
@@ -84,7 +85,7 @@ def chosen(environment: Mapping[str, str]) -> tuple[str, list[ipaddress.IPv4Netw
     kind, allowed = environment.get("IMGEN_LOG", ""), environment.get("IMGEN_METRICS", "").strip()
     if kind not in ("", "json"):
         raise UserError("log_unknown", value=kind[:40])
-    return kind, None if allowed.lower() in ("", "0", "no", "off", "false") else networks(allowed)
+    return kind, networks(allowed) if switched_on(environment, "IMGEN_METRICS") else None
 
 
 def networks(allowed: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
