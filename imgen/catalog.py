@@ -140,7 +140,6 @@ CARDS = [
     ),
     Card(
         "flow_emoji64", "generate", Net("flow:Velocity", classes=520), flow_words, FLOW, "MIT", lesson="flow", kind="flow",
-        young=True,
     ),
     Card(
         "conv_vae_flowers64", "generate", Net("conv_vae:ConvVAE", classes=5), generate, VAE, "MIT", lesson="conv_vae",

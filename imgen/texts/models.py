@@ -68,7 +68,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "title_word_gan_emoji64": ("Emoji from words (GAN)", "看词画表情（GAN）"),
     "card_word_gan_emoji64": ("Type a few words, and a GAN that was told the name of every emoji draws what it makes of them. It is still learning: faces and colours come out, hearts not yet.", "输入几个词，这个 GAN 学过每个表情符号的名字，会画出它的理解。它还没学完：脸和颜色像样了，爱心还画不出来。"),
     "title_flow_emoji64": ("Emoji from words (flow matching)", "看词画表情（流匹配）"),
-    "card_flow_emoji64": ("What came after the GAN: it begins with noise and takes twenty small steps towards what your words say. You see each of them. It is still learning: faces, hearts, cats and hands come out, rare words such as house not yet.", "GAN 之后的新方法：从一团噪声出发，走二十小步，走向你的词语所说的图。每一步都看得见。它还没学完：笑脸、爱心、猫和手已经像样，房子这样少见的词还画不好。"),
+    "card_flow_emoji64": ("What came after the GAN: it begins with noise and takes twenty small steps towards what your words say. You see each of them. Faces, hearts, cats, cars and houses come out at a glance.", "GAN 之后的新方法：从一团噪声出发，走二十小步，走向你的词语所说的图。每一步都看得见。笑脸、爱心、猫、汽车和房子，一眼就认得出来。"),
     "title_dcgan_emoji64": ("Emoji (DCGAN)", "表情符号（DCGAN）"),
     "card_dcgan_emoji64": ("The same two networks as for flowers, on three thousand emoji: after a short training faces and figures begin to show, and mixtures that nobody has drawn.", "和花卉用的是同样的两个网络，换成三千个表情符号来学：训练还短，笑脸和小人刚刚成形，还有谁都没画过的混合体。"),
     "title_resgan_flowers64": ("Flowers (residual GAN)", "花卉（残差 GAN）"),
