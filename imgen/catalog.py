@@ -300,7 +300,7 @@ IDEAS = (  # in this order all models are shown
     "modern", "convolution", "one_pass", "flow", "adversarial", "autoencoder", "optimisation", "interpolation", "rule", "hub",
 )
 RECOMMENDED = (  # three to a task: for those who only want to begin
-    "resgan_flowers64", "dcgan_fashion28", "draw_voronoi", "light_real_x4", "light_x4", "srgan_x4",
+    "resgan_flowers64", "flow_emoji64", "draw_voronoi", "light_real_x4", "light_x4", "srgan_x4",
     "transfer_paintings", "arbitrary_style", "gatys", "light_restore", "attention_inpaint", "diffusion_fill",
     "cnn_fashion28", "cnn_shapes32",
 )

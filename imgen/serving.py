@@ -85,6 +85,7 @@ def serve(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
     secret = password(environment.pop("IMGEN_PASSWORD", ""), wishes.password)  # popped: no child needs it
     secure = certified(wishes.certificate or environment.get("IMGEN_CERT", ""), wishes.key or environment.get("IMGEN_KEY", ""))
     hub.settle(environment, *([] if host in ANYWHERE else [host]))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder goes, too, whenever it comes
     own_folder(environment)
     if environment.get("SPACE_ID") and not environment.get("HF_HOME") and writable(KEPT / "huggingface"):
         hub.cache, hub.others = KEPT / "huggingface", (None,)  # what the Space was built with lies in huggingface_hub's own
@@ -124,7 +125,6 @@ def serve(environment: MutableMapping[str, str], wishes: Wishes = NONE) -> None:
         show_address(address, say_to=environment, open_to_all=not secret)
     health.warming = warm_up()
     sweep_forever()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that the folder goes, too
     try:
         page.block_thread()
     finally:

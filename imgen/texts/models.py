@@ -4,7 +4,7 @@
 MODELS: dict[str, tuple[str, str]] = {
     # what the recommended ones are for, in a few words
     "for_resgan_flowers64": ("Small flowers, made up from noise", "凭一团噪声画出的小幅花卉"),
-    "for_dcgan_fashion28": ("Clothes, kind by kind", "按种类画各式服饰"),
+    "for_flow_emoji64": ("A few words become an emoji, step by step", "几个词，一步步变成表情"),
     "for_draw_voronoi": ("A plain rule, nothing learned: large pictures at once", "一条规则，不需要学习：立刻画出大图"),
     "for_light_real_x4": ("Photographs from phones and the web", "手机和网上的照片"),
     "for_light_x4": ("Drawings, screenshots and other clean pictures", "绘画、截图和其他干净的图片"),
