@@ -140,7 +140,7 @@ def paths(server: Server, canary: Path) -> list[str]:
 
 
 def test_no_public_endpoint_reads_a_file_that_nobody_gave(server, canary):
-    """Every place that takes a file, with and without meta; every third of the names there, and so each name at a third of them."""
+    """Every place that takes a file, with and without meta: a third of the names there, and so each name at a third of them."""
     names, number = paths(server, canary), 0
     for endpoint, place, kind in places(server, TAKE_FILES):
         for meta in ({}, {"meta": META}):

@@ -237,6 +237,15 @@ def test_no_model_that_still_learns_opens_a_tab():
     assert {card.name for card in opened} <= set(RECOMMENDED)
 
 
+def test_words_to_click_are_shown_with_a_picture_of_what_comes():
+    drawn, shown = examples.wished(), files.wishes()
+    assert list(drawn) == list(shown) == list(files.WISHES) and all(files.word_key(phrase) in WORDS for phrase in shown)
+    for phrase, picture in drawn.items():
+        with Image.open(shown[phrase]) as image:
+            far = np.abs(np.asarray(image, float) - picture.rgb().pixels).mean()
+        assert far < 6, phrase  # WebP's loss, and another machine's arithmetic
+
+
 def test_every_recommended_model_has_a_picture():
     for name in RECOMMENDED:
         with Image.open(files.thumbnail(name)) as image:

@@ -827,8 +827,12 @@ def test_words_are_drawn_and_unknown_ones_answered(visit):
     assert shown(bench) == before
     box.fill("心")
     bench.locator("button.run").click()
-    new_result(page, bench, before)
+    before = new_result(page, bench, before)
     assert "--words heart" in bench.locator(".code").text_content()
+    assert all(bench.locator(".examples img").evaluate_all("all => all.map(image => image.naturalWidth)"))
+    bench.locator(".examples .thumb", has_text="cat face").click()
+    new_result(page, bench, before)
+    assert box.input_value() == "cat face" and bench.locator(".picker input[value=flow_emoji64]").is_checked()
 
 
 def test_the_language_can_be_switched(visit):

@@ -7,7 +7,7 @@ from imgen.catalog import find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.drawing.shapes import shape, t_shirt
-from imgen.exhibits.files import DRAWN_STYLES, EXAMPLES, OPENS_WITH, bundled
+from imgen.exhibits.files import DRAWN_STYLES, EXAMPLES, OPENS_WITH, WISHES, WORDED, bundled
 from imgen.image import Picture, decode, resized
 
 DRAWINGS: dict[str, Callable[[], Picture]] = {  # a file of `assets/examples` -> what is drawn there
@@ -64,6 +64,11 @@ def style_pictures() -> dict[str, Picture]:
     for style in card.knobs["style"].options[:-1]:
         pictures[style] = card(photo, style=style).pictures[0]
     return pictures
+
+
+def wished() -> dict[str, Picture]:
+    """Words -> a picture of what a click on them makes."""
+    return {phrase: trained(WORDED)(words=phrase).pictures[number] for phrase, number in WISHES.items()}
 
 
 def examples() -> dict[str, dict[str, Picture]]:

@@ -34,6 +34,8 @@ EXAMPLES = {  # of each task, made by `examples.DRAWINGS`
     "restore": ("coffee", "noisy", "squeezed", "scribbled"),
     "classify": ("boot", "dress", "outline", "star", "heart", "arrow"),
 }
+WISHES = {"cat face": 8, "heart": 4, "tree": 3}  # words to click -> which picture of their first run stands for them
+WORDED = "flow_emoji64"  # which draws them
 DRAWN_STYLES = tuple(f"draw_{rule}" for rule in ("lines", "splines", "triangles", "voronoi", "noise", "mesh"))
 PHOTOGRAPHS = {"gradio": "media_assets/images", "skimage": "data"}  # come with these packages: read where they lie, never copied
 BUNDLED = {
@@ -52,6 +54,17 @@ def bundled(name: str) -> Path | None:
     spec = importlib.util.find_spec(package)  # found, not imported
     path = Path(spec.origin).parent / PHOTOGRAPHS[package] / file if spec and spec.origin else None
     return path if path and path.exists() else None
+
+
+def word_key(phrase: str) -> str:
+    """Of `texts`: a wish in the reader's language."""
+    return f"lesson_word_{phrase.replace(' ', '_')}"
+
+
+def wishes() -> dict[str, Path]:
+    """Words that a click asks for, and a picture that comes of it."""
+    paths = {phrase: ASSETS / "words" / f"{phrase.replace(' ', '_')}.webp" for phrase in WISHES}
+    return {phrase: path for phrase, path in paths.items() if path.exists()}
 
 
 def example_files(task: str) -> list[Path]:

@@ -11,7 +11,7 @@ from imgen.catalog import CARDS, find_card
 from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.exhibits.examples import DRAWINGS, drawn_style, trained
-from imgen.exhibits.files import DRAWN_STYLES
+from imgen.exhibits.files import DRAWN_STYLES, word_key
 from imgen.exhibits.ideas import IDEAS
 from imgen.exhibits.layout import GAP, PAPER, Exhibit, cropped, enlarged, plot, sheet, stacked, to_width
 from imgen.exhibits.trainings import TRAININGS
@@ -47,7 +47,7 @@ def words() -> Exhibit:
     card = trained("word_gan_emoji64")
     phrases = ("smiling face", "red heart", "cat face", "clock", "dark skin hand", "large circle")
     rows = [card(words=phrase, count=9, seed=7).pictures for phrase in phrases]
-    return sheet(rows, beside=[f"lesson_word_{phrase.replace(' ', '_')}" for phrase in phrases])
+    return sheet(rows, beside=[word_key(phrase) for phrase in phrases])
 
 
 def flowing() -> Exhibit:
@@ -57,8 +57,7 @@ def flowing() -> Exhibit:
     for phrase, seed in phrases.items():
         frames = list(card.run(words=phrase, count=1, seed=seed, steps=20))
         rows.append([enlarged(frames[n - 1].pictures[0], 2) for n in after])
-    above, beside = [f"lesson_word_steps {n}" for n in after], [f"lesson_word_{phrase.replace(' ', '_')}" for phrase in phrases]
-    return sheet(rows, above=above, beside=beside)
+    return sheet(rows, above=[f"lesson_word_steps {n}" for n in after], beside=[word_key(phrase) for phrase in phrases])
 
 
 def restored(*names: str) -> Exhibit:

@@ -28,6 +28,7 @@ CAPTIONS: dict[str, tuple[str, str]] = {
     "lesson_word_where_it_looked": ("where it looked", "看向哪里"),
     "lesson_word_smiling_face": ("smiling face", "微笑的脸"),
     "lesson_word_heart": ("heart", "心"),
+    "lesson_word_tree": ("tree", "树"),
     "lesson_word_red_heart": ("red heart", "红心"),
     "lesson_word_cat_face": ("cat face", "猫脸"),
     "lesson_word_clock": ("clock", "时钟"),

@@ -12,7 +12,7 @@ from gradio.events import Dependency
 
 from imgen.cards import Card
 from imgen.catalog import CARDS
-from imgen.controls import Knob, Reference
+from imgen.controls import Knob, Reference, Words
 from imgen.exhibits.files import example_files, opening_files
 from imgen.image import Origin, Picture, decode
 from imgen.ui import lesson, link, report
@@ -72,9 +72,10 @@ def has_more(card: Card) -> bool:
     return any(knob.control.more for knob in card.knobs.values())
 
 
-def large_last(names: list[str], kinds: dict[str, list[Knob]]) -> list[str]:
-    """Knobs in their order, those that show pictures at the end."""
-    return sorted(names, key=lambda name: isinstance(kinds[name][0].control, Reference))
+def words_first(names: list[str], kinds: dict[str, list[Knob]]) -> list[str]:
+    """Knobs in their order, but what one says at the beginning, and those that show pictures at the end."""
+    controls = {name: kinds[name][0].control for name in names}
+    return sorted(names, key=lambda name: (not isinstance(controls[name], Words), isinstance(controls[name], Reference)))
 
 
 class Workbench:
@@ -171,13 +172,13 @@ class Workbench:
         kinds = all_knobs(self.cards)
         first = [name for name, knobs in kinds.items() if not knobs[0].control.more]
         with gr.Row(elem_classes="knobs"):
-            for name in large_last(first, kinds):
+            for name in words_first(first, kinds):
                 self.make_knob(name, kinds[name])
         self.more = None
         if len(first) < len(kinds):
             with gr.Accordion(t("more_knobs"), open=False, elem_classes="more", visible=has_more(self.card)) as self.more:
                 rest = [name for name in kinds if name not in first]
-                for name in large_last(rest, kinds):
+                for name in words_first(rest, kinds):
                     self.make_knob(name, kinds[name])
 
     def make_knob(self, name: str, kinds: list) -> None:
