@@ -338,6 +338,6 @@ def find_maker(pictures: Sequence[Picture], find: Callable[[str], Card | None] =
     if len(names) > 1:
         raise UserError("pictures_of_one_model")
     card = find(names.pop())
-    if card is None or card.task != "generate" or card.net is None or card.abilities.flows:  # no latent space
+    if card is None or card.task != "generate" or card.net is None:  # a rule has no latent space
         raise UserError("picture_without_place")
     return card

@@ -9,9 +9,10 @@ import torch
 from imgen.catalog import find_card, find_maker
 from imgen.controls import UserError, checked, knobs_of
 from imgen.functional.flow import between, euler, guided
-from imgen.image import Picture
+from imgen.image import Picture, decode, encode
 from imgen.inspection.look import inspect
 from imgen.models.flow import Velocity
+from imgen.pipelines.explore import combine, morph
 from imgen.pipelines.flow import flow, flow_words
 from imgen.training.flow import FlowMatching, times
 from imgen.training.steps import Batches
@@ -235,9 +236,60 @@ def test_a_run_costs_its_steps_and_guidance_twice_as_much():
     assert seconds(steps=60) == pytest.approx(3 * seconds()) and seconds(guidance=1) == pytest.approx(seconds() / 2)
 
 
-def test_no_way_leads_from_a_picture_that_has_no_latent():
+def made(pipeline, net, **knobs):
+    """The last pictures, each with what a card notes besides."""
+    asked = checked(knobs_of(pipeline, CLASSES), knobs)
+    with torch.no_grad():
+        *_, last = pipeline(net, **asked)
+    noted = {name: value for name, value in asked.items() if name != "label"}
+    return [Picture(one.pixels, {**one.record, "knobs": noted, "number": n}) for n, one in enumerate(last.pictures)]
+
+
+def explored(pipeline, net, *pictures, **knobs):
+    with torch.no_grad():
+        *_, last = pipeline(net, *pictures, **knobs)
+    return last.pictures
+
+
+def test_a_film_passes_its_pictures_and_each_remembers_the_noise_it_came_of():
+    net = tiny()
+    first, second = made(flow, net, count=2, seed=5, steps=4)
+    film = explored(morph, net, first, second, steps=4)
+    assert len(film) == 8
+    for stop, frame in ((first, film[0]), (second, film[4])):
+        assert abs(stop.pixels.astype(int) - frame.pixels).max() <= 1
+    assert (film[2].pixels != first.pixels).any() and (film[2].pixels != second.pixels).any()
+    (seed, zero, a), (_, one, b) = film[2].record["noise"]  # half of an arc of 90 degrees, as nearly as noise is orthogonal
+    assert (seed, zero, one) == (5, 0, 1) and [a, b] == pytest.approx([0.707, 0.707], abs=0.15)
+    again, _ = explored(morph, net, Picture(film[2].pixels, film[2].record), second, steps=1)
+    assert abs(again.pixels.astype(int) - film[2].pixels).max() <= 1  # what is between is a picture like any other
+
+
+def test_pictures_add_up_and_the_words_with_them():
+    net = tiny()
+    a, b, c = made(flow, net, count=3, seed=1, steps=3)
+    (total,) = explored(combine, net, a, b, c)
+    weights = [weight for *_, weight in total.record["noise"]]
+    assert [round(weight / weights[0], 2) for weight in weights] == [1, -1, 1]
+    assert total.record["shares"] == pytest.approx([0.5, 0, 0.5])  # ant − bee + cat, of which none can be less than nothing
+
+
+@pytest.mark.parametrize("forged", [
+    {}, {"noise": []}, {"noise": [[1, -9, 1.0]]}, {"noise": [[1, 0, float("nan")]]}, {"noise": 3}, {"noise": [["x", 0, 1]]},
+    {"steps": 10**6}, {"guidance": float("nan")}, {"steps": None}, {"shares": [1.0]}, {"shares": ["a"] * 3},
+    {"noise": [[2**99, 0, 1]]},
+])
+def test_a_forged_record_is_one_sentence(forged):
+    record = {"noise": [[1, 0, 1.0]], "shares": [1.0, 0, 0], "steps": 3, "guidance": 2.0, **forged} if forged else {}
     with pytest.raises(UserError, match="picture_without_place"):
-        find_maker([Picture(np.zeros((64, 64, 3), np.uint8), {"card": "flow_emoji64"})])
+        explored(morph, tiny(), *[Picture(np.zeros((8, 8, 1), np.uint8), record)] * 2, steps=2)
+
+
+def test_a_film_of_the_card_begins_with_its_own_picture():
+    card = find_card("flow_emoji64")
+    pictures = [decode(encode(picture)) for picture in card(words="heart", count=2, steps=2, guidance=1).pictures]
+    *_, last = find_maker(pictures).do(morph, *pictures, steps=2)
+    assert len(last.pictures) == 4 and abs(last.pictures[0].pixels.astype(int) - pictures[0].pixels).mean() < 1
 
 
 def test_inside_is_looked_into_half_way():

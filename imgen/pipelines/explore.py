@@ -1,22 +1,23 @@
 """Move about in a generator's latent space, between pictures that it made: each remembers where it came from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated
 
 from imgen.controls import Choice, Option, Slider, UserError
 from imgen.image import Frame, Picture, to_pixels
+from imgen.pipelines import flow
 from imgen.pipelines.generate import at_once, noise
-from imgen.pipelines.nets import Generator
+from imgen.pipelines.nets import Flow, Generator, flows
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 MOST = 1000  # pictures of one seed: a forged record must not keep us busy
-Place = tuple["Tensor", "Tensor"]  # z (latent,) and the shares of the classes (classes,)
+Place = tuple["Tensor", "Tensor"]  # z (latent,) and the shares of the classes (classes,); of a flow z is its noise
 
 
-def morph(net: Generator, *pictures: Picture, steps: Annotated[int, Slider(2, 60, 1)] = 20) -> Iterator[Frame]:
+def morph(net: Generator | Flow, *pictures: Picture, steps: Annotated[int, Slider(2, 60, 1)] = 20) -> Iterator[Frame]:
     """From each picture to the next, and from the last back to the first: `steps` pictures a way, a film without a seam."""
     import torch
 
@@ -25,10 +26,10 @@ def morph(net: Generator, *pictures: Picture, steps: Annotated[int, Slider(2, 60
     stops = [place(net, picture) for picture in pictures]
     shares = torch.arange(steps) / steps
     ways = [between(a, b, t) for a, b in pairwise([*stops, stops[0]]) for t in shares]
-    yield from draw(net, ways)
+    yield from draw(net, ways, pictures)
 
 
-def combine(net: Generator, first: Picture, less: Picture, more: Picture) -> Iterator[Frame]:
+def combine(net: Generator | Flow, first: Picture, less: Picture, more: Picture) -> Iterator[Frame]:
     """first − less + more, as vectors: what tells `less` from `more` is done to `first`.  Radford et al. 2016, section 6.3.2.
 
     The result is as far from the origin as a normal latent is: the sum of three alone would be wilder than any.
@@ -37,7 +38,7 @@ def combine(net: Generator, first: Picture, less: Picture, more: Picture) -> Ite
     z = a - b + c
     z = z * (a.norm() + b.norm() + c.norm()) / (3 * z.norm()).clamp(min=1e-9)
     shares = (of_a - of_b + of_c).clamp(min=0)
-    yield from draw(net, [(z, shares / shares.sum().clamp(min=1e-9))])
+    yield from draw(net, [(z, shares / shares.sum().clamp(min=1e-9))], (first, less, more))
 
 
 Label = Annotated[Option, Choice("classes")]
@@ -69,14 +70,16 @@ def spot(net: Generator, label: Option, x: float, y: float) -> Place:
     return z, F.one_hot(torch.tensor(label.index), net.classes).float()
 
 
-def place(net: Generator, picture: Picture) -> Place:
+def place(net: Generator | Flow, picture: Picture) -> Place:
     """Where in the latent space `picture` was made.  UserError if it does not remember a place in this net's space."""
     import torch
     import torch.nn.functional as F
 
     record = picture.record
     try:
-        if "latent" in record:
+        if flows(net):
+            z, shares = flow.place(net, picture)
+        elif "latent" in record:
             z, shares = (torch.tensor(record[name], dtype=torch.float32) for name in ("latent", "shares"))
         else:
             knobs, n = record["knobs"], int(record["number"])
@@ -84,7 +87,8 @@ def place(net: Generator, picture: Picture) -> Place:
             shares = F.one_hot(torch.tensor(record["class"]), net.classes).float()
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError):  # no record of ours, or somebody's own
         raise UserError("picture_without_place") from None
-    if z.shape != (net.latent,) or shares.shape != (net.classes,) or not torch.cat([z, shares]).isfinite().all():
+    latent = flow.size(net) if flows(net) else net.latent
+    if z.shape != (latent,) or shares.shape != (net.classes,) or not torch.cat([z, shares]).isfinite().all():
         raise UserError("picture_without_place")
     return z, shares
 
@@ -111,16 +115,19 @@ def slerp(a: "Tensor", b: "Tensor", share: "Tensor") -> "Tensor":
     return arc * torch.lerp(a.norm(), b.norm(), share)
 
 
-def draw(net: Generator, places: list[Place]) -> Iterator[Frame]:
-    """The pictures of these places, each of which remembers its own."""
+def draw(net: Generator | Flow, places: list[Place], pictures: Sequence[Picture] = ()) -> Iterator[Frame]:
+    """The pictures of these places, each of which remembers its own.  pictures: those whose places these lie between."""
     import torch
 
+    if flows(net):
+        yield from flow.draw(net, places, pictures)
+        return
     weight, batch = next(net.parameters()), at_once(net)
-    pictures: list[Picture] = []
+    drawn: list[Picture] = []
     for start in range(0, len(places), batch):
         part = places[start : start + batch]
         z, shares = (torch.stack(column).to(weight.device, weight.dtype) for column in zip(*part, strict=True))
         records = [{"latent": z.tolist(), "shares": shares.tolist()} for z, shares in part]
         x = net(z, shares)
-        pictures += [Picture(to_pixels(one), record) for one, record in zip(x, records, strict=True)]
-        yield Frame(len(pictures), len(places), list(pictures))
+        drawn += [Picture(to_pixels(one), record) for one, record in zip(x, records, strict=True)]
+        yield Frame(len(drawn), len(places), list(drawn))

@@ -2,7 +2,7 @@
 arXiv:2207.12598.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from imgen.controls import Choice, Option, Phrase, Seed, Slider, Words, able
@@ -17,6 +17,9 @@ STEPS = 20  # unless others are asked for
 Count = Annotated[int, Slider(1, 32, 1)]
 Steps = Annotated[int, Slider(1, 100, 1)]
 Guidance = Annotated[float, Slider(0.0, 6.0, 0.5)]
+BATCH = 32  # pictures at once of a film
+TERMS = 64  # that a record may name, and pictures of one seed: a forged one must not keep us busy
+Term = tuple[int, int, float]  # seed, number, and how much of this noise
 
 
 @able(flows=True)
@@ -54,25 +57,85 @@ def flow_words(
 
     shares = torch.zeros(count, net.classes)
     shares[:, list(words.indices)] = 1 / len(words.indices)
-    yield from flowing(net, shares, seed, steps, guidance, [{}] * count)
+    yield from flowing(net, shares, seed, steps, guidance, [{"shares": shares[0].tolist()}] * count)
 
 
-def flowing(
-    net: Flow, shares: "Tensor", seed: int, steps: int, guidance: float, records: list[dict[str, int]]
-) -> Iterator[Frame]:
+def flowing(net: Flow, shares: "Tensor", seed: int, steps: int, guidance: float, records: list[dict]) -> Iterator[Frame]:
     """All at once, so that one sees all of them come out of the noise.  shares (N, classes)."""
+    for done, seen in enumerate(moments(net, noise(seed, len(shares), size(net)), shares, steps, guidance), 1):
+        yield Frame(done, steps, [Picture(to_pixels(one), record) for one, record in zip(seen, records, strict=True)])
+
+
+def moments(net: Flow, start: "Tensor", shares: "Tensor", steps: int, guidance: float) -> "Iterator[Tensor]":
+    """start (N, size), noise, and shares (N, classes) -> after each step what is to be seen, (N, C, H, W) in [0, 1]."""
     import torch
 
     from imgen.functional.flow import euler, guided
 
     weight, count = next(net.parameters()), len(shares)
     shares = shares.to(weight.device, weight.dtype)
-    start = noise(seed, count, net.channels * net.side**2).unflatten(1, (net.channels, net.side, net.side)).to(weight.device)
 
     def velocity(x: "Tensor", t: float) -> "Tensor":
         times = torch.full((count,), t, device=weight.device)
         return guided(net, x.to(weight.dtype), times, shares, guidance).float()
 
-    for done, (_, x, _) in enumerate(euler(velocity, start, steps), 1):
-        seen = (x.clamp(-1, 1) + 1) / 2
-        yield Frame(done, steps, [Picture(to_pixels(one), record) for one, record in zip(seen, records, strict=True)])
+    start = start.unflatten(1, (net.channels, net.side, net.side)).to(weight.device)
+    for _, x, _ in euler(velocity, start, steps):
+        yield (x.clamp(-1, 1) + 1) / 2
+
+
+def size(net: Flow) -> int:
+    """How many numbers of noise a picture begins with."""
+    return net.channels * net.side**2
+
+
+# Between pictures, see `explore`.  A place there is thousands of numbers of noise; what comes of other pictures' noise by adding
+# remembers how much of which it is.
+
+
+def place(net: Flow, picture: Picture) -> "tuple[Tensor, Tensor]":
+    """The noise (size,) that it came out of, and its shares.  Raises whatever a record raises that is none."""
+    import torch
+    import torch.nn.functional as F
+
+    record, _ = picture.record, way(picture)
+    noises = torch.stack([weight * row(net, seed, number) for seed, number, weight in terms(picture)])
+    shares = record["shares"] if "shares" in record else F.one_hot(torch.tensor(record["class"]), net.classes)
+    return noises.sum(0), torch.as_tensor(shares, dtype=torch.float32)
+
+
+def terms(picture: Picture) -> list[Term]:
+    record = picture.record
+    named = record["noise"] if "noise" in record else [(record["knobs"]["seed"], record["number"], 1.0)]
+    return [(int(seed), int(number), float(weight)) for seed, number, weight in named[:TERMS]]
+
+
+def way(picture: Picture) -> tuple[int, float]:
+    """In how many steps it came, and how much guided.  ValueError if no knob says so much."""
+    told = picture.record.get("knobs", {}) | picture.record
+    steps, guidance = int(told["steps"]), float(told["guidance"])
+    if not (1 <= steps <= 100 and 0 <= guidance <= 6):
+        raise ValueError(steps, guidance)
+    return steps, guidance
+
+
+def row(net: Flow, seed: int, number: int) -> "Tensor":
+    return noise(seed, min(number, TERMS) + 1, size(net))[-1]
+
+
+def draw(net: Flow, places: "Sequence[tuple[Tensor, Tensor]]", pictures: Sequence[Picture]) -> Iterator[Frame]:
+    """What comes out of noises between those of `pictures`, in as many steps as the first of them, as much guided."""
+    import torch
+
+    steps, guidance = way(pictures[0])
+    names = sorted({(seed, number) for picture in pictures for seed, number, _ in terms(picture)})
+    base = torch.stack([row(net, *name) for name in names])
+    drawn: list[Picture] = []
+    for begin in range(0, len(places), BATCH):
+        z, shares = (torch.stack(column) for column in zip(*places[begin : begin + BATCH], strict=True))
+        weights = torch.linalg.lstsq(base.T, z.T).solution.T
+        *_, seen = moments(net, z, shares, steps, guidance)
+        for one, of, weight in zip(seen, shares.tolist(), weights.tolist(), strict=True):
+            noises = [(*name, part) for name, part in zip(names, weight, strict=True) if abs(part) > 1e-6]
+            drawn.append(Picture(to_pixels(one), {"noise": noises, "shares": of, "steps": steps, "guidance": guidance}))
+        yield Frame(len(drawn), len(places), list(drawn))

@@ -157,6 +157,11 @@ def generates(net: object) -> TypeGuard[Generator]:
     return hasattr(net, "latent")
 
 
+def flows(net: object) -> TypeGuard[Flow]:
+    """Whether it goes from noise to a picture in time: its latent space is the noise itself."""
+    return hasattr(net, "clock")
+
+
 def encodes(net: Generator) -> TypeGuard[Autoencoder]:
     return hasattr(net, "encode")
 
