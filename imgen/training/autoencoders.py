@@ -16,8 +16,9 @@ from imgen.training.steps import adam, cosine, drawn, total, update
 class Coder(ABC):
     """What autoencoders share: a net that encodes and decodes, its average, and a step that lowers what follows from `losses`."""
 
-    def __init__(self, net, batches, *, device: str, rate=1e-3, decay=0.999):
-        self.net, self.batches, self.device, self.rate = net.to(device), batches, device, rate
+    def __init__(self, net, batches, *, device: str, rate=1e-3, decay=0.999, steady=False):
+        """steady: the rate stays as it is, else it falls along half a cosine; decay 0: the weights as they are, no average."""
+        self.net, self.batches, self.device, self.rate, self.steady = net.to(device), batches, device, rate, steady
         self.ema = EMA(net, decay)
         self.optimizer = adam(net, (0.9, 0.999))
         self.state = {"net": self.net, "average": self.ema, "optimizer": self.optimizer}
@@ -35,7 +36,7 @@ class Coder(ABC):
         """What `net`, of the kind that is trained, makes of pictures."""
 
     def step(self, progress: float) -> dict[str, Tensor]:
-        cosine(self.optimizer, self.rate, self.rate / 100, progress)
+        cosine(self.optimizer, self.rate, self.rate / 100, 0.0 if self.steady else progress)
         losses = self.losses(*self.batches())
         update(self.optimizer, self.objective(losses))
         self.ema.update(self.net)
@@ -64,7 +65,10 @@ class Coder(ABC):
 class Elbo(Coder):
     """A VAE: raise the evidence lower bound.  The net says whether its pixels are coins, as in the paper, or Gaussian."""
 
-    beta = 1.0  # how much the KL term counts; other than 1 it is a β-VAE (Higgins et al. 2017)
+    def __init__(self, net, batches, *, device: str, beta=1.0, **settings):
+        """beta: how much the KL term counts; other than 1 it is a β-VAE (Higgins et al. 2017)."""
+        super().__init__(net, batches, device=device, **settings)
+        self.beta = beta
 
     def objective(self, losses: dict[str, Tensor]) -> Tensor:
         return losses["reconstruction"] + self.beta * losses["kl"]
@@ -101,7 +105,4 @@ class UsualElbo(Elbo):
     """The VAE of pytorch/examples, for comparison: Adam at a constant 1e-3, and the weights as they are, not their average."""
 
     def __init__(self, net, batches, *, device: str):
-        super().__init__(net, batches, device=device, decay=0.0)  # an average that forgets at once is the net
-
-    def step(self, progress: float) -> dict[str, Tensor]:
-        return super().step(0.0)
+        super().__init__(net, batches, device=device, decay=0.0, steady=True)

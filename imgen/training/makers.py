@@ -186,8 +186,9 @@ def classifier(name: str) -> CNN:
     return net
 
 
-def fashion_vae(latent: int) -> Make:
-    return fashion(lambda batches, device: Elbo(VAE(len(FASHION), latent=latent), batches, device=device), 256)
+def fashion_vae(latent: int, **settings: float) -> Make:
+    """settings: see `Elbo`."""
+    return fashion(lambda batches, device: Elbo(VAE(len(FASHION), latent=latent), batches, device=device, **settings), 256)
 
 
 def fashion_ae(batches: Batches, device: str) -> Recipe:
