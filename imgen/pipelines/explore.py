@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 from imgen.controls import Choice, Option, Slider, UserError
 from imgen.image import Frame, Picture, to_pixels
@@ -75,7 +75,7 @@ def place(net: Generator | Flow, picture: Picture) -> Place:
     import torch
     import torch.nn.functional as F
 
-    record = picture.record
+    record, latent = picture.record, flow.size(net) if flows(net) else cast(Generator, net).latent
     try:
         if flows(net):
             z, shares = flow.place(net, picture)
@@ -83,11 +83,10 @@ def place(net: Generator | Flow, picture: Picture) -> Place:
             z, shares = (torch.tensor(record[name], dtype=torch.float32) for name in ("latent", "shares"))
         else:
             knobs, n = record["knobs"], int(record["number"])
-            z = noise(int(knobs["seed"]), min(n, MOST) + 1, net.latent)[-1] * float(knobs["truncation"])
+            z = noise(int(knobs["seed"]), min(n, MOST) + 1, latent)[-1] * float(knobs["truncation"])
             shares = F.one_hot(torch.tensor(record["class"]), net.classes).float()
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError):  # no record of ours, or somebody's own
         raise UserError("picture_without_place") from None
-    latent = flow.size(net) if flows(net) else net.latent
     if z.shape != (latent,) or shares.shape != (net.classes,) or not torch.cat([z, shares]).isfinite().all():
         raise UserError("picture_without_place")
     return z, shares
@@ -122,6 +121,7 @@ def draw(net: Generator | Flow, places: list[Place], pictures: Sequence[Picture]
     if flows(net):
         yield from flow.draw(net, places, pictures)
         return
+    net = cast(Generator, net)
     weight, batch = next(net.parameters()), at_once(net)
     drawn: list[Picture] = []
     for start in range(0, len(places), batch):
