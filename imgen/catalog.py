@@ -14,7 +14,7 @@ from imgen.pipelines.classify import classify
 from imgen.pipelines.draw import drawing
 from imgen.pipelines.fill import diffuse, fill, repair
 from imgen.pipelines.filters import median, non_local_means, smooth
-from imgen.pipelines.flow import flow_words
+from imgen.pipelines.flow import flow, flow_words
 from imgen.pipelines.generate import generate, generate_large
 from imgen.pipelines.guess import guess
 from imgen.pipelines.imagine import imagine
@@ -140,6 +140,11 @@ CARDS = [
     ),
     Card(
         "flow_emoji64", "generate", Net("flow:Velocity", classes=520), flow_words, FLOW, "MIT", lesson="flow", kind="flow",
+    ),
+    Card("flow_flowers64", "generate", Net("flow:Velocity", classes=5), flow, FLOW, "MIT", lesson="flow", kind="flow"),
+    Card(
+        "flow_fashion28", "generate", Net("flow:Velocity", classes=10, side=28, channels=1, widths=(64, 128), blocks=(1, 2)),
+        flow, FLOW, "MIT", lesson="flow", kind="flow",
     ),
     Card(
         "conv_vae_flowers64", "generate", Net("conv_vae:ConvVAE", classes=5), generate, VAE, "MIT", lesson="conv_vae",
@@ -300,7 +305,7 @@ IDEAS = (  # in this order all models are shown
     "modern", "convolution", "one_pass", "flow", "adversarial", "autoencoder", "optimisation", "interpolation", "rule", "hub",
 )
 RECOMMENDED = (  # three to a task: for those who only want to begin
-    "resgan_flowers64", "flow_emoji64", "draw_voronoi", "light_real_x4", "light_x4", "srgan_x4",
+    "flow_flowers64", "flow_emoji64", "draw_voronoi", "light_real_x4", "light_x4", "srgan_x4",
     "transfer_paintings", "arbitrary_style", "gatys", "light_restore", "attention_inpaint", "diffusion_fill",
     "cnn_fashion28", "cnn_shapes32",
 )

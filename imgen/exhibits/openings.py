@@ -16,11 +16,11 @@ from imgen.exhibits.thumbnails import thumbnails
 from imgen.image import Picture, encode
 from imgen.pipelines.spoil import hole_known
 
-SEED = 1  # of the flowers that the page opens with: chosen by eye among nine
+SEED = 6  # of the flowers that the page opens with: chosen by eye among nine
 OPENED: dict[str, tuple[str, dict[str, object]]] = {
     # Each tab's most convincing result, chosen by looking: at four photographs by five enlargers (the fur by SRGAN), at five
     # in the manner of 16 paintings, and at three, each noisy, squeezed and written over, mended by two nets.
-    "generate": ("resgan_flowers64", {"seed": SEED}),
+    "generate": ("flow_flowers64", {"seed": SEED, "guidance": 2}),
     "upscale": ("srgan_x4", {}),
     "stylize": ("transfer_paintings", {"style": "woman_with_a_hat"}),
     "restore": ("light_restore", {}),
@@ -83,8 +83,10 @@ def openings() -> dict[str, list[Picture]]:
 
 
 def journey(seed: int = SEED, wide: int = 1334) -> Exhibit:
-    """For the README: what a generator made, what rules drew, one landscape in the manner of several painters, two repairs."""
-    flowers = [enlarged(flower, 2) for flower in trained("resgan_flowers64")(count=10, seed=seed).pictures]
+    """For the README: flowers and wishes, what rules drew, one landscape in the manner of several painters, two repairs."""
+    wishes = list(wished().values())
+    flowers = trained("flow_flowers64")(count=10, seed=seed, guidance=2).pictures[: 10 - len(wishes)]
+    generated = [enlarged(picture, 2) for picture in (*flowers, *wishes)]
     rules = [card for card in CARDS if card.net is None and card.task == "generate"]
     drawn_ones = [card(count=5, seed=9, size=128).pictures[n % 5] for n, card in enumerate([*rules, *rules[:2]], 1)]
     card, photo = trained("transfer_paintings"), DRAWINGS["stylize_landscape"]()
@@ -95,4 +97,4 @@ def journey(seed: int = SEED, wide: int = 1334) -> Exhibit:
     whole = trained("attention_inpaint")(scribbled, mask=[hole_known(scribbled)]).pictures[0]
     repaired = [noisy, trained("light_restore")(noisy).pictures[0], scribbled, whole]
     mended = [to_width(picture, (wide + GAP) // 4 - GAP, Image.Resampling.LANCZOS) for picture in repaired]
-    return stacked([sheet([flowers, drawn_ones]), sheet([cells]), sheet([mended])])
+    return stacked([sheet([generated, drawn_ones]), sheet([cells]), sheet([mended])])

@@ -103,10 +103,11 @@ def _flow(net: Any, values: Mapping[str, Any]) -> Callable[[int], Feed]:
     """Half-way from the noise of its seed: there a picture can be made out, and much is still open."""
     import torch
 
-    from imgen.functional.flow import euler
+    from imgen.functional.flow import adams_bashforth
 
     label, x = _condition(values, net.classes), noise(int(values["seed"]), 1, net.channels * net.side**2)
-    way = euler(lambda x, t: net(x, torch.tensor([t]), label), x.view(1, net.channels, net.side, net.side), int(values["steps"]))
+    start = x.view(1, net.channels, net.side, net.side)
+    way = adams_bashforth(lambda x, t: net(x, torch.tensor([t]), label), start, int(values["steps"]))
     time, x = next((time, x) for time, x, _ in way if time >= 0.5)
 
     def run(picture: "Tensor", **given: "Tensor") -> "Tensor":

@@ -29,7 +29,7 @@ def flow(
     count: Count = 10,
     seed: Annotated[int, Seed()] = 10,
     steps: Steps = STEPS,
-    guidance: Guidance = 2.0,
+    guidance: Guidance = 1.0,
 ) -> Iterator[Frame]:
     """Draw `count` pictures of a class (or of all classes in turn) from `seed`, in `steps` steps, each of which is shown.
 
@@ -70,7 +70,7 @@ def moments(net: Flow, start: "Tensor", shares: "Tensor", steps: int, guidance: 
     """start (N, size), noise, and shares (N, classes) -> after each step what is to be seen, (N, C, H, W) in [0, 1]."""
     import torch
 
-    from imgen.functional.flow import euler, guided
+    from imgen.functional.flow import adams_bashforth, guided
 
     weight, count = next(net.parameters()), len(shares)
     shares = shares.to(weight.device, weight.dtype)
@@ -80,7 +80,7 @@ def moments(net: Flow, start: "Tensor", shares: "Tensor", steps: int, guidance: 
         return guided(net, x.to(weight.dtype), times, shares, guidance).float()
 
     start = start.unflatten(1, (net.channels, net.side, net.side)).to(weight.device)
-    for _, x, _ in euler(velocity, start, steps):
+    for _, x, _ in adams_bashforth(velocity, start, steps):
         yield (x.clamp(-1, 1) + 1) / 2
 
 

@@ -6,7 +6,7 @@ import gradio as gr
 from PIL import Image
 
 from imgen.cards import Card
-from imgen.catalog import find_maker
+from imgen.catalog import find_card, find_maker
 from imgen.controls import UserError
 from imgen.exhibits.layout import to_width
 from imgen.functional.contact_sheet import sheet
@@ -21,6 +21,7 @@ from imgen.ui.picture import OURS, PictureInput, picked, save
 from imgen.ui.turns import job, look
 from imgen.ui.work import Trouble
 
+STEERABLE = "resgan_flowers64"  # draws in the place of those that have no directions, as a flow
 SHOWN = 128  # pixels a side of a picture of the fan
 
 
@@ -61,9 +62,17 @@ class Steer:
 def begin(request: gr.Request, result: Kept, chosen: int) -> list:
     """All sliders in the middle, at the chosen picture."""
     with Trouble(request):
-        start = picked(result, chosen)
+        start = steerable(picked(result, chosen))
         middle = [0.0] * DIRECTIONS
         return [start, *middle, *moved(start, middle)]
+
+
+def steerable(start: Path | str | None) -> Path | str | None:
+    """The picture, or another where a flow has drawn it."""
+    maker = found(str(decode(start, OURS).record.get("card", ""))) if start else None
+    if maker and maker.abilities.flows:
+        return save(find_card(STEERABLE)(count=1).pictures[0], STEERABLE)
+    return start
 
 
 def turn(request: gr.Request, start: Path | None, *amounts: float) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 
 MODELS: dict[str, tuple[str, str]] = {
     # what the recommended ones are for, in a few words
-    "for_resgan_flowers64": ("Small flowers, made up from noise", "凭一团噪声画出的小幅花卉"),
+    "for_flow_flowers64": ("Noise becomes a flower, step by step", "一团噪声，一步步变成花"),
     "for_flow_emoji64": ("A few words become an emoji, step by step", "几个词，一步步变成表情"),
     "for_draw_voronoi": ("A plain rule, nothing learned: large pictures at once", "一条规则，不需要学习：立刻画出大图"),
     "for_light_real_x4": ("Photographs from phones and the web", "手机和网上的照片"),
@@ -69,6 +69,10 @@ MODELS: dict[str, tuple[str, str]] = {
     "card_word_gan_emoji64": ("Type a few words, and a GAN that was told the name of every emoji draws what it makes of them. It is still learning: faces and colours come out, hearts not yet.", "输入几个词，这个 GAN 学过每个表情符号的名字，会画出它的理解。它还没学完：脸和颜色像样了，爱心还画不出来。"),
     "title_flow_emoji64": ("Emoji from words (flow matching)", "看词画表情（流匹配）"),
     "card_flow_emoji64": ("What came after the GAN: it begins with noise and takes twenty small steps towards what your words say. You see each of them. Faces, hearts, cats, cars and houses come out at a glance.", "GAN 之后的新方法：从一团噪声出发，走二十小步，走向你的词语所说的图。每一步都看得见。笑脸、爱心、猫、汽车和房子，一眼就认得出来。"),
+    "title_flow_flowers64": ("Flowers (flow matching)", "花卉（流匹配）"),
+    "card_flow_flowers64": ("From a cloud of noise in twenty small steps to a flower, and each step is seen. It has no opponent as a GAN has: it learned by plain squared error.", "从一团噪声出发，走二十小步，走成一朵花，每一步都看得见。它不像 GAN 那样有对手，只靠平方误差学习。"),
+    "title_flow_fashion28": ("Clothes (flow matching)", "服饰（流匹配）"),
+    "card_flow_fashion28": ("The same clothes as by the GANs and VAEs, drawn in twenty small steps out of noise: the yardstick for the others.", "与 GAN 和 VAE 画的是同样的服饰，却是从噪声出发走二十小步画成：其他模型可以拿它来比。"),
     "title_dcgan_emoji64": ("Emoji (DCGAN)", "表情符号（DCGAN）"),
     "card_dcgan_emoji64": ("The same two networks as for flowers, on three thousand emoji: after a short training faces and figures begin to show, and mixtures that nobody has drawn.", "和花卉用的是同样的两个网络，换成三千个表情符号来学：训练还短，笑脸和小人刚刚成形，还有谁都没画过的混合体。"),
     "title_resgan_flowers64": ("Flowers (residual GAN)", "花卉（残差 GAN）"),

@@ -13,7 +13,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "map_picture": ("What lies there", "那里的图片"),
     # steering
     "steer": ("Knobs that it found itself", "它自己找到的旋钮"),
-    "steer_hint": ("Nobody told the network what colour or shape is. These are the directions in its noise along which its pictures change most: turn them, or click one of the small pictures, a row for each direction.", "没有人告诉过网络什么是颜色、什么是形状。这里是随机数空间里画面变化最大的几个方向：拖动滑块，或者点小图中的任意一张（每行对应一个方向）。"),
+    "steer_hint": ("Nobody told the network what colour or shape is. These are the directions in its noise along which its pictures change most: turn them, or click one of the small pictures, a row for each direction. Where a flow has drawn, the residual GAN stands in.", "没有人告诉过网络什么是颜色、什么是形状。这里是随机数空间里画面变化最大的几个方向：拖动滑块，或者点小图中的任意一张（每行对应一个方向）。流匹配模型没有这样的方向，由残差 GAN 代替。"),
     "steer_picture": ("The picture now", "现在的图片"),
     "steer_begin": ("Begin with the chosen picture", "从选中的图片开始"),
     "steer_fan": ("One row for each knob: click anywhere", "每个旋钮一行：点任意一张"),

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from imgen.device import mixed_precision
-from imgen.functional.flow import between, euler, guided
+from imgen.functional.flow import adams_bashforth, between, guided
 from imgen.functional.together import draw_ours, ours, whole
 from imgen.models.layers import condition
 from imgen.training.ema import EMA
@@ -74,7 +74,7 @@ class FlowMatching:
             with mixed_precision(self.device):
                 return guided(self.ema.net, x, torch.full((count,), t, device=self.device), shares, self.guidance).float()
 
-        *_, (_, x, _) = euler(velocity, noise.contiguous(memory_format=torch.channels_last), steps)
+        *_, (_, x, _) = adams_bashforth(velocity, noise.contiguous(memory_format=torch.channels_last), steps)
         return (x.clamp(-1, 1) + 1) / 2
 
 

@@ -98,13 +98,18 @@ def reckoned(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
     if card.abilities.shows_steps:
         seconds *= knobs.get("steps", PLAIN_STEPS) / PLAIN_STEPS
     if card.abilities.flows:
-        seconds *= knobs["steps"] / STEPS * (1 if knobs["guidance"] == 1 else 2) / 2
+        seconds *= knobs["steps"] / STEPS * _looks(knobs["guidance"]) / _looks(card.knobs["guidance"].default)
     return seconds * knobs.get("count", 1) * knobs.get("views", 1)
 
 
 def here(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
     """Likewise on this machine."""
     return reckoned(card, pixels, knobs) * pace.factor(card, knobs)
+
+
+def _looks(guidance: Any) -> int:
+    """At the net, for each step."""
+    return 1 if guidance == 1 else 2
 
 
 def _times(knobs: Mapping[str, Any], pixels: int) -> float:
