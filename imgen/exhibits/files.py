@@ -61,9 +61,13 @@ def word_key(phrase: str) -> str:
     return f"lesson_word_{phrase.replace(' ', '_')}"
 
 
+def wish_file(phrase: str, folder: Path = ASSETS) -> Path:
+    return folder / "words" / f"{phrase.replace(' ', '_')}.webp"
+
+
 def wishes() -> dict[str, Path]:
     """Words that a click asks for, and a picture that comes of it."""
-    paths = {phrase: ASSETS / "words" / f"{phrase.replace(' ', '_')}.webp" for phrase in WISHES}
+    paths = {phrase: wish_file(phrase) for phrase in WISHES}
     return {phrase: path for phrase, path in paths.items() if path.exists()}
 
 

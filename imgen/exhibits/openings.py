@@ -9,7 +9,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from imgen.catalog import CARDS, TASKS, find_card
 from imgen.exhibits.examples import DRAWINGS, examples, has_weights, opening_example, style_pictures, trained, wished
-from imgen.exhibits.files import ASSETS
+from imgen.exhibits.files import ASSETS, wish_file
 from imgen.exhibits.layout import GAP, Exhibit, enlarged, sheet, stacked, to_width
 from imgen.exhibits.lessons import LESSONS, lesson_pictures
 from imgen.exhibits.thumbnails import thumbnails
@@ -42,7 +42,7 @@ def write(folder: Path = ASSETS) -> list[str]:
     for name, picture in illustrations.items():
         save(folder / "lessons" / f"{name}.png", palette_png(picture))
     for phrase, picture in wished().items():
-        save(folder / "words" / f"{phrase.replace(' ', '_')}.webp", webp(picture))
+        save(wish_file(phrase, folder), webp(picture))
     for name, picture in style_pictures().items():
         save(folder / "styles" / f"{name}.webp", webp(picture))
     if len(opened) == len(TASKS):
