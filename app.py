@@ -1,6 +1,7 @@
-"""Builds the page and serves it: python app.py"""
+"""Builds the page and serves it: python app.py, with the options of `imgen serve`."""
 
 import os
+import sys
 from contextlib import suppress
 
 from imgen import serving
@@ -13,7 +14,13 @@ with suppress(ImportError):
 
 
 def main() -> None:
-    serving.main(os.environ)
+    if sys.argv[1:]:  # --port 8000 and the like
+        from imgen.__main__ import main as command
+
+        sys.argv.insert(1, "serve")
+        command()
+    else:
+        serving.main(os.environ)
 
 
 if __name__ == "__main__":

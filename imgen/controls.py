@@ -8,13 +8,14 @@ import difflib
 import inspect
 import re
 import typing
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from imgen.texts import text
+from imgen.texts import Both, text
 
 
 class UserError(Exception):
@@ -75,9 +76,13 @@ class Reference:
 
 @dataclass(frozen=True)
 class Words:
-    """Free text.  Those of its words count that the card's fact `vocabulary` names: {"heart": "心", …}, in either language."""
+    """Free text.  Those of its words count that the card's fact `vocabulary` names: {"heart": "心", …}, in either language.
+
+    such: what is offered to whoever knows none.
+    """
 
     vocabulary: str
+    such: tuple[str, ...] = ()
     more: bool = False
 
 
@@ -89,6 +94,7 @@ class Seed:
 
 
 SEEDS = 2**32
+COLOURED = "\U0001f000"  # the first of Unicode's pictures in colour; ❤, of old, is a "heavy black heart"
 LONGEST = 1000  # letters of a text that are read
 Control = Slider | Choice | Choices | Reference | Words | Seed
 Value = Any  # of a knob, as its control says: int, float, Option, Several, Phrase, or a tuple of files or pictures
@@ -153,8 +159,8 @@ class Knob:
                 return self._several(value)
             case Reference(most=most):
                 return self._references(value, most)
-            case Words():
-                return self._phrase(str(value))
+            case Words(such=such):
+                return self._phrase("" if value is None else str(value), such)
             case Seed():
                 return int(self._number(value, 0, SEEDS - 1, whole=True))
             case Slider(low, high, step):
@@ -187,16 +193,21 @@ class Knob:
             raise UserError("knob_too_many", knob=self.name, most=most, came=len(found))
         return found
 
-    def _phrase(self, value: str) -> Phrase:
-        """English words whole, Chinese ones wherever they stand, the longer first: nobody puts spaces between them."""
-        text = value[:LONGEST].lower()
+    def _phrase(self, value: str, such: tuple[str, ...]) -> Phrase:
+        """English words whole, Chinese ones wherever they stand, the longer first: nobody puts spaces between them.  An emoji
+        stands for the words of its name in Unicode.
+        """
+        text = "".join(map(_spelled, value[:LONGEST])).lower()
         found = [word for word in re.findall("[a-z]+", text) if word in self.options]
         for chinese, word in sorted(zip(self.spelled, self.options, strict=True), key=lambda pair: -len(pair[0])):
             if chinese and chinese in text:
                 text, found = text.replace(chinese, " "), [*found, word]
         if not found:
-            near = difflib.get_close_matches(text, self.options, 5, 0.5) or self.options[:12]
-            raise UserError("words_unknown", value=value[:40], words=", ".join(near))
+            near = difflib.get_close_matches(text, self.options, 5, 0.5)
+            near = near or [word for word in such if word in self.options] or self.options[:12]
+            chinese = dict(zip(self.options, self.spelled, strict=True))
+            words = Both(", ".join(near), "、".join(chinese[word] or word for word in near))
+            raise UserError("words_unknown" if value.strip() else "words_missing", value=value[:40], words=words)
         phrase = Phrase(" ".join(dict.fromkeys(found)))
         phrase.indices, phrase.known = tuple(self.options.index(word) for word in phrase.split()), len(self.options)
         return phrase
@@ -259,6 +270,14 @@ def is_seeded(knobs: Mapping[str, Knob]) -> bool:
 def plain(number: float) -> str:
     """4294967295, not 4.29497e+09; 0.5."""
     return str(int(number)) if number == int(number) else f"{number:g}"
+
+
+def _spelled(sign: str) -> str:
+    """A letter is itself, a symbol the words of its name; what was called black or white before there were colours is neither."""
+    if unicodedata.category(sign) != "So":
+        return sign
+    words = unicodedata.name(sign, "").split()
+    return f" {' '.join(word for word in words if sign >= COLOURED or word not in ('BLACK', 'WHITE'))} "
 
 
 def knobs_of(pipeline: Callable, facts: Mapping[str, Any]) -> dict[str, Knob]:

@@ -1,6 +1,7 @@
 """Flow matching: its loss, its steps, its guidance, its pictures."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from imgen.inspection.look import inspect
 from imgen.models.flow import Velocity
 from imgen.pipelines.explore import combine, morph
 from imgen.pipelines.flow import flow, flow_words
+from imgen.tabs.keep import lane_of
 from imgen.tabs.steer import steerable
 from imgen.training.flow import FlowMatching, times
 from imgen.training.steps import Batches
@@ -271,6 +273,25 @@ def test_a_film_passes_its_pictures_and_each_remembers_the_noise_it_came_of():
     assert abs(again.pixels.astype(int) - film[2].pixels).max() <= 1  # what is between is a picture like any other
 
 
+def test_a_film_can_be_stopped_at_every_step():
+    net = tiny()
+    a, b = made(flow, net, count=2, seed=5, steps=7)
+    with torch.no_grad():
+        frames = list(morph(net, a, b, steps=3))
+    assert [frame.done / frame.total for frame in frames] == pytest.approx([n / 7 for n in range(1, 8)] + [1])
+
+
+def test_a_film_of_a_flow_waits_among_the_long_work(tmp_path):
+    def lane(name: str, **knobs) -> str:
+        paths = []
+        for n, picture in enumerate(find_card(name)(count=2, **knobs).pictures):
+            paths.append((str(tmp_path / f"{name}-{n}.png"), None))
+            Path(paths[-1][0]).write_bytes(encode(picture))
+        return lane_of(paths)
+
+    assert (lane("flow_fashion28", steps=1), lane("dcgan_fashion28"), lane_of([])) == ("long", "quick", "quick")
+
+
 def test_pictures_add_up_and_the_words_with_them():
     net = tiny()
     a, b, c = made(flow, net, count=3, seed=1, steps=3)
@@ -283,7 +304,9 @@ def test_pictures_add_up_and_the_words_with_them():
 @pytest.mark.parametrize("forged", [
     {}, {"noise": []}, {"noise": [[1, -9, 1.0]]}, {"noise": [[1, 0, float("nan")]]}, {"noise": 3}, {"noise": [["x", 0, 1]]},
     {"steps": 10**6}, {"guidance": float("nan")}, {"steps": None}, {"shares": [1.0]}, {"shares": ["a"] * 3},
-    {"noise": [[2**99, 0, 1]]},
+    {"noise": [[2**99, 0, 1]]}, {"noise": [[1, 0, 1e20]]}, {"noise": [[1, 0, -1e37]]},
+    {"noise": [[1, n, 0.1] for n in range(65)]},
+    {"shares": [1e30, 0, 0]}, {"shares": [1.0, -1.0, 0]}, {"shares": [float("nan"), 0, 0]},
 ])
 def test_a_forged_record_is_one_sentence(forged):
     record = {"noise": [[1, 0, 1.0]], "shares": [1.0, 0, 0], "steps": 3, "guidance": 2.0, **forged} if forged else {}

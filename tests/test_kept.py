@@ -208,16 +208,22 @@ def test_inside_lists_and_opens_it_for_its_visitor_alone(net, as_visitor, calls)
 
 
 def test_pictures_that_it_drew_can_be_kept_filmed_and_steered_by_its_visitor(net, as_visitor, tmp_path):
-    from imgen.tabs.keep import add_up, make_film
+    from imgen.tabs.keep import added_up, filmed, told
 
     request = as_visitor("ann")
     name = keep(request, net("gan"))
     *_, last = work.results("generate", name, None, {"count": 3})
     gallery: Any = [(path, None) for path in last.files]
-    assert make_film(request, gallery)["value"].endswith("-film.webp")
-    assert len(add_up(request, gallery)["value"]) == 4
+    *_, (film, done, stop) = told(filmed)(request, gallery)
+    assert film["value"].endswith("-film.webp") and "below the kept pictures" in done and stop["interactive"] is False
+    *_, (kept, *_) = told(added_up)(request, gallery)
+    assert len(kept["value"]) == 4
+    bob = told(filmed)(as_visitor("bob"), gallery)
+    next(bob)  # it loads
+    _, failed, stop = next(bob)
+    assert "does not remember" in failed and stop["interactive"] is False
     with pytest.raises(work.Failure, match="does not remember"):
-        make_film(as_visitor("bob"), gallery)
+        next(bob)
 
 
 @pytest.mark.slow

@@ -208,8 +208,14 @@ def test_kept_pictures_become_a_film_and_a_sum(visit):
         bench.get_by_role("button", name="Keep this one").click()
         page.wait_for_function(f"document.querySelectorAll('.kept img').length === {count}")
     bench.get_by_role("button", name="Film").click()
+    until(page, lambda: "Working" in bench.locator(".status-line").first.inner_text())  # 1,200 looks at the net
+    bench.locator("button.halt").first.click()
+    until(page, lambda: "Stopped" in bench.locator(".status-line").first.inner_text())
+    page.wait_for_timeout(500)  # in which the browser forgets the run
+    bench.get_by_role("button", name="Film").click()
     film = bench.locator(".film img")
     film.wait_for()
+    until(page, lambda: "The film plays below" in bench.locator(".status-line").first.inner_text())
     data = page.request.get(film.get_attribute("src")).body()
     with Image.open(io.BytesIO(data)) as frames:
         assert frames.n_frames == 60 and frames.size == (64, 64)
@@ -826,13 +832,43 @@ def test_words_are_drawn_and_unknown_ones_answered(visit):
     page.get_by_text("holds no word that this model has learned").first.wait_for()
     assert shown(bench) == before
     box.fill("心")
-    bench.locator("button.run").click()
+    box.press("Enter")
     before = new_result(page, bench, before)
-    assert "--words heart" in bench.locator(".code").text_content()
+    assert "--words heart" in bench.locator(".code").text_content() and "“heart”" in bench.locator(".status").first.inner_text()
     assert all(bench.locator(".examples img").evaluate_all("all => all.map(image => image.naturalWidth)"))
     bench.locator(".examples .thumb", has_text="cat face").click()
     new_result(page, bench, before)
     assert box.input_value() == "cat face" and bench.locator(".picker input[value=flow_emoji64]").is_checked()
+
+
+def test_run_pressed_while_it_runs_begins_anew_with_what_is_asked_now(visit):
+    page = visit(query="?tab=generate&card=flow_emoji64&words=tree&steps=100&guidance=1&count=16")
+    bench = tab(page, "generate")
+    box = bench.locator(".knob-words input, .knob-words textarea").first
+    until(page, lambda: box.input_value() == "tree")
+    for number, words in enumerate(("cat", "heart", "house")):
+        box.fill(words)
+        if number == 1:
+            box.press("Enter")
+        else:
+            bench.locator("button.run").click()
+        until(page, lambda: bench.locator("button.halt").first.is_enabled())
+        page.wait_for_timeout(500)
+        assert not bench.locator(".status.done").count()  # the first two are still under way when the next comes
+    bench.locator(".status.done").first.wait_for()
+    assert "“house”" in bench.locator(".status").first.inner_text()
+
+
+def test_what_searches_nothing_says_so_before_a_picture_is_given(visit):
+    page = visit(query="?tab=generate&card=flow_flowers64")
+    bench = tab(page, "generate")
+    part = bench.locator(".own")
+    part.locator("button").first.click()
+    part.get_by_text("no latent space").first.wait_for()
+    assert part.locator("button.find").is_disabled()
+    pick(bench, "resgan_flowers64")
+    part.get_by_text("no latent space").first.wait_for(state="hidden")
+    until(page, lambda: part.locator("button.find").is_enabled())
 
 
 def test_the_language_can_be_switched(visit):

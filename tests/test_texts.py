@@ -10,7 +10,7 @@ import pytest
 
 from imgen.catalog import CARDS
 from imgen.controls import Choice
-from imgen.texts import LANGUAGES, lesson, text
+from imgen.texts import LANGUAGES, Both, lesson, text
 from imgen.texts.words import WORDS
 
 PACKAGE = Path(__file__).parent.parent / "imgen"
@@ -81,6 +81,8 @@ def test_both_languages_say_the_same_kind_of_thing(key):
 def test_gaps_are_filled():
     assert text("picture_too_large", "en", width=9, height=8, limit=7).startswith("9 × 8")
     assert "…" in text("picture_too_large", "zh")
+    assert text("words_missing", "en", words=Both("a cat", "猫")).endswith("a cat.")
+    assert text("words_missing", "zh", words=Both("a cat", "猫")).endswith("猫。")
 
 
 def test_a_card_without_words_does_not_bring_the_command_line_down(monkeypatch, capsys):

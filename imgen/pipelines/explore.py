@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MOST = 1000  # pictures of one seed: a forged record must not keep us busy
+FAR = 1000.0  # no number of a place that we made is as large
 Place = tuple["Tensor", "Tensor"]  # z (latent,) and the shares of the classes (classes,); of a flow z is its noise
 
 
@@ -87,7 +88,8 @@ def place(net: Generator | Flow, picture: Picture) -> Place:
             shares = F.one_hot(torch.tensor(record["class"]), net.classes).float()
     except (KeyError, TypeError, ValueError, RuntimeError, OverflowError):  # no record of ours, or somebody's own
         raise UserError("picture_without_place") from None
-    if z.shape != (latent,) or shares.shape != (net.classes,) or not torch.cat([z, shares]).isfinite().all():
+    sizes = z.shape == (latent,) and shares.shape == (net.classes,)
+    if not sizes or not (z.abs() < FAR).all() or not ((shares > -0.01) & (shares < 1.01)).all():  # nor what is not a number
         raise UserError("picture_without_place")
     return z, shares
 

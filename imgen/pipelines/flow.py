@@ -5,9 +5,9 @@ arXiv:2207.12598.
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-from imgen.controls import Choice, Option, Phrase, Seed, Slider, Words, able
+from imgen.controls import Choice, Option, Phrase, Seed, Slider, able
 from imgen.image import Frame, Picture, to_pixels
-from imgen.pipelines.generate import class_labels, noise
+from imgen.pipelines.generate import Wish, class_labels, noise
 from imgen.pipelines.nets import Flow
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def flow(
 @able(reads_words=True, flows=True)
 def flow_words(
     net: Flow, *,
-    words: Annotated[Phrase, Words("vocabulary")] = Phrase("smiling face"),
+    words: Wish = Phrase("smiling face"),
     count: Count = 10,
     seed: Annotated[int, Seed()] = 10,
     steps: Steps = STEPS,
@@ -107,7 +107,9 @@ def place(net: Flow, picture: Picture) -> "tuple[Tensor, Tensor]":
 def terms(picture: Picture) -> list[Term]:
     record = picture.record
     named = record["noise"] if "noise" in record else [(record["knobs"]["seed"], record["number"], 1.0)]
-    return [(int(seed), int(number), float(weight)) for seed, number, weight in named[:TERMS]]
+    if len(named) > TERMS:
+        raise ValueError(len(named))
+    return [(int(seed), int(number), float(weight)) for seed, number, weight in named]
 
 
 def way(picture: Picture) -> tuple[int, float]:
@@ -124,7 +126,10 @@ def row(net: Flow, seed: int, number: int) -> "Tensor":
 
 
 def draw(net: Flow, places: "Sequence[tuple[Tensor, Tensor]]", pictures: Sequence[Picture]) -> Iterator[Frame]:
-    """What comes out of noises between those of `pictures`, in as many steps as the first of them, as much guided."""
+    """What comes out of noises between those of `pictures`, in as many steps as the first of them, as much guided.
+
+    A frame for each step of each batch, so that Stop is heard within one.
+    """
     import torch
 
     steps, guidance = way(pictures[0])
@@ -134,8 +139,11 @@ def draw(net: Flow, places: "Sequence[tuple[Tensor, Tensor]]", pictures: Sequenc
     for begin in range(0, len(places), BATCH):
         z, shares = (torch.stack(column) for column in zip(*places[begin : begin + BATCH], strict=True))
         weights = torch.linalg.lstsq(base.T, z.T).solution.T
-        *_, seen = moments(net, z, shares, steps, guidance)
+        coming = moments(net, z, shares, steps, guidance)
+        for done in range(1, steps + 1):
+            seen = next(coming)
+            yield Frame(begin * steps + len(z) * done, len(places) * steps)
         for one, of, weight in zip(seen, shares.tolist(), weights.tolist(), strict=True):
             noises = [(*name, part) for name, part in zip(names, weight, strict=True) if abs(part) > 1e-6]
             drawn.append(Picture(to_pixels(one), {"noise": noises, "shares": of, "steps": steps, "guidance": guidance}))
-        yield Frame(len(drawn), len(places), list(drawn))
+    yield Frame(1, 1, drawn)

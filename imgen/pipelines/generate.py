@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, cast
 
-from imgen.controls import Choice, Option, Seed, Slider
+from imgen.controls import Choice, Option, Phrase, Seed, Slider, Words
 from imgen.image import Frame, Picture, to_pixels
 from imgen.pipelines.nets import Generator
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+SUCH = ("cat", "dog", "heart", "tree", "house", "car", "flower", "star", "smiling")  # words that draw what anybody knows
+Wish = Annotated[Phrase, Words("vocabulary", SUCH)]
 BATCH = 16  # pictures at once, if they are small
 PIXELS = 16 * 64 * 64  # at once: of large pictures one by one, so that the first is soon there
 

@@ -7,17 +7,17 @@ adversarial text to image synthesis", arXiv:1605.05396, with the mean of learned
 from collections.abc import Iterator
 from typing import Annotated
 
-from imgen.controls import Phrase, Seed, Slider, Words, able
+from imgen.controls import Phrase, Seed, Slider, able
 from imgen.image import Frame
 from imgen.pipelines.explore import draw
-from imgen.pipelines.generate import noise
+from imgen.pipelines.generate import Wish, noise
 from imgen.pipelines.nets import Generator
 
 
 @able(reads_words=True)
 def imagine(
     net: Generator, *,
-    words: Annotated[Phrase, Words("vocabulary")] = Phrase("smiling face"),
+    words: Wish = Phrase("smiling face"),
     count: Annotated[int, Slider(1, 64, 1)] = 20,
     seed: Annotated[int, Seed()] = 10,
     truncation: Annotated[float, Slider(0.0, 1.5, 0.05, more=True)] = 1.0,

@@ -33,7 +33,7 @@ class Gallery(Workbench):
 
     def connect_rooms(self) -> None:
         assert isinstance(self.result, gr.Gallery)
-        self.keep.connect(self.result, self.chosen)
+        self.keep.connect(self)
         self.steer.connect(self.result, self.chosen, self.keep.kept)
         if self.map:
             self.map.connect()

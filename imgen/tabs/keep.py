@@ -1,6 +1,8 @@
 """Pictures that a visitor keeps: a film from one to the next, and arithmetic with three of them."""
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 
 import gradio as gr
 
@@ -9,16 +11,22 @@ from imgen.catalog import find_maker
 from imgen.controls import UserError
 from imgen.image import Frame, animate, decode
 from imgen.pipelines.explore import combine, morph
+from imgen.ui import report
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
+from imgen.ui.events import halt, stoppable
 from imgen.ui.kept import file_stem, found
-from imgen.ui.language import t
+from imgen.ui.language import both, t
 from imgen.ui.picture import OURS, Pictures, paths_of, picked, save
 from imgen.ui.stock import put
-from imgen.ui.turns import job
-from imgen.ui.work import Trouble
+from imgen.ui.work import PAUSE, Trouble
+from imgen.ui.workbench import Workbench
 
 MOST = 8  # kept at a time
 Kept = list[tuple[str, str | None]] | None  # as a gallery tells it
+SHOW = (  # what came may lie below the window's edge, and is drawn a moment later
+    "() => setTimeout(() => [...document.querySelectorAll('.keep .film, .keep .kept')]"
+    ".filter(one => one.checkVisibility()).at(-1)?.scrollIntoView({block: 'nearest'}), 300)"
+)
 
 
 class Keep:
@@ -36,10 +44,15 @@ class Keep:
             self.screen = gr.Image(label=t("film"), type="filepath", format="webp", visible=False, interactive=False,
                                    buttons=["download", "fullscreen"], elem_classes="film")
 
-    def connect(self, result: gr.Gallery, chosen: gr.Number) -> None:
-        self.add.click(keep, [result, chosen, self.kept], self.kept, **AT_ONCE)
-        self.film.click(job(make_film), self.kept, self.screen, **WORK, **PRIVATE)
-        self.sum.click(job(add_up), self.kept, self.kept, **WORK, **PRIVATE)
+    def connect(self, bench: Workbench) -> None:
+        """Its status line and its Stop tell and end what is made of kept pictures, too."""
+        status, stop = bench.status, bench.stop
+        self.add.click(keep, [bench.result, bench.chosen, self.kept], self.kept, **AT_ONCE)
+        for button, shown, work, lane in ((self.film, self.screen, filmed, lane_of), (self.sum, self.kept, added_up, "quick")):
+            run, _ = stoppable(told(work), halt, status, stop, lane, bench.halted)
+            working = button.click(run, self.kept, [shown, status, stop], **WORK, **PRIVATE)
+            working.success(None, js=SHOW, **PRIVATE)
+            stop.click(None, None, None, cancels=[working], **AT_ONCE)  # what Stop says is said once, see `events.connect`
         self.clear.click(lambda: (gr.update(value=None, visible=False),) * 2, None, [self.kept, self.screen], **AT_ONCE)
 
 
@@ -50,22 +63,66 @@ def keep(result: Kept, chosen: float, kept: Kept) -> dict:
     return gr.update(value=paths[-MOST:], visible=bool(paths))
 
 
-def make_film(request: gr.Request, kept: Kept) -> dict:
-    with Trouble(request):
-        card, last = explored(morph, kept)
-        return gr.update(value=put(animate(last.pictures), f"{file_stem(card.name)}-film.webp"), visible=True)
+def told(work: Callable[[Kept], Iterator[Frame | dict]]) -> Callable[[gr.Request, Kept], Iterator[tuple]]:
+    """`work` with what the status line and Stop say of it: what its screen becomes comes last, frames before."""
+    def run(request: gr.Request, kept: Kept) -> Iterator[tuple]:
+        yield gr.skip(), report.status(both("status_load"), 0), gr.update(interactive=True)
+        said = time.monotonic()
+        try:
+            for now in work(kept):
+                if isinstance(now, dict):
+                    yield now, report.status(both(f"{work.__name__}_done"), kind="done"), gr.update(interactive=False)
+                elif time.monotonic() - said > PAUSE:
+                    said = time.monotonic()
+                    yield gr.skip(), report.progress(now), gr.skip()
+        except Exception as error:
+            trouble = Trouble(request)
+            yield gr.skip(), report.status(trouble.sentence(error), kind="failed"), gr.update(interactive=False)
+            raise trouble.error(error) from None
+
+    return run
 
 
-def add_up(request: gr.Request, kept: Kept) -> dict:
-    with Trouble(request):
-        if not kept or len(paths_of(kept)) < 3:
-            raise UserError("pictures_to_combine", came=len(paths_of(kept)))
-        card, last = explored(combine, kept[-3:])
-        return gr.update(value=[*paths_of(kept), save(last.pictures[0], f"{file_stem(card.name)}-sum")])
+def filmed(kept: Kept) -> Iterator[Frame | dict]:
+    card, last = yield from exploring(morph, kept)
+    yield gr.update(value=put(animate(last.pictures), f"{file_stem(card.name)}-film.webp"), visible=True)
+
+
+def added_up(kept: Kept) -> Iterator[Frame | dict]:
+    paths = paths_of(kept)
+    if len(paths) < 3:
+        raise UserError("pictures_to_combine", came=len(paths))
+    card, last = yield from exploring(combine, kept and kept[-3:])
+    yield gr.update(value=[*paths, save(last.pictures[0], f"{file_stem(card.name)}-sum")])
+
+
+def exploring(
+    pipeline: Callable[..., Iterator[Frame]], kept: Kept, **knobs: object
+) -> Generator[Frame, None, tuple[Card, Frame]]:
+    """`pipeline` on the pictures, by the generator that made them; returns it and the last frame."""
+    pictures = [decode(path, OURS) for path in paths_of(kept)[-MOST:]]
+    card, frame = find_maker(pictures, found), None
+    with closing(card.do(pipeline, *pictures, **knobs)) as frames:
+        for frame in frames:
+            yield frame
+    assert frame, "its result"
+    return card, frame
 
 
 def explored(pipeline: Callable[..., Iterator[Frame]], kept: Kept, **knobs: object) -> tuple[Card, Frame]:
-    pictures = [decode(path, OURS) for path in paths_of(kept)[-MOST:]]
-    card = find_maker(pictures, found)
-    *_, last = card.do(pipeline, *pictures, **knobs)
-    return card, last
+    """`exploring` to its end."""
+    frames = exploring(pipeline, kept, **knobs)
+    while True:
+        try:
+            next(frames)
+        except StopIteration as end:
+            return end.value
+
+
+def lane_of(kept: Kept) -> str:
+    """A flow's film is long, where a net that needs one look makes one in a moment."""
+    try:
+        maker = find_maker([decode(path, OURS) for path in paths_of(kept)[-MOST:]], found)
+    except UserError:
+        return "quick"  # it will be refused at once
+    return "long" if maker.abilities.flows else "quick"

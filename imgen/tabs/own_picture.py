@@ -46,8 +46,10 @@ class OwnPicture:
                         self.way = WayIn("generate", None)
                     knob = knobs_of(rebuild, card.settings)["label"]
                     self.label = widget([knob], knob, knob.default)
+                    can = searchable(card)
+                    self.refused = gr.HTML(f"<p>{both('no_latent_space')}</p>", visible=not can, elem_classes="hint")
                     with gr.Row(elem_classes="go"):
-                        self.run = gr.Button(t("own_run"), variant="primary", elem_classes="find", scale=3)
+                        self.run = gr.Button(t("own_run"), variant="primary", elem_classes="find", scale=3, interactive=can)
                         self.stop = gr.Button(t("stop"), elem_classes="halt", scale=1, min_width=80, interactive=False)
                 with gr.Column(scale=3, min_width=280):
                     self.status = gr.HTML(report.status(both("status_ready")), elem_classes="status-line")
@@ -64,7 +66,7 @@ class OwnPicture:
         self.stop.click(stopped, None, [self.status, self.stop], cancels=[running], **AT_ONCE)
         self.way.html.upload(look(taken_in), self.source, [self.source, self.status], js=self.way.taken(1), **PRIVATE)
         self.way.connect(self.source, self.status)
-        picker.change(offer, [picker, self.label], self.label, **AT_ONCE)
+        picker.change(offer, [picker, self.label], [self.label, self.refused, self.run], **AT_ONCE)
         self.add.click(keep_drawn, [self.result, kept], kept, **AT_ONCE)
 
 
@@ -121,11 +123,18 @@ def fitting(card: Card, label: str) -> str:
     return label if label in knob.options else knob.default
 
 
-def offer(request: gr.Request, card_name: str, label: str) -> dict:
-    """The kinds that the chosen generator draws; a rule finds nothing, whatever its kinds."""
+def searchable(card: Card) -> bool:
+    """Whether it has a latent space: a rule and a flow have none."""
+    return card.net is not None and not card.abilities.flows
+
+
+def offer(request: gr.Request, card_name: str, label: str) -> tuple[dict, dict, dict]:
+    """The kinds that the chosen generator draws; of one that finds nothing it is said before anybody asks."""
     with Trouble(request):
         card = find_card(card_name)
-        return updates(["label"], card, {"label": label})[0] if card.net else gr.update(visible=False)
+        can = searchable(card)
+        kinds = updates(["label"], card, {"label": label})[0] if can else gr.update(visible=False)
+        return kinds, gr.update(visible=not can), gr.update(interactive=can)
 
 
 def halt(request: gr.Request) -> tuple:

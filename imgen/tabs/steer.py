@@ -13,10 +13,11 @@ from imgen.functional.contact_sheet import sheet
 from imgen.image import Frame, decode
 from imgen.pipelines.steer import DIRECTIONS, REACH, SWEEP, steer
 from imgen.tabs.keep import Kept, keep
+from imgen.texts import text
 from imgen.ui.doors import place_of
 from imgen.ui.event_settings import AT_ONCE, LATEST
 from imgen.ui.kept import found
-from imgen.ui.language import both, t
+from imgen.ui.language import both, language_of, t
 from imgen.ui.picture import OURS, PictureInput, picked, save
 from imgen.ui.turns import job, look
 from imgen.ui.work import Trouble
@@ -50,8 +51,8 @@ class Steer:
 
     def connect(self, result: gr.Gallery, chosen: gr.Number, kept: gr.Gallery) -> None:
         given, shown = [self.start, *self.sliders], [self.picture, self.fan]
-        for event in (self.fold.expand, self.begin.click):
-            event(job(begin), [result, chosen], [*given, *shown], **LATEST)
+        for event, work in ((self.fold.expand, begin), (self.begin.click, begin_and_say)):
+            event(job(work), [result, chosen], [*given, *shown], **LATEST)
         gr.on([slider.input for slider in self.sliders], job(turn), given, shown, **LATEST)
         self.fan.select(look(point), [self.fan, *self.sliders], self.sliders, **AT_ONCE).then(
             job(turn), given, shown, **LATEST
@@ -65,6 +66,14 @@ def begin(request: gr.Request, result: Kept, chosen: int) -> list:
         start = steerable(picked(result, chosen))
         middle = [0.0] * DIRECTIONS
         return [start, *middle, *moved(start, middle)]
+
+
+def begin_and_say(request: gr.Request, result: Kept, chosen: int) -> list:
+    """`begin` by its button: who pressed it wonders where another picture comes from."""
+    values = begin(request, result, chosen)
+    if values[0] != picked(result, chosen):
+        gr.Info(text("steer_stands_in", language_of(request)))
+    return values
 
 
 def steerable(start: Path | str | None) -> Path | str | None:

@@ -6,6 +6,7 @@ import locale
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from imgen.texts.words import WORDS
 
@@ -13,12 +14,23 @@ LANGUAGES = ("en", "zh")
 FOLDER = Path(__file__).parent
 
 
+class Both(NamedTuple):
+    """A fact that reads differently in each language."""
+
+    en: str
+    zh: str
+
+
 def text(key: str, language: str, **facts: object) -> str:
     """The words of `key` in "en" or "zh", their gaps filled; a gap without a fact stays empty.
 
     A key without words stands for itself: what somebody has not named yet must not bring a whole face down.
     """
-    return WORDS[key][LANGUAGES.index(language)].format_map(_Facts(facts)) if key in WORDS else key
+    if key not in WORDS:
+        return key
+    number = LANGUAGES.index(language)
+    told = {name: fact[number] if isinstance(fact, Both) else fact for name, fact in facts.items()}
+    return WORDS[key][number].format_map(_Facts(told))
 
 
 def spoken(environment: Mapping[str, str]) -> str:

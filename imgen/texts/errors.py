@@ -31,6 +31,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "knob_unknown": ("This model has no knob called {knob}. It has: {knobs}.", "这个模型没有名为 {knob} 的参数，可用的参数有：{knobs}。"),
     "knob_too_many": ("{knob} takes at most {most} pictures, and {came} came. Please remove some.", "{knob} 最多可放 {most} 张图片，现在有 {came} 张，请去掉几张。"),
     "words_unknown": ("“{value}” holds no word that this model has learned. Please try others, such as: {words}.", "“{value}”里没有这个模型学过的词。请换一个试试，例如：{words}。"),
+    "words_missing": ("Please type a word or two, such as: {words}.", "请输入一两个词，例如：{words}。"),
     # pictures, masks, paintings, models
     "mask_first": ("Please paint over what is to be filled first, or give a mask (on the command line --mask).", "请先涂住要填补的地方，或给出一张蒙版（命令行用 --mask）。"),
     "mask_shape": ("The mask ({mask}) and the picture ({picture}) have different shapes. Please make the mask from the picture itself.", "蒙版（{mask}）和图片（{picture}）的形状不同。请用这张图片本身来做蒙版。"),

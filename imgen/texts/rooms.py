@@ -7,6 +7,8 @@ ROOMS: dict[str, tuple[str, str]] = {
     "kept": ("Kept pictures", "留下的图片"),
     "film": ("Film from one to the next", "逐张变形的动画"),
     "combine": ("A − B + C", "A − B + C"),
+    "filmed_done": ("The film plays below the kept pictures.", "动画在留下的图片下面播放。"),
+    "added_up_done": ("A − B + C is the last of the kept pictures.", "A − B + C 的结果是留下的图片中的最后一张。"),
     "clear": ("Clear", "清空"),
     "map": ("A map of all that the VAE of two numbers can draw", "两个数的 VAE 能画的一切：一张地图"),
     "map_hint": ("The map: click anywhere", "地图：点任意一处"),
@@ -16,6 +18,7 @@ ROOMS: dict[str, tuple[str, str]] = {
     "steer_hint": ("Nobody told the network what colour or shape is. These are the directions in its noise along which its pictures change most: turn them, or click one of the small pictures, a row for each direction. Where a flow has drawn, the residual GAN stands in.", "没有人告诉过网络什么是颜色、什么是形状。这里是随机数空间里画面变化最大的几个方向：拖动滑块，或者点小图中的任意一张（每行对应一个方向）。流匹配模型没有这样的方向，由残差 GAN 代替。"),
     "steer_picture": ("The picture now", "现在的图片"),
     "steer_begin": ("Begin with the chosen picture", "从选中的图片开始"),
+    "steer_stands_in": ("A flow has no such knobs. The residual GAN's flower stands in.", "流匹配模型没有这样的旋钮，这里由残差 GAN 画的花代替。"),
     "steer_fan": ("One row for each knob: click anywhere", "每个旋钮一行：点任意一张"),
     **{f"direction_{n}": (f"Direction {n}", f"方向 {n}") for n in range(1, 7)},
     # when training goes wrong

@@ -49,7 +49,7 @@ def connect(bench: Workbench) -> None:
     picture = [bench.source] if bench.source else []
     knobs = list(bench.widgets.values())
     outputs = [bench.result, bench.status, bench.download, bench.code, bench.chosen, bench.stop, *bench.others]
-    running, stopped = stoppable(runner(bench), halt, bench.status, bench.stop, lane=lane_of(bench))
+    running, stopped = stoppable(runner(bench), halt, bench.status, bench.stop, lane_of(bench), bench.halted)
     given = [bench.picker, *picture, *knobs]
     bench.running = bench.run.click(asked_first(bench, running), given, outputs, js=bench.before_run, **WORK, **PRIVATE)
     ended = bench.stop.click(stopped, None, [bench.status, bench.stop], cancels=[bench.running], **AT_ONCE)
@@ -254,13 +254,15 @@ def lane_of(bench: Workbench) -> Callable[..., str]:
 
 
 def stoppable(
-    run: Callable[..., Iterator], said: Callable[..., tuple], status, stop, lane: str | Callable[..., str] = "long"
+    run: Callable[..., Iterator], said: Callable[..., tuple], status, stop, lane: str | Callable[..., str] = "long",
+    halted: set[str | None] | None = None,
 ) -> tuple[Callable[..., AsyncGenerator], Callable[..., tuple]]:
     """`run` as a job of `turns`, and what a click on Stop says, so that nothing of the run is shown after that.
 
     Gradio asks for the word and for the end at the same time: a frame between the two would write over the word for good.
+    halted: sessions; several runs that have one Stop share it.
     """
-    halted: set[str | None] = set()  # sessions
+    halted = set() if halted is None else halted
     running = job(run, lane=lane, status=status, stop=stop)
 
     @wraps(run)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 
 from imgen.cards import Card
-from imgen.catalog import family_of
+from imgen.catalog import CATALOG, family_of
 from imgen.exhibits.readme import NONE, figures
 from imgen.image import Frame, Origin
 from imgen.texts import LANGUAGES
@@ -101,7 +101,7 @@ def finished(
         facts = [
             titled(origin.card), spent if origin.device else both("status_opening"),
             escape(f"{origin.device} {origin.precision}".strip()), both("fallback") if origin.fallback else "",
-            both("seed", seed=origin.knobs["seed"]) if "seed" in origin.knobs else "",
+            understood(origin), both("seed", seed=origin.knobs["seed"]) if "seed" in origin.knobs else "",
         ]
     size = sizes[0] if sizes else ""
     facts.append(f"{before} → {size}" if before else both("pictures", count=len(sizes), size=size) if len(sizes) > 1 else size)
@@ -109,6 +109,16 @@ def finished(
     told = f' data-query="{escape(asked)}"{ran}{" data-own" if own else ""}' if asked else ""
     words = "".join(f'</p><p class="said">{both(key, **gaps)}' for key, gaps in said)
     return status(" · ".join(fact for fact in facts if fact) + words, kind="done", facts=told)
+
+
+def understood(origin: Origin) -> str:
+    """The words that counted; nothing if it was asked for none."""
+    card = CATALOG.get(origin.card)
+    if card is None or "words" not in card.knobs or "words" not in origin.knobs:
+        return ""
+    knob, words = card.knobs["words"], str(origin.knobs["words"]).split()
+    chinese = dict(zip(knob.options, knob.spelled, strict=True))
+    return spans(en=escape(f"“{' '.join(words)}”"), zh=escape(f"“{' '.join(chinese.get(word) or word for word in words)}”"))
 
 
 def code(card: Card, knobs: Mapping[str, object]) -> str:

@@ -53,6 +53,20 @@ const press = (tries, since = Date.now()) => {  // one is lost while the browser
   }, 2000);
 };
 bench.addEventListener('imgen:press', () => press(8));
+const runs = () => !bench.querySelector('.go .halt').disabled;
+const anew = tries => { if (!runs()) press(8); else if (tries) setTimeout(anew, 100, tries - 1); };
+const afresh = () => { bench.querySelector('.go .halt').click(); anew(100); };
+bench.addEventListener('click', event => {  // pressed while it runs, with other values: that run ends, and one with these begins
+  if (!event.target.closest('button.run') || !event.isTrusted || !runs()) return;
+  event.stopPropagation();
+  if (event.detail < 2) afresh();  // a double click means one
+}, true);
+const FIELDS = '.knob :is(input, textarea):not([role=listbox], [type=radio], [type=checkbox])';
+bench.addEventListener('keydown', event => {  // Enter in a field of words or a number
+  if (event.key !== 'Enter' || event.isComposing || !event.target.matches(FIELDS)) return;
+  event.preventDefault();
+  setTimeout(() => runs() ? afresh() : press(8));  // the field is read first
+});
 bench.addEventListener('imgen:open', event => ask(event.detail.preset, event.detail.run));
 bench.addEventListener('click', event => {  // whatever starts a run presses this button
   if (event.target.closest('button.run') && !bench.matches('.studying'))
@@ -88,6 +102,7 @@ class Workbench:
         self.task, self.show = task, show
         self.others: list[Component] = []
         self.stays: list[Component] = []  # what else of a visitor's stays through a reload
+        self.halted: set[str | None] = set()  # sessions in which Stop was pressed
         self.cards = [card for card in CARDS if card.task == task]
         self.examples = [staged(path) for path in example_files(task)]
         given, opened = opening_files(task)
