@@ -68,7 +68,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "title_word_gan_emoji64": ("Emoji from words (GAN)", "看词画表情（GAN）"),
     "card_word_gan_emoji64": ("Type a few words, and a GAN that was told the name of every emoji draws what it makes of them. It is still learning: faces and colours come out, hearts not yet.", "输入几个词，这个 GAN 学过每个表情符号的名字，会画出它的理解。它还没学完：脸和颜色像样了，爱心还画不出来。"),
     "title_flow_emoji64": ("Emoji from words (flow matching)", "看词画表情（流匹配）"),
-    "card_flow_emoji64": ("What came after the GAN: it begins with noise and takes twenty small steps towards what your words say. You see each of them. Faces, hearts, cats, cars and houses come out at a glance.", "GAN 之后的新方法：从一团噪声出发，走二十小步，走向你的词语所说的图。每一步都看得见。笑脸、爱心、猫、汽车和房子，一眼就认得出来。"),
+    "card_flow_emoji64": ("What came after the GAN: it begins with noise and takes twenty small steps towards what your words say. You see each of them. Faces, hearts, cats, cars and houses come out at a glance; one or two nouns do best.", "GAN 之后的新方法：从一团噪声出发，走二十小步，走向你的词语所说的图。每一步都看得见。笑脸、爱心、猫、汽车和房子，一眼就认得出来；一两个名词效果最好。"),
     "title_flow_flowers64": ("Flowers (flow matching)", "花卉（流匹配）"),
     "card_flow_flowers64": ("From a cloud of noise in twenty small steps to a flower, and each step is seen. It has no opponent as a GAN has: it learned by plain squared error.", "从一团噪声出发，走二十小步，走成一朵花，每一步都看得见。它不像 GAN 那样有对手，只靠平方误差学习。"),
     "title_flow_fashion28": ("Clothes (flow matching)", "服饰（流匹配）"),
