@@ -194,7 +194,7 @@ def test_an_example_loads_and_runs_at_one_click(visit, task):
 
 
 def test_kept_pictures_become_a_film_and_a_sum(visit):
-    page = visit()
+    page = visit(query="?tab=generate&card=flow_flowers64&steps=8&guidance=1")
     bench = tab(page, "generate")
     before = shown(bench)
     bench.locator("button.run").click()
@@ -208,7 +208,7 @@ def test_kept_pictures_become_a_film_and_a_sum(visit):
         bench.get_by_role("button", name="Keep this one").click()
         page.wait_for_function(f"document.querySelectorAll('.kept img').length === {count}")
     bench.get_by_role("button", name="Film").click()
-    until(page, lambda: "Working" in bench.locator(".status-line").first.inner_text())  # 1,200 looks at the net
+    until(page, lambda: "Working" in bench.locator(".status-line").first.inner_text())  # 480 looks at the net
     bench.locator("button.halt").first.click()
     until(page, lambda: "Stopped" in bench.locator(".status-line").first.inner_text())
     page.wait_for_timeout(500)  # in which the browser forgets the run
@@ -842,7 +842,7 @@ def test_words_are_drawn_and_unknown_ones_answered(visit):
 
 
 def test_run_pressed_while_it_runs_begins_anew_with_what_is_asked_now(visit):
-    page = visit(query="?tab=generate&card=flow_emoji64&words=tree&steps=100&guidance=1&count=16")
+    page = visit(query="?tab=generate&card=flow_emoji64&words=tree&steps=100&guidance=1&count=6")
     bench = tab(page, "generate")
     box = bench.locator(".knob-words input, .knob-words textarea").first
     until(page, lambda: box.input_value() == "tree")
