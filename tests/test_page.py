@@ -196,6 +196,7 @@ def test_an_example_loads_and_runs_at_one_click(visit, task):
 def test_kept_pictures_become_a_film_and_a_sum(visit):
     page = visit(query="?tab=generate&card=flow_flowers64&steps=8&guidance=1")
     bench = tab(page, "generate")
+    until(page, lambda: bench.locator(".knob-steps input[type=number]").input_value() == "8")
     before = shown(bench)
     bench.locator("button.run").click()
     new_result(page, bench, before)
