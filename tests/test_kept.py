@@ -208,17 +208,18 @@ def test_inside_lists_and_opens_it_for_its_visitor_alone(net, as_visitor, calls)
 
 
 def test_pictures_that_it_drew_can_be_kept_filmed_and_steered_by_its_visitor(net, as_visitor, tmp_path):
-    from imgen.tabs.keep import added_up, filmed, told
+    from imgen.tabs.keep import add_up, added_up, film, filmed, told
 
     request = as_visitor("ann")
     name = keep(request, net("gan"))
     *_, last = work.results("generate", name, None, {"count": 3})
     gallery: Any = [(path, None) for path in last.files]
-    *_, (film, done, stop) = told(filmed)(request, gallery)
-    assert film["value"].endswith("-film.webp") and "below the kept pictures" in done and stop["interactive"] is False
-    *_, (kept, *_) = told(added_up)(request, gallery)
+    filming = told(film, filmed, "film_done")
+    *_, (screen, done, stop) = filming(request, gallery)
+    assert screen["value"].endswith("-film.webp") and "below the kept pictures" in done and stop["interactive"] is False
+    *_, (kept, *_) = told(add_up, added_up, "combine_done")(request, gallery)
     assert len(kept["value"]) == 4
-    bob = told(filmed)(as_visitor("bob"), gallery)
+    bob = filming(as_visitor("bob"), gallery)
     next(bob)  # it loads
     _, failed, stop = next(bob)
     assert "does not remember" in failed and stop["interactive"] is False

@@ -1,7 +1,7 @@
 """Pictures that a visitor keeps: a film from one to the next, and arithmetic with three of them."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import gradio as gr
@@ -9,7 +9,7 @@ import gradio as gr
 from imgen.cards import Card
 from imgen.catalog import find_maker
 from imgen.controls import UserError
-from imgen.image import Frame, animate, decode
+from imgen.image import Frame, Frames, animate, decode
 from imgen.pipelines.explore import combine, morph
 from imgen.ui import report
 from imgen.ui.event_settings import AT_ONCE, PRIVATE, WORK
@@ -48,8 +48,11 @@ class Keep:
         """Its status line and its Stop tell and end what is made of kept pictures, too."""
         status, stop = bench.status, bench.stop
         self.add.click(keep, [bench.result, bench.chosen, self.kept], self.kept, **AT_ONCE)
-        for button, shown, work, lane in ((self.film, self.screen, filmed, lane_of), (self.sum, self.kept, added_up, "quick")):
-            run, _ = stoppable(told(work), halt, status, stop, lane, bench.halted)
+        for button, shown, work, lane in (
+            (self.film, self.screen, told(film, filmed, "film_done"), lane_of),
+            (self.sum, self.kept, told(add_up, added_up, "combine_done"), "quick"),
+        ):
+            run, _ = stoppable(work, halt, status, stop, lane, bench.halted)
             working = button.click(run, self.kept, [shown, status, stop], **WORK, **PRIVATE)
             working.success(None, js=SHOW, **PRIVATE)
             stop.click(None, None, None, cancels=[working], **AT_ONCE)  # what Stop says is said once, see `events.connect`
@@ -63,18 +66,22 @@ def keep(result: Kept, chosen: float, kept: Kept) -> dict:
     return gr.update(value=paths[-MOST:], visible=bool(paths))
 
 
-def told(work: Callable[[Kept], Iterator[Frame | dict]]) -> Callable[[gr.Request, Kept], Iterator[tuple]]:
-    """`work` with what the status line and Stop say of it: what its screen becomes comes last, frames before."""
+def told(
+    begin: Callable[[Kept], tuple[Card, Frames]], shown: Callable[[Kept, Card, Frame], dict], done: str
+) -> Callable[[gr.Request, Kept], Iterator[tuple]]:
+    """The work that `begin` begins, with what the status line and Stop say of it.  shown: what the screen becomes."""
     def run(request: gr.Request, kept: Kept) -> Iterator[tuple]:
         yield gr.skip(), report.status(both("status_load"), 0), gr.update(interactive=True)
         said = time.monotonic()
         try:
-            for now in work(kept):
-                if isinstance(now, dict):
-                    yield now, report.status(both(f"{work.__name__}_done"), kind="done"), gr.update(interactive=False)
-                elif time.monotonic() - said > PAUSE:
-                    said = time.monotonic()
-                    yield gr.skip(), report.progress(now), gr.skip()
+            card, frames = begin(kept)
+            with closing(frames):
+                for frame in frames:
+                    if frame.finished:
+                        yield shown(kept, card, frame), report.status(both(done), kind="done"), gr.update(interactive=False)
+                    elif time.monotonic() - said > PAUSE:
+                        said = time.monotonic()
+                        yield gr.skip(), report.progress(frame), gr.skip()
         except Exception as error:
             trouble = Trouble(request)
             yield gr.skip(), report.status(trouble.sentence(error), kind="failed"), gr.update(interactive=False)
@@ -83,40 +90,36 @@ def told(work: Callable[[Kept], Iterator[Frame | dict]]) -> Callable[[gr.Request
     return run
 
 
-def filmed(kept: Kept) -> Iterator[Frame | dict]:
-    card, last = yield from exploring(morph, kept)
-    yield gr.update(value=put(animate(last.pictures), f"{file_stem(card.name)}-film.webp"), visible=True)
+def film(kept: Kept) -> tuple[Card, Frames]:
+    return exploring(morph, kept)
 
 
-def added_up(kept: Kept) -> Iterator[Frame | dict]:
-    paths = paths_of(kept)
-    if len(paths) < 3:
-        raise UserError("pictures_to_combine", came=len(paths))
-    card, last = yield from exploring(combine, kept and kept[-3:])
-    yield gr.update(value=[*paths, save(last.pictures[0], f"{file_stem(card.name)}-sum")])
+def filmed(kept: Kept, card: Card, last: Frame) -> dict:
+    return gr.update(value=put(animate(last.pictures), f"{file_stem(card.name)}-film.webp"), visible=True)
 
 
-def exploring(
-    pipeline: Callable[..., Iterator[Frame]], kept: Kept, **knobs: object
-) -> Generator[Frame, None, tuple[Card, Frame]]:
-    """`pipeline` on the pictures, by the generator that made them; returns it and the last frame."""
+def add_up(kept: Kept) -> tuple[Card, Frames]:
+    if len(paths_of(kept)) < 3:
+        raise UserError("pictures_to_combine", came=len(paths_of(kept)))
+    return exploring(combine, kept and kept[-3:])
+
+
+def added_up(kept: Kept, card: Card, last: Frame) -> dict:
+    return gr.update(value=[*paths_of(kept), save(last.pictures[0], f"{file_stem(card.name)}-sum")])
+
+
+def exploring(pipeline: Callable[..., Iterator[Frame]], kept: Kept, **knobs: object) -> tuple[Card, Frames]:
+    """The generator that made the pictures, and `pipeline` with it on them."""
     pictures = [decode(path, OURS) for path in paths_of(kept)[-MOST:]]
-    card, frame = find_maker(pictures, found), None
-    with closing(card.do(pipeline, *pictures, **knobs)) as frames:
-        for frame in frames:
-            yield frame
-    assert frame, "its result"
-    return card, frame
+    card = find_maker(pictures, found)
+    return card, card.do(pipeline, *pictures, **knobs)
 
 
 def explored(pipeline: Callable[..., Iterator[Frame]], kept: Kept, **knobs: object) -> tuple[Card, Frame]:
     """`exploring` to its end."""
-    frames = exploring(pipeline, kept, **knobs)
-    while True:
-        try:
-            next(frames)
-        except StopIteration as end:
-            return end.value
+    card, frames = exploring(pipeline, kept, **knobs)
+    *_, last = frames
+    return card, last
 
 
 def lane_of(kept: Kept) -> str:
