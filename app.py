@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 from imgen import serving
@@ -13,15 +14,15 @@ with suppress(ImportError):
     spaces.disable_gradio_auto_wrap()  # it would ask for a GPU at every event of the page
 
 
-def main() -> None:
-    if sys.argv[1:]:  # --port 8000 and the like
+def main(options: Sequence[str] = ()) -> None:
+    if options:  # --port 8000 and the like
         from imgen.__main__ import main as command
 
-        sys.argv.insert(1, "serve")
+        sys.argv[1:] = ["serve", *options]
         command()
     else:
         serving.main(os.environ)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

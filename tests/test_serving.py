@@ -219,11 +219,17 @@ def test_a_password_is_asked_for_where_nobody_sees_it(monkeypatch):
     while b"Password" not in said:
         said += os.read(mine, 1000)
     os.write(mine, b"correct horse\n")
-    while b"GOT" not in said:
+    while b"GOT" not in said or not said.endswith(b"\n"):
         said += os.read(mine, 1000)
     process.wait(30)
     os.close(mine)
     assert b"GOT 13 1234" in said and b"correct" not in said
+
+
+@pytest.mark.slow
+def test_the_script_takes_the_options_of_the_command():
+    ended = subprocess.run([sys.executable, "app.py", "--port", "many"], cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode == 2 and "'--port'" in ended.stderr
 
 
 @pytest.mark.parametrize(("environment", "wishes", "key"), [
