@@ -860,6 +860,21 @@ def test_run_pressed_while_it_runs_begins_anew_with_what_is_asked_now(visit):
     assert "“house”" in bench.locator(".status").first.inner_text()
 
 
+def test_enter_presses_run_in_the_tabs_own_fields_only_and_forgets_no_painting(visit):
+    page = visit(query="?tab=restore&card=light_restore&example=0")
+    bench = tab(page, "restore")
+    bench.evaluate("""bench => { bench.dataset.exemplary = ''; window.pressed = []; bench.addEventListener('click', event => {
+        if (event.target.closest('button.run')) window.pressed.push('known' in bench.dataset); }); }""")
+    bench.locator(".choice .knob input[type=number]:visible").first.press("Enter")
+    until(page, lambda: page.evaluate("window.pressed.length"))
+    assert page.evaluate("window.pressed[0]") is False  # what was painted over an example is sent
+    bench = tab(page, "generate")
+    bench.locator(".steer button").first.click()
+    bench.locator(".steer .knob input[type=number]").first.press("Enter")
+    page.wait_for_timeout(500)
+    assert "earlier" in bench.locator(".status").first.inner_text()  # nothing ran
+
+
 def test_what_searches_nothing_says_so_before_a_picture_is_given(visit):
     page = visit(query="?tab=generate&card=flow_flowers64")
     bench = tab(page, "generate")

@@ -42,30 +42,31 @@ bench.addEventListener('click', event => {
 });
 let said = 0;  // when the status changed last
 bench.addEventListener('imgen:said', () => { said = Date.now(); });
-const press = (tries, since = Date.now()) => {  // one is lost while the browser still holds the run before for one that goes on
-  bench.toggleAttribute('data-known', 'exemplary' in bench.dataset);
+// One is lost while the browser still holds the run before for one that goes on.  known: nothing was painted over an example.
+const press = (tries, known, since = Date.now()) => {
+  bench.toggleAttribute('data-known', known);
   bench.querySelector('button.run').click();
   setTimeout(() => {
     const status = bench.querySelector('.pictures .status-line .status');
     const ended = said >= since && !status?.querySelector('.bar i');
-    if (!ended && tries && Date.now() - said > 1500) press(tries - 1, since);  // where it does go on, one more is not heard
+    if (!ended && tries && Date.now() - said > 1500) press(tries - 1, known, since);  // if it goes on, it is not heard
     else delete bench.dataset.known;
   }, 2000);
 };
-bench.addEventListener('imgen:press', () => press(8));
+bench.addEventListener('imgen:press', () => press(8, 'exemplary' in bench.dataset));
 const runs = () => !bench.querySelector('.go .halt').disabled;
-const anew = tries => { if (!runs()) press(8); else if (tries) setTimeout(anew, 100, tries - 1); };
+const anew = tries => { if (!runs()) press(8, false); else if (tries) setTimeout(anew, 100, tries - 1); };
 const afresh = () => { bench.querySelector('.go .halt').click(); anew(100); };
 bench.addEventListener('click', event => {  // pressed while it runs, with other values: that run ends, and one with these begins
   if (!event.target.closest('button.run') || !event.isTrusted || !runs()) return;
   event.stopPropagation();
   if (event.detail < 2) afresh();  // a double click means one
 }, true);
-const FIELDS = '.knob :is(input, textarea):not([role=listbox], [type=radio], [type=checkbox])';
+const FIELDS = '.choice .knob :is(input, textarea):not([role=listbox], [type=radio], [type=checkbox])';
 bench.addEventListener('keydown', event => {  // Enter in a field of words or a number
   if (event.key !== 'Enter' || event.isComposing || !event.target.matches(FIELDS)) return;
   event.preventDefault();
-  setTimeout(() => runs() ? afresh() : press(8));  // the field is read first
+  setTimeout(() => runs() ? afresh() : press(8, false));  // the field is read first
 });
 bench.addEventListener('imgen:open', event => ask(event.detail.preset, event.detail.run));
 bench.addEventListener('click', event => {  // whatever starts a run presses this button
