@@ -210,6 +210,19 @@ def test_no_address_breaks_the_page(opened):
     says(page, tab="generate", run=1)
 
 
+def test_who_presses_run_before_the_address_is_read_gets_what_it_names(visit):  # noqa: F811
+    page = visit()
+    bench = tab(page, "generate")
+    before = shown(bench)
+    bench.evaluate("""bench => {
+      bench.querySelector('button.run').click();
+      bench.dispatchEvent(new CustomEvent('imgen:open', {detail: {preset: '?tab=generate&card=draw_lines&seed=3', run: false}}));
+    }""")
+    new_result(page, bench, before)
+    assert "draw_lines" in bench.locator(".code").text_content()
+    says(page, card="draw_lines", seed=3)
+
+
 def test_links_of_the_page_open_without_loading_it_anew(opened):
     page = opened("?tab=generate&hide=rooms")
     says(page, language="en", tab="generate")

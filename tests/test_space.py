@@ -130,6 +130,7 @@ def test_a_lent_gpu_does_long_work_and_a_refused_one_none(tmp_path, visit):
         page, calls = visit(space, "?tab=generate&card=resgan_flowers64"), tmp_path / "calls"
         while not calls.exists() or len(calls.read_text().split()) < WARM:  # so eager a program asks for these, too
             time.sleep(0.1)
+        page.locator(".bench-generate .picker input[value=resgan_flowers64]:checked").wait_for(state="attached")
         assert " s · CPU" in run(page, "generate") and len(calls.read_text().split()) == WARM
         assert " s · Lent GPU" in run(page, "upscale") and len(calls.read_text().split()) == WARM + 1
         (tmp_path / "refuse").touch()

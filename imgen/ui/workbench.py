@@ -29,8 +29,10 @@ from imgen.ui.work import Result
 
 LISTEN = """
 const bench = element.closest('.bench');
-const ask = (preset, run) => {  // it runs once it is set, see `events.APPLIED`
-  bench.toggleAttribute('data-still', !run);
+const runs = () => !bench.querySelector('.go .halt').disabled;
+let pressed = false;  // Run, of which nothing has been said yet
+const ask = (preset, run) => {  // it runs once it is set, see `events.APPLIED`; it ends what runs, which then runs with what is set
+  bench.toggleAttribute('data-still', !run && !pressed && !runs());
   bench.toggleAttribute('data-exemplary', new URLSearchParams(preset.split('?').at(-1)).has('example'));
   trigger('click', {preset});
 };
@@ -41,7 +43,7 @@ bench.addEventListener('click', event => {
   ask(link.dataset.preset ?? link.getAttribute('href'), true);
 });
 let said = 0;  // when the status changed last
-bench.addEventListener('imgen:said', () => { said = Date.now(); });
+bench.addEventListener('imgen:said', () => { said = Date.now(); pressed = false; });
 // One is lost while the browser still holds the run before for one that goes on.  known: nothing was painted over an example.
 const press = (tries, known, since = Date.now()) => {
   bench.toggleAttribute('data-known', known);
@@ -54,7 +56,6 @@ const press = (tries, known, since = Date.now()) => {
   }, 2000);
 };
 bench.addEventListener('imgen:press', () => press(8, 'exemplary' in bench.dataset));
-const runs = () => !bench.querySelector('.go .halt').disabled;
 const anew = tries => { if (!runs()) press(8, false); else if (tries) setTimeout(anew, 100, tries - 1); };
 const afresh = () => { bench.querySelector('.go .halt').click(); anew(100); };
 bench.addEventListener('click', event => {  // pressed while it runs, with other values: that run ends, and one with these begins
@@ -68,9 +69,12 @@ bench.addEventListener('keydown', event => {  // Enter in a field of words or a 
   event.preventDefault();
   setTimeout(() => runs() ? afresh() : press(8, false));  // the field is read first
 });
+bench.addEventListener('imgen:applied', () => { if ('still' in bench.dataset && runs()) afresh(); });  // with the values before
 bench.addEventListener('imgen:open', event => ask(event.detail.preset, event.detail.run));
 bench.addEventListener('click', event => {  // whatever starts a run presses this button
-  if (event.target.closest('button.run') && !bench.matches('.studying'))
+  if (!event.target.closest('button.run')) return;
+  pressed = true;
+  if (!bench.matches('.studying'))
     bench.querySelector('.result').scrollIntoView({behavior: 'smooth', block: 'nearest'});
 });
 const heard = new MutationObserver(() => bench.dispatchEvent(new Event('imgen:said', {bubbles: true})));
