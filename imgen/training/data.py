@@ -12,6 +12,7 @@ from imgen.controls import UserError
 from imgen.training.degrade import shrink
 
 HELD_OUT = 10  # every 10th file of a sorted folder is for measuring: no training sees it
+SHRINKS = 1, 0.6, 0.4  # sizes at which a photograph is seen
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
 
 
@@ -57,7 +58,7 @@ def digits(npz: Path, part: str = "train") -> tuple[Tensor, Tensor]:
     return torch.from_numpy(pictures)[:, None].contiguous(), torch.from_numpy(labels).long()
 
 
-def patches(folder: Path, scale: int, side: int = 48, shrinks: tuple[float, ...] = (1, 0.6, 0.4)) -> tuple[Tensor, Tensor]:
+def patches(folder: Path, scale: int, side: int = 48, shrinks: tuple[float, ...] = SHRINKS) -> tuple[Tensor, Tensor]:
     """Photographs -> LR (N, 3, side, side) and HR (N, 3, side·scale, side·scale), uint8.
 
     Each photograph is also shrunk first, so that a net sees many scales of detail; of each, the half with
@@ -69,7 +70,7 @@ def patches(folder: Path, scale: int, side: int = 48, shrinks: tuple[float, ...]
 
 
 def details(
-    folder: Path, side: int, shrinks: tuple[float, ...] = (1, 0.6, 0.4), held_out: bool | None = None
+    folder: Path, side: int, shrinks: tuple[float, ...] = SHRINKS, held_out: bool | None = None
 ) -> Tensor:
     """Photographs -> what is lively of them, (N, 3, side, side) uint8; see `patches`.  held_out: see `part`; None: all."""
     paths = files(folder) if held_out is None else part(folder, held_out)

@@ -36,9 +36,9 @@ class Expanded(nn.Module):
 
 
 def expand(net: nn.Module) -> nn.Module:
-    """Every 3×3 convolution, in place; what the net does stays the same."""
+    """Every convolution that sees its neighbours, in place; what the net does stays the same."""
     for conv in list(net.modules()):
-        if isinstance(conv, nn.Conv2d) and conv.kernel_size == (3, 3):
+        if isinstance(conv, nn.Conv2d) and conv.kernel_size != (1, 1):
             cout, cin, size, _ = conv.weight.shape
             parametrize.register_parametrization(conv, "weight", Expanded(cout, cin, size))
     return net

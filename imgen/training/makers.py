@@ -28,7 +28,7 @@ from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
 from imgen.models.features import SmallVGG, Widened
 from imgen.models.flow import Velocity
-from imgen.models.light import Light
+from imgen.models.light import LightUNet
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.rednet import REDNet
 from imgen.models.srresnet import SRResNet
@@ -253,10 +253,13 @@ def small_vgg(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe,
     return Resemble(net, wide_features(teachers, device), half_spoiled(pictures), device=device), {}
 
 
-def photos(network: Callable[[int], nn.Module], scale: int, **settings: Any) -> Make:
-    """data: photographs."""
+def photos(
+    network: Callable[[int], nn.Module], scale: int, shrinks: tuple[float, ...] = data.SHRINKS, **settings: Any
+) -> Make:
+    """data: photographs.  shrinks: see `data.patches`."""
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-        return Upscale(network(scale), *data.patches(folder, scale), device=device, **settings), {"scale": scale}
+        pairs = data.patches(folder, scale, shrinks=shrinks)
+        return Upscale(network(scale), *pairs, device=device, **settings), {"scale": scale}
 
     return make
 
@@ -316,16 +319,18 @@ PLAIN = 20  # photographs to a plain picture
 
 
 def imitating(parts: int, **settings: object) -> Make:
-    """data: photographs, every tenth of which is held out; teachers: may hold real_esrgan_x4plus.safetensors, or it comes from
-    the Hub.
+    """data: photographs, every tenth of which is held out; teachers: holds vgg19_pruned16x/enc5.pt, and may hold
+    real_esrgan_x4plus.safetensors, or it comes from the Hub.
 
-    It is asked once about `parts` times fifty details, each spoiled as by a phone: 0.2 s each on a core that multiplies bfloat16.
+    It is asked once about `parts` times fifty details, each spoiled as by a phone: 0.2 to 0.5 s each on a core that multiplies
+    bfloat16.
     """
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         hr = data.details(folder, 256, (1, 0.7, 0.5, 0.35), held_out=False)
         lr, sr = taught(lambda: real_esrgan(teachers, device), hr, phones, parts, ANSWERS)
         pairs = (torch.cat(both) for both in zip((lr, sr), plain(len(lr) // PLAIN, lr.shape[3], 4), strict=True))
-        return Imitate(Light(4), bundled_vgg(), *pairs, device=device, **settings), {"scale": 4}
+        vgg = pruned_vgg(teacher_file(teachers, PRUNED_VGG), "zeros")
+        return Imitate(LightUNet(4), vgg, *pairs, device=device, **settings), {"scale": 4}
 
     return make
 

@@ -29,7 +29,7 @@ from imgen.ui.work import Result
 
 LISTEN = """
 const bench = element.closest('.bench');
-const runs = () => !bench.querySelector('.go .halt').disabled;
+const runs = () => bench.querySelector('.go .halt')?.disabled === false;  // there is none yet where a page opens
 let pressed = false;  // Run, of which nothing has been said yet
 const ask = (preset, run) => {  // it runs once it is set, see `events.APPLIED`; it ends what runs, which then runs with what is set
   bench.toggleAttribute('data-still', !run && !pressed && !runs());
