@@ -131,10 +131,6 @@ CARDS = [
         kind="adversarial",
     ),
     Card(
-        "dcgan_emoji64", "generate", Net("dcgan:Generator", classes=1), generate, DCGAN, "MIT", lesson="dcgan",
-        kind="adversarial", young=True,
-    ),
-    Card(
         "word_gan_emoji64", "generate", Net("resgan:Generator", classes=520), imagine, REED, "MIT", lesson="words",
         kind="adversarial", young=True,
     ),
@@ -180,7 +176,7 @@ CARDS = [
         Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn")
         for rule, paper in RULES.items()
     ),
-    Card("light_real_x4", "upscale", Net("light:Light", scale=4), upscale, SPAN, "MIT", lesson="light", kind="modern"),
+    Card("light_real_x4", "upscale", Net("light:LightUNet", scale=4), upscale, SPAN, "MIT", lesson="light", kind="modern"),
     *(  # at twice the size bfloat16 would cost 0.023 dB
         Card(
             f"light_x{scale}", "upscale", Net("light:Light", scale=scale), upscale, SPAN, "MIT", lesson="light", kind="modern",

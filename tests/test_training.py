@@ -28,7 +28,7 @@ from imgen.models.light import Light
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.transfer import TransferNet, tinted
 from imgen.models.vae import VAE
-from imgen.training import data, sights, taught, weights
+from imgen.training import data, sharpening, sights, taught, weights
 from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
 from imgen.training.degrade import Wounds, burst, phones, plain, shrink
 from imgen.training.distilling import Distil, Resemble, strangeness
@@ -637,6 +637,16 @@ def test_an_idle_block_begins_anew_as_what_it_was(around):
             for p in net.parameters():
                 p -= 0.01 * p.grad.sign()
     assert min(p.grad.abs().max() for p in net.blocks[1].parameters()) > 1e-9
+
+
+def test_of_an_error_only_what_repeats_counts_as_a_grid():
+    torch.manual_seed(0)
+    grid = torch.randn(2, 3, sharpening.CELL, sharpening.CELL).repeat(1, 1, 13, 12)  # 12 or 13 cells a side
+    noise = torch.randn(2, 3, 104, 96)
+    kept, gone = sharpening.gridded(grid), sharpening.gridded(noise)
+    torch.testing.assert_close(kept, grid.abs().mean())
+    assert gone.item() == pytest.approx(noise.abs().mean().item() / sharpening.CELLS, rel=0.1)
+    assert sharpening.gridded(grid[..., :24, :20]).item() == pytest.approx(grid[..., :16].abs().mean().item(), rel=0.05)
 
 
 def test_weights_name_the_teacher_its_licence_and_where_it_comes_from(tmp_path):

@@ -19,7 +19,7 @@ from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
 from imgen.models.features import VGG
 from imgen.models.layers import ConvAfterShuffle
-from imgen.models.light import Light
+from imgen.models.light import Light, LightUNet
 from imgen.models.srcnn import SRCNN
 from imgen.models.srdensenet import SRDenseNet
 from imgen.models.srresnet import SRResNet
@@ -38,7 +38,7 @@ NETS = {
     "srcnn_x3": lambda: SRCNN(3), "vdsr_x4": lambda: VDSR(4, depth=6, width=8), "espcn_x2": lambda: ESPCN(2),
     "srdensenet_x4": lambda: SRDenseNet(4, blocks=2, layers=3, growth=4, width=8),
     "srresnet_x4": lambda: SRResNet(blocks=2, width=8), "enhancenet_x4": lambda: EnhanceNet(blocks=2, width=8),
-    "light_x3": lambda: Light(3, blocks=2, width=8),
+    "light_x3": lambda: Light(3, blocks=2, width=8), "light_real_x4": lambda: LightUNet(4, blocks=2, width=8),
 }
 EACH = pytest.mark.parametrize("make", NETS.values(), ids=NETS)
 
@@ -62,7 +62,7 @@ def test_tiles_equal_the_whole(make):
     def store(rows, columns, y):
         together[..., rows, columns] = y
 
-    list(tiled(net, x, store, tile=64, overlap=net.receptive_radius, scale=net.scale))
+    list(tiled(net, x, store, tile=64, overlap=net.receptive_radius, scale=net.scale, grid=getattr(net, "grid", 1)))
     assert (together - whole).abs().max() <= 1e-6 * whole.abs().max()
 
 
@@ -136,16 +136,17 @@ def test_a_convolution_before_the_shuffle_equals_one_after(size, factor):
 # -- training --------------------------------------------------------------------------------------------------------
 
 
-def test_expanded_convolutions_do_the_same_and_can_be_written_down_again():
+@pytest.mark.parametrize("make", [lambda: Light(2, blocks=1, width=8), lambda: ESPCN(2)], ids=["3x3", "5x5 and 3x3"])
+def test_expanded_convolutions_do_the_same_and_can_be_written_down_again(make):
     torch.manual_seed(0)
-    net, x = Light(2, blocks=1, width=8), torch.rand(1, 3, 8, 8)
+    net, plain = make(), make()
+    x = torch.rand(1, net.channels, 8, 8)
     before = net(x)
     expand(net)
     torch.testing.assert_close(net(x), before)
     net(x).square().mean().backward()
     grown = [name for name, p in net.named_parameters() if "parametrizations" in name and p.grad.abs().sum() > 0]
-    assert len(grown) == 5 * len([m for m in net.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)])
-    plain = Light(2, blocks=1, width=8)
+    assert len(grown) == 5 * len([m for m in net.modules() if isinstance(m, nn.Conv2d) and m.kernel_size > (1, 1)])
     plain.load_state_dict(contracted(net), strict=True)
     torch.testing.assert_close(plain(x), before)
 

@@ -94,7 +94,6 @@ RUNS = {
     "dcgan_flowers64": Run(small_gan(dcgan), 12000, 32),
     "resgan_flowers64": Run(small_gan(residual), 12000, 32),
     "usual_dcgan_flowers64": Run(usual_flowers, 2600, 64),
-    "dcgan_emoji64": Run(small_gan(dcgan), 12000, 32),
     "word_gan_emoji64": Run(worded_gan, 12000, 32),
     "conv_vae_flowers64": Run(flowers_vae, 6000, 64),
     "flow_emoji64": Run(worded_flow, 30000, 32, starts_from="flow_emoji64"),

@@ -125,12 +125,14 @@ CELL, CELLS = 8, 6  # pixels a side of what may repeat; cells a side over which 
 def gridded(error: Tensor) -> Tensor:
     """How much of an error (N, C, H, W) is the same in every cell: a grid stays whole in the mean of many, details cancel.
 
-    Error without a grid gives 1 / CELLS of its mean absolute value or less; all grid: that value.
+    All grid gives the mean absolute value; white noise, 1 / CELLS of it.  A smaller picture has fewer cells, one at least.
     """
-    wide = CELL * CELLS
-    height, width = (side // wide * wide for side in error.shape[2:])
-    cells = error[..., :height, :width].unflatten(3, (-1, CELLS, CELL)).unflatten(2, (-1, CELLS, CELL))
-    return cells.mean((3, 6)).abs().mean()
+    for along in (2, 3):
+        cells = min(CELLS, error.shape[along] // CELL)
+        wide = cells * CELL
+        whole = error.narrow(along, 0, error.shape[along] // wide * wide)
+        error = whole.unflatten(along, (-1, cells, CELL)).mean(along + 1).flatten(along, along + 1)
+    return error.abs().mean()
 
 
 TEXTURE_SIDE = 16  # pixels: a texture is compared within a patch of this size, as in EnhanceNet
