@@ -22,7 +22,7 @@ from imgen.pipelines.repaint import reconstruct, repaint, synthesize
 from imgen.pipelines.restore import restore, restore_steps
 from imgen.pipelines.spoil import spoil
 from imgen.pipelines.stylize import stylize, stylize_any
-from imgen.pipelines.upscale import interpolate, interpolate_between, upscale, upscale_between
+from imgen.pipelines.upscale import interpolate, interpolate_between, upscale, upscale_at, upscale_between
 
 DCGAN = Paper(
     "Unsupervised representation learning with deep convolutional generative adversarial networks",
@@ -176,7 +176,7 @@ CARDS = [
         Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn")
         for rule, paper in RULES.items()
     ),
-    Card("light_real_x4", "upscale", Net("light:LightUNet", scale=4), upscale, SPAN, "MIT", lesson="light", kind="modern"),
+    Card("light_real_x4", "upscale", Net("light:LightUNet", scale=4), upscale_at, SPAN, "MIT", lesson="light", kind="modern"),
     *(  # at twice the size bfloat16 would cost 0.023 dB
         Card(
             f"light_x{scale}", "upscale", Net("light:Light", scale=scale), upscale, SPAN, "MIT", lesson="light", kind="modern",

@@ -217,7 +217,8 @@ def _classify(net: Any) -> Plan:
 
 
 PLANS: dict[str, Callable[[Any], Plan]] = {  # by the name of the card's pipeline
-    "upscale": _upscale, "upscale_between": _upscale, "interpolate": _interpolate, "interpolate_between": _interpolate_between,
+    "upscale": _upscale, "upscale_between": _upscale, "upscale_at": lambda net: _upscale(net.at(1.0)),
+    "interpolate": _interpolate, "interpolate_between": _interpolate_between,
     "guess": _guess, "restore": _restore, "restore_steps": _restore_steps, "repair": _fill, "fill": _fill,
     "stylize": _stylize, "stylize_any": _stylize_any,
     "generate": _generate, "generate_large": _generate_large, "imagine": _generate, "flow": _flow, "flow_words": _flow,

@@ -15,6 +15,7 @@ from imgen import device
 from imgen.controls import UserError
 from imgen.drawing import scenes
 from imgen.functional.losses import StyleObjective
+from imgen.functional.resample import enlarged
 from imgen.models import mlp_gan, tiny_gan
 from imgen.models.arbitrary import ArbitraryNet
 from imgen.models.attention import AttentionNet
@@ -24,7 +25,7 @@ from imgen.models.dcgan import Discriminator, Generator
 from imgen.models.distilled import DistilledSqueezeNet
 from imgen.models.espcn import ESPCN
 from imgen.models.features import VGG, SmallVGG, Widened
-from imgen.models.light import Light
+from imgen.models.light import Light, LightUNet
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.transfer import TransferNet, tinted
 from imgen.models.vae import VAE
@@ -148,7 +149,7 @@ def imitated():
     hr = torch.randint(0, 255, (8, 3, 40, 40), dtype=torch.uint8)
     lr, features = torch.nn.functional.avg_pool2d(hr.float(), 2).byte(), VGG((4, 4, 4), "zeros").requires_grad_(False)
     settings = {"share": 0.1, "side": 16, "muon": True, "longest": 0.5}
-    return Imitate(Light(2, blocks=1, width=8), features, lr, hr, device="cpu", batch=4, **settings)
+    return Imitate(LightUNet(2, blocks=1, width=8), features, lr, hr, hr, device="cpu", batch=4, **settings)
 
 
 def thin():
@@ -577,7 +578,8 @@ def test_a_strong_network_is_asked_once_even_after_an_interruption(tmp_path, mon
     monkeypatch.setattr(taught, "PART", 5)
     hr, net = torch.randint(0, 255, (12, 3, 32, 32), dtype=torch.uint8), Twice()
     whole = taught.taught(lambda: net, hr, phones, 4, tmp_path / "whole")
-    assert net.asked == 20 and [x.shape for x in whole] == [(20, 3, 16, 16), (20, 3, 32, 32)]
+    assert net.asked == 20 and [x.shape for x in whole] == [(20, 3, 16, 16), (20, 3, 32, 32), (20, 3, 32, 32)]
+    assert all((whole[2][n : n + 1] == hr).flatten(1).all(1).any() for n in range(20))  # what was spoiled
     broken, forward = Twice(), Twice.forward
 
     def tired(self, x):
@@ -647,6 +649,25 @@ def test_of_an_error_only_what_repeats_counts_as_a_grid():
     torch.testing.assert_close(kept, grid.abs().mean())
     assert gone.item() == pytest.approx(noise.abs().mean().item() / sharpening.CELLS, rel=0.1)
     assert sharpening.gridded(grid[..., :24, :20]).item() == pytest.approx(grid[..., :16].abs().mean().item(), rel=0.05)
+
+
+def test_the_faithful_end_misses_the_true_pixels_least():
+    """Against NumPy's least squares over the same neighbourhoods, in float64."""
+    torch.manual_seed(0)
+    lr = torch.randint(0, 255, (40, 3, 20, 20), dtype=torch.uint8)
+    truth = (lr.float().repeat_interleave(2, 2).repeat_interleave(2, 3) * 0.8 + 20).byte()
+    features = VGG((4, 4, 4), "zeros").requires_grad_(False)
+    recipe = Imitate(LightUNet(2, blocks=1, width=8), features, lr, 255 - truth, truth, share=0.1, side=16, device="cpu")
+    net = recipe.ema.net
+    net.load_state_dict(recipe.weights())
+    found = net.found(lr.float() / 255).double()
+    seen = nn.functional.unfold(found, 3, padding=1).mT.reshape(-1, 72).numpy()
+    missed = truth / 255 - enlarged(lr.float() / 255, "bicubic", 2)
+    wanted = nn.functional.pixel_unshuffle(missed, 2).flatten(2).mT.reshape(-1, 12).double().numpy()
+    seen = np.concatenate([seen, np.ones_like(seen[:, :1])], 1)
+    best = np.square(seen @ np.linalg.lstsq(seen, wanted)[0] - wanted).mean()
+    mine = (net.at(0.0)(lr.float() / 255) - truth / 255).square().mean().item()
+    assert mine == pytest.approx(best, rel=1e-3) and mine < 0.5 * np.square(wanted).mean()
 
 
 def test_weights_name_the_teacher_its_licence_and_where_it_comes_from(tmp_path):

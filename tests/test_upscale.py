@@ -15,10 +15,11 @@ from imgen.loader import Complete
 from imgen.models.edge_directed import EdgeDirected
 from imgen.models.espcn import ESPCN
 from imgen.models.interpolation import Interpolation, Trilinear
+from imgen.models.light import LightUNet
 from imgen.models.srresnet import SRResNet
 from imgen.models.tiny_gan import Generator
 from imgen.pipelines.guess import guess
-from imgen.pipelines.upscale import interpolate, interpolate_between, upscale, upscale_between
+from imgen.pipelines.upscale import interpolate, interpolate_between, upscale, upscale_at, upscale_between
 
 RNG = np.random.default_rng(0)
 
@@ -222,6 +223,21 @@ def test_between_two_nets_lie_the_means_of_their_weights():
         mine.copy_((a + b) / 2)
     assert np.abs(at[0.5].astype(int) - result(upscale(middle, picture)).pixels).max() <= 1
     assert all(torch.equal(v, before[k]) for k, v in nets.state_dict().items())  # cached nets stay as they are
+
+
+def test_between_two_ends_of_a_net_lie_the_means_of_their_answers():
+    """Of one convolution's weights, so of what it says; the net itself stays as it is."""
+    torch.manual_seed(0)
+    net, picture = LightUNet(2, blocks=1, width=8).requires_grad_(False), Picture(pixels_of(11, 14, 3, np.uint16))
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    faithful, middle, crisp = (
+        result(upscale_at(net, picture, scale=2, sharpness=share)).pixels.astype(float) for share in (0.0, 0.5, 1.0)
+    )
+    assert np.array_equal(crisp, result(upscale(net, picture, scale=2)).pixels)
+    assert np.abs(faithful - crisp).max() > 100
+    inner = (np.minimum(faithful, crisp) > 0) & (np.maximum(faithful, crisp) < 65535)  # nothing was cut off
+    assert inner.mean() > 0.5 and np.abs(middle - (faithful + crisp) / 2)[inner].max() <= 2
+    assert all(torch.equal(value, before[key]) for key, value in net.state_dict().items())
 
 
 def test_a_card_hands_its_pipeline_the_faithful_net_beside_the_sharp_one():

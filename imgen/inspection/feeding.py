@@ -54,6 +54,8 @@ def feeder(card: Card, picture: Picture | None, knobs: Mapping[str, object]) -> 
     if "faithful" in card.auxiliary:
         _mixed(net, card.auxiliary["faithful"], float(values["sharpness"]))
     kind = getattr(inspect.unwrap(card.pipeline), "__name__", "")
+    if kind == "upscale_at":
+        net = net.at(float(values["sharpness"]))
     with torch.inference_mode(False), torch.no_grad():
         if card.abilities.flows:
             return _flow(net, values)
@@ -246,7 +248,7 @@ def _judge(net: Any, picture: Picture, values: Mapping[str, Any]) -> Callable[[i
 FEEDS: dict[str, Callable[[Any, Picture, Mapping[str, Any]], Callable[[int], Feed]]] = {  # by the name of the pipeline
     "interpolate": _interpolator, "interpolate_between": _interpolator, "guess": _guesser, "stylize": _stylizer,
     "stylize_any": _any_stylizer, "fill": _masked, "repair": _masked, "restore_steps": _recurrent, "opinion": _judge,
-    "upscale": _enlarger, "upscale_between": _enlarger, "restore": _enlarger,
+    "upscale": _enlarger, "upscale_between": _enlarger, "upscale_at": _enlarger, "restore": _enlarger,
     "repaint": _enlarger, "synthesize": _enlarger, "reconstruct": _enlarger, "classify": _classified,
 }
 

@@ -5,6 +5,8 @@ Unlike the paper: four blocks of 64 channels in place of six of 48 (better after
 multiplies in blocks of 32), and it adds detail to an interpolated picture.
 """
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -56,7 +58,8 @@ class LightUNet(nn.Module):
     """The same blocks, most of them at half the size and twice as wide: as much work sees twice as far, with four times as many
     weights.  What a phone has spoiled is told from what was there by its surroundings.  Colour in, colour out.
 
-    After the U of Ronneberger et al. 2015, arXiv:1505.04597.
+    After the U of Ronneberger et al. 2015, arXiv:1505.04597.  It has two ends, of which `at` makes one: `up`, crisp, and
+    `faithful`, which comes nearest to the true pixels by what the rest has found.
     """
 
     channels = 3
@@ -75,13 +78,26 @@ class LightUNet(nn.Module):
         self.after = Attentive(width)
         self.fuse = nn.Conv2d(4 * width, width, 1)
         self.up = nn.Sequential(nn.Conv2d(width, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+        self.faithful = nn.Conv2d(width, 3 * scale**2, 3, padding=1).requires_grad_(False)  # it is solved for, see `Imitate`
 
     def forward(self, lr: Tensor) -> Tensor:
         """LR (N, 3, H, W) in [0, 1] -> SR (N, 3, sH, sW), not clamped."""
         height, width = (self.scale * side for side in lr.shape[2:])
+        return enlarged(lr, "bicubic", self.scale) + self.up(self.found(lr))[..., :height, :width]
+
+    def found(self, lr: Tensor) -> Tensor:
+        """What both ends begin with: (N, width, H, W), sides filled up to multiples of `grid`."""
         head = self.head(filled_up(lr, self.grid).to(self.head.weight.dtype) - 0.5)
         before = self.before(head)
         half = self.down(before)                                       # (N, 2·width, H/2, W/2)
         whole = before + F.pixel_shuffle(self.back(half + self.within(half)), 2)
-        x = self.fuse(torch.cat([head, before, whole, self.after(whole)], 1))
-        return enlarged(lr, "bicubic", self.scale) + self.up(x)[..., :height, :width]
+        return self.fuse(torch.cat([head, before, whole, self.after(whole)], 1))
+
+    @torch.no_grad()
+    def at(self, sharpness: float) -> "LightUNet":
+        """A copy with one end, between faithful (0) and crisp (1)."""
+        net = copy.deepcopy(self)
+        for crisp, faithful in zip(net.up.parameters(), net.faithful.parameters(), strict=True):
+            crisp.copy_(faithful.float().lerp(crisp.float(), sharpness))
+        del net.faithful
+        return net

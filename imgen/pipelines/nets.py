@@ -26,6 +26,12 @@ class Upscaler(Enlarger, Protocol):
     def __call__(self, lr: "Tensor") -> "Tensor": ...
 
 
+class TwoEnded(Network, Protocol):
+    """One that can be had between faithful (0) and crisp (1)."""
+
+    def at(self, sharpness: float) -> Upscaler: ...
+
+
 class Interpolator(Enlarger, Protocol):
     """By any scale: lr (N, C, H, W) -> (N, C, sH, sW)."""
 

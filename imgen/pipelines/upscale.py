@@ -12,7 +12,7 @@ from imgen.functional.alpha import continued
 from imgen.functional.flat import liveliness
 from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, resized, to_pixels, to_tensor
-from imgen.pipelines.nets import Enlarger, Interpolator, PyramidInterpolator, Upscaler
+from imgen.pipelines.nets import Enlarger, Interpolator, PyramidInterpolator, TwoEnded, Upscaler
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,6 +51,16 @@ def upscale_between(
     for mine, faithful in zip(net.parameters(), nets["faithful"].parameters(), strict=True):
         mine.copy_(faithful.float().lerp(mine.float(), sharpness))
     yield from upscale(cast(Upscaler, net), picture, scale=scale, width=width, views=views, tile=tile)
+
+
+@able(any_factor=True)
+def upscale_at(
+    net: TwoEnded, picture: Picture, *,
+    sharpness: Annotated[float, Slider(0.0, 1.0, 0.05)] = 1.0,
+    scale: Scale = 4.0, width: Width = 0, views: Views = 1, tile: Tile = 256,
+) -> Iterator[Frame]:
+    """`upscale` by a net with two ends: faithful at 0, crisp at 1, a weighted mean of their weights between."""
+    yield from upscale(net.at(sharpness), picture, scale=scale, width=width, views=views, tile=tile)
 
 
 @able(any_factor=True)

@@ -327,8 +327,9 @@ def imitating(parts: int, **settings: object) -> Make:
     """
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         hr = data.details(folder, 256, (1, 0.7, 0.5, 0.35), held_out=False)
-        lr, sr = taught(lambda: real_esrgan(teachers, device), hr, phones, parts, ANSWERS)
-        pairs = (torch.cat(both) for both in zip((lr, sr), plain(len(lr) // PLAIN, lr.shape[3], 4), strict=True))
+        asked = taught(lambda: real_esrgan(teachers, device), hr, phones, parts, ANSWERS)
+        lr, even = plain(len(asked[0]) // PLAIN, hr.shape[3] // 4, 4)
+        pairs = (torch.cat(both) for both in zip(asked, (lr, even, even), strict=True))
         vgg = pruned_vgg(teacher_file(teachers, PRUNED_VGG), "zeros")
         return Imitate(LightUNet(4), vgg, *pairs, device=device, **settings), {"scale": 4}
 

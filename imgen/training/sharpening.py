@@ -6,7 +6,9 @@ from torch import Tensor
 
 from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
+from imgen.functional.resample import enlarged
 from imgen.functional.together import among_first, mean, whole
+from imgen.models.light import LightUNet
 from imgen.training.muon import Muon
 from imgen.training.regression import Upscale
 from imgen.training.steps import adam, cosine, randint, total, update
@@ -94,9 +96,12 @@ class Imitate(Upscale):
 
     likeness_from = 0.4  # share of the run
 
-    def __init__(self, net, features, lr, hr, *, share, device, **settings):
-        """features: see `Sharpen`; share: how much they count beside pixels."""
+    def __init__(self, net: LightUNet, features, lr, hr, truth, *, share, device, **settings):
+        """hr: the teacher's pictures; truth: those that were spoiled, as hr; features: see `Sharpen`; share: how much they count
+        beside pixels.
+        """
         super().__init__(net, lr, hr, device=device, **settings)
+        self.truth = truth
         self.features, self.share = features.to(device, fast_dtype(device), memory_format=torch.channels_last), share
 
     def missed(self, lr: Tensor, hr: Tensor, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
@@ -118,6 +123,26 @@ class Imitate(Upscale):
     def see(self, x: Tensor) -> dict[str, Tensor]:
         return self.features(x.to(fast_dtype(self.device)).contiguous(memory_format=torch.channels_last))
 
+    def weights(self) -> dict[str, Tensor]:
+        return super().weights() | self.faithful()
+
+    @torch.no_grad()
+    def faithful(self) -> dict[str, Tensor]:
+        """The net's other end: no descent, but the least squares of the true pixels over what the net finds, solved at once."""
+        net, every = self.ema.net, -(-len(self.lr) // SOLVED)
+        products, sums = 0.0, 0.0
+        for lr, truth in zip(self.lr[::every].split(8), self.truth[::every].split(8), strict=True):
+            lr, truth = (x.to(self.device).float() / 255 for x in (lr, truth))
+            wanted = F.pixel_unshuffle(truth - enlarged(lr, "bicubic", net.scale), net.scale).flatten(2).mT.flatten(0, 1)
+            patches = F.unfold(net.found(lr).float(), 3, padding=1).mT.flatten(0, 1)  # (pixels, 9·width)
+            seen = torch.cat([patches, torch.ones_like(patches[:, :1])], 1)
+            products, sums = products + (seen.T @ seen).double(), sums + (seen.T @ wanted).double()
+        ridge = 1e-6 * products.diagonal().mean() * torch.eye(len(products), dtype=torch.float64, device=self.device)
+        solved = torch.linalg.solve(products + ridge, sums).float()
+        return {"faithful.weight": solved[:-1].T.unflatten(1, (-1, 3, 3)).contiguous(), "faithful.bias": solved[-1].clone()}
+
+
+SOLVED = 800  # pictures over which the faithful end is solved
 
 CELL, CELLS = 8, 6  # pixels a side of what may repeat; cells a side over which it is looked for
 

@@ -16,8 +16,8 @@ COARSE = 16  # pixels over which the colours are the truth's
 
 def taught(
     teacher: Callable[[], RRDBNet], hr: Tensor, spoil: Callable[[Tensor, int], Tensor], parts: int, store: Path
-) -> tuple[Tensor, Tensor]:
-    """hr (N, 3, sh, sw) uint8 -> LR (M, 3, h, w), spoiled, and what the teacher makes of it (M, 3, sh, sw), uint8.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """hr (N, 3, sh, sw) uint8 -> LR (M, 3, h, w), spoiled, what the teacher makes of it (M, 3, sh, sw), and what it was, uint8.
 
     M is parts · PART; where that is more than N, all are spoiled once again, in another way.
 
@@ -25,7 +25,7 @@ def taught(
     is nothing else to see: coarse ones are the truth's.
     """
     store.mkdir(parents=True, exist_ok=True)
-    order, pairs, net = torch.randperm(len(hr), generator=torch.Generator().manual_seed(0)), [], None
+    order, found, net = torch.randperm(len(hr), generator=torch.Generator().manual_seed(0)), [], None
     for part in range(parts):
         file, chosen = store / f"{part:04}.npz", order[torch.arange(part * PART, (part + 1) * PART) % len(hr)]
         if not file.exists():
@@ -33,9 +33,9 @@ def taught(
             ask(net, hr[chosen], spoil, part, file)
         with np.load(file) as kept:
             lr, sr = (torch.from_numpy(kept[name]) for name in ("lr", "sr"))
-        pairs.append((lr, coloured(sr, hr[chosen])))
-    lr, sr = (torch.cat(each) for each in zip(*pairs, strict=True))
-    return lr, sr
+        found.append((lr, coloured(sr, hr[chosen]), hr[chosen]))
+    lr, sr, truth = (torch.cat(each) for each in zip(*found, strict=True))
+    return lr, sr, truth
 
 
 @torch.inference_mode()

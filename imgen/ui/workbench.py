@@ -31,7 +31,7 @@ LISTEN = """
 const bench = element.closest('.bench');
 const runs = () => bench.querySelector('.go .halt')?.disabled === false;  // there is none yet where a page opens
 let pressed = false;  // Run, of which nothing has been said yet
-const ask = (preset, run) => {  // it runs once it is set, see `events.APPLIED`; it ends what runs, which then runs with what is set
+const ask = (preset, run) => {  // it runs once it is set, see `events.APPLIED`; what it ends runs anew with what is set
   bench.toggleAttribute('data-still', !run && !pressed && !runs());
   bench.toggleAttribute('data-exemplary', new URLSearchParams(preset.split('?').at(-1)).has('example'));
   trigger('click', {preset});
