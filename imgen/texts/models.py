@@ -110,7 +110,7 @@ MODELS: dict[str, tuple[str, str]] = {
     "title_light_x4": ("Light network ×4", "轻量网络 ×4"),
     "card_light_x4": ("For clean pictures: drawings, renderings, screenshots, shrunk pictures. Small and quick; noise and JPEG blocks it would sharpen, too.", "用于干净的图片：绘画、渲染图、屏幕截图、缩小过的图。又小又快；但噪点和 JPEG 方块也会被它锐化。"),
     "title_light_real_x4": ("Light network for photographs ×4", "轻量网络（照片）×4"),
-    "card_light_real_x4": ("For photographs from phones and the web: the same blocks in a U, trained on blur, noise and JPEG with Real-ESRGAN as the teacher, so it clears them away and draws crisp edges while it enlarges.", "用于手机和网上的照片：同样的块搭成 U 形，以 Real-ESRGAN 为老师，训练时见过模糊、噪点和 JPEG 压缩，放大的同时清理干净，边缘也清楚。"),
+    "card_light_real_x4": ("For photographs from phones and the web: the same blocks in a U, trained on blur, noise and JPEG with Real-ESRGAN as the teacher, so it clears them away and draws crisp edges while it enlarges. A knob leads back to what is faithful.", "用于手机和网上的照片：同样的块搭成 U 形，以 Real-ESRGAN 为老师，训练时见过模糊、噪点和 JPEG 压缩，放大的同时清理干净，边缘也清楚。旋钮可以退回忠实的一端。"),
     "title_light_x2": ("Light network ×2", "轻量网络 ×2"),
     "card_light_x2": ("For clean pictures: drawings, renderings, screenshots, shrunk pictures. Small and quick. Twice as wide and high.", "用于干净的图片：绘画、渲染图、屏幕截图、缩小过的图。又小又快。宽高各放大两倍。"),
     "title_srgan_x4": ("SRGAN ×4", "SRGAN ×4"),
