@@ -90,8 +90,9 @@ class Imitate(Upscale):
     features.
 
     It costs no game against a judge: the teacher has played it.  Pixels alone come first: crisp edges are no invention any more
-    but to be seen in the teacher's picture, and a step takes half of the time.  Features, of which there is one for many pixels,
-    forgive what repeats from cell to cell, and a fine grid came; so that counts by itself, see `gridded`.
+    but to be seen in the teacher's picture, and a step takes half of the time.  Features count by their direction at each place,
+    as in LPIPS: by their size, strong edges would count alone.  They forgive what repeats from cell to cell, and a fine grid came;
+    so that counts by itself, see `gridded`.
     """
 
     likeness_from = 0.4  # share of the run
@@ -116,12 +117,15 @@ class Imitate(Upscale):
         with torch.no_grad():
             wanted = self.see(hr[..., top:, left:])
         seen = self.see(sr[..., top:, left:])
-        far = [F.mse_loss(seen[name], true).float() / mean(true.float().square().mean()) for name, true in wanted.items()]
-        loss = loss + 2 * gridded(error) + self.share * torch.stack(far).mean()
-        return loss, {"pixels": pixels, "features": torch.stack(far).mean()}
+        far = torch.stack([(x - true).square().sum(1).mean() for x, true in zip(seen, wanted, strict=True)]).mean()
+        return loss + 2 * gridded(error) + self.share * far, {"pixels": pixels, "features": far}
 
-    def see(self, x: Tensor) -> dict[str, Tensor]:
-        return self.features(x.to(fast_dtype(self.device)).contiguous(memory_format=torch.channels_last))
+    def see(self, x: Tensor) -> list[Tensor]:
+        """Features at each place, of length 1 but where there is hardly anything."""
+        found = self.features(x.to(fast_dtype(self.device)).contiguous(memory_format=torch.channels_last))
+        layers = [layer.float() for layer in found.values()]
+        lengths = [torch.linalg.vector_norm(layer, dim=1, keepdim=True) for layer in layers]
+        return [layer / (length + FAINT * mean(length.detach().mean())) for layer, length in zip(layers, lengths, strict=True)]
 
     def weights(self) -> dict[str, Tensor]:
         return super().weights() | self.faithful()
@@ -144,6 +148,7 @@ class Imitate(Upscale):
 
 SOLVED = 800  # pictures over which the faithful end is solved
 
+FAINT = 0.01  # of the mean length of features: what is shorter has no direction
 CELL, CELLS = 8, 6  # pixels a side of what may repeat; cells a side over which it is looked for
 
 
