@@ -176,7 +176,11 @@ CARDS = [
         Card(f"draw_{rule.__name__}", "generate", None, drawing(rule), paper, "MIT", lesson="drawn")
         for rule, paper in RULES.items()
     ),
-    Card("light_real_x4", "upscale", Net("light:LightUNet", scale=4), upscale_at, SPAN, "MIT", lesson="light", kind="modern"),
+    Card("light_real_x4", "upscale", Net("light:Light", scale=4), upscale, SPAN, "MIT", lesson="light", kind="modern"),
+    Card(
+        "light_unet_x4", "upscale", Net("light:LightUNet", scale=4), upscale_at, SPAN, "MIT", lesson="light", kind="modern",
+        young=True,
+    ),
     *(  # at twice the size bfloat16 would cost 0.023 dB
         Card(
             f"light_x{scale}", "upscale", Net("light:Light", scale=scale), upscale, SPAN, "MIT", lesson="light", kind="modern",

@@ -672,9 +672,9 @@ def test_the_faithful_end_misses_the_true_pixels_least():
 
 def test_weights_name_the_teacher_its_licence_and_where_it_comes_from(tmp_path):
     recipe = imitated()
-    list(train(recipe, 1, tmp_path / "light_real_x4.pt"))
-    finish("light_real_x4", recipe, {"scale": 4}, tmp_path / "photos", 0, tmp_path, tmp_path)
-    training = json.loads((tmp_path / "light_real_x4.json").read_text())["training"]
+    list(train(recipe, 1, tmp_path / "light_unet_x4.pt"))
+    finish("light_unet_x4", recipe, {"scale": 4}, tmp_path / "photos", 0, tmp_path, tmp_path)
+    training = json.loads((tmp_path / "light_unet_x4.json").read_text())["training"]
     assert training["teacher"] == "realesrgan_x4" and training["teacher_license"] == "BSD-3-Clause"
     assert training["teacher_source"] == "kornia/real_esrgan"
 

@@ -38,7 +38,7 @@ NETS = {
     "srcnn_x3": lambda: SRCNN(3), "vdsr_x4": lambda: VDSR(4, depth=6, width=8), "espcn_x2": lambda: ESPCN(2),
     "srdensenet_x4": lambda: SRDenseNet(4, blocks=2, layers=3, growth=4, width=8),
     "srresnet_x4": lambda: SRResNet(blocks=2, width=8), "enhancenet_x4": lambda: EnhanceNet(blocks=2, width=8),
-    "light_x3": lambda: Light(3, blocks=2, width=8), "light_real_x4": lambda: LightUNet(4, blocks=2, width=8),
+    "light_x3": lambda: Light(3, blocks=2, width=8), "light_unet_x4": lambda: LightUNet(4, blocks=2, width=8),
 }
 EACH = pytest.mark.parametrize("make", NETS.values(), ids=NETS)
 

@@ -25,7 +25,7 @@ from imgen.models.srdensenet import SRDenseNet
 from imgen.models.srresnet import SRResNet
 from imgen.models.vdsr import VDSR
 from imgen.training import weights
-from imgen.training.degrade import noisy, noisy_or_jpeg
+from imgen.training.degrade import noisy, noisy_or_jpeg, phones
 from imgen.training.expand import put
 from imgen.training.flow import FlowMatching
 from imgen.training.judge import can_judge, write_judge
@@ -118,9 +118,10 @@ RUNS = {
     "light_x4": Run(photos(Light, 4, side=36, expanded=True), 34000, 16),
     "light_x3": Run(photos(Light, 3, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "light_x2": Run(photos(Light, 2, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
-    "light_real_x4": Run(
-        imitating(60, share=0.1, rate=1e-3, batch=8, muon=True, longest=0.5), 24000, 8,
-        starts_from="light_real_x4", teacher="realesrgan_x4",
+    "light_real_x4": Run(photos(Light, 4, side=36, spoil=phones, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
+    "light_unet_x4": Run(
+        imitating(40, share=4.0, rate=1e-3, batch=8, muon=True, longest=0.5), 9000, 8,
+        starts_from="light_unet_x4", teacher="realesrgan_x4",
     ),
     "srcnn_x3": Run(photos(SRCNN, 3, side=24), 30000, 16),
     "srcnn_x4": Run(photos(SRCNN, 4, side=24), 15000, 16, starts_from="srcnn_x3"),

@@ -91,8 +91,8 @@ class Imitate(Upscale):
 
     It costs no game against a judge: the teacher has played it.  Pixels alone come first: crisp edges are no invention any more
     but to be seen in the teacher's picture, and a step takes half of the time.  Features count by their direction at each place,
-    as in LPIPS: by their size, strong edges would count alone.  They forgive what repeats from cell to cell, and a fine grid came;
-    so that counts by itself, see `gridded`.
+    as in LPIPS: by their size, strong edges would count alone.  They forgive what repeats from cell to cell, and a fine grid
+    came; so that counts by itself, see `gridded`.
     """
 
     likeness_from = 0.4  # share of the run
