@@ -505,8 +505,8 @@ def test_weights_say_how_they_were_made(tmp_path, multiplies):
     list(train(recipe, 4, tmp_path / "espcn_x2.pt", earlier=99))  # its own weights have taken the card's place meanwhile
     finish("espcn_x2", recipe, {"scale": 2}, tmp_path / "photos", 7, tmp_path, tmp_path)
     training = json.loads((tmp_path / "espcn_x2.json").read_text())["training"]
-    wanted = {"run": "espcn_x2", "steps": 4, "planned_steps": [6, 4], "pictures_seen": 64, "seed": 7, "data": "photos"}
-    wanted |= {"starts_from": "espcn_x3", "earlier_steps": 9, "precision": ["float32", "bfloat16"]}
+    wanted = {"run": "espcn_x2", "steps": 4, "planned_steps": [6, 4], "pictures_seen": 128, "seed": 7, "data": "photos"}
+    wanted |= {"starts_from": "espcn_x2", "earlier_steps": 9, "precision": ["float32", "bfloat16"]}
     assert wanted.items() <= training.items()
 
 
