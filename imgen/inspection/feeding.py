@@ -50,7 +50,7 @@ def feeder(card: Card, picture: Picture | None, knobs: Mapping[str, object]) -> 
         card = card.alternative
     if not card.ready:
         raise UserError("inside_not_here")
-    net = card.private_copy(dtype=torch.float32).cpu()
+    net: Any = card.private_copy(dtype=torch.float32).cpu()
     if "faithful" in card.auxiliary:
         _mixed(net, card.auxiliary["faithful"], float(values["sharpness"]))
     kind = getattr(inspect.unwrap(card.pipeline), "__name__", "")

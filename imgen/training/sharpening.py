@@ -134,7 +134,7 @@ class Imitate(Upscale):
     def faithful(self) -> dict[str, Tensor]:
         """The net's other end: no descent, but the least squares of the true pixels over what the net finds, solved at once."""
         net, every = self.ema.net, -(-len(self.lr) // SOLVED)
-        products, sums = 0.0, 0.0
+        products, sums = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
         for lr, truth in zip(self.lr[::every].split(8), self.truth[::every].split(8), strict=True):
             lr, truth = (x.to(self.device).float() / 255 for x in (lr, truth))
             wanted = F.pixel_unshuffle(truth - enlarged(lr, "bicubic", net.scale), net.scale).flatten(2).mT.flatten(0, 1)
