@@ -75,12 +75,11 @@ def _mixed(net: "nn.Module", faithful: Card, share: float) -> None:
     """As `upscale_between` has it."""
     import torch
 
+    from imgen.functional.network_interpolation import move_from
+
     if not faithful.ready:
         raise UserError("inside_not_here")
-    other = faithful.private_copy(dtype=torch.float32).cpu()
-    with torch.no_grad():
-        for mine, theirs in zip(net.parameters(), other.parameters(), strict=True):
-            mine.copy_(theirs.lerp(mine, share))
+    move_from(net, faithful.private_copy(dtype=torch.float32).cpu(), share)
 
 
 def _class(values: Mapping[str, Any], classes: int) -> "Tensor":

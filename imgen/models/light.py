@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imgen.functional.network_interpolation import move_from
 from imgen.functional.resample import enlarged
 from imgen.models.layers import filled_up
 
@@ -93,11 +94,9 @@ class LightUNet(nn.Module):
         whole = before + F.pixel_shuffle(self.back(half + self.within(half)), 2)
         return self.fuse(torch.cat([head, before, whole, self.after(whole)], 1))
 
-    @torch.no_grad()
     def at(self, sharpness: float) -> "LightUNet":
         """A copy with one end, between faithful (0) and crisp (1)."""
         net = copy.deepcopy(self)
-        for crisp, faithful in zip(net.up.parameters(), net.faithful.parameters(), strict=True):
-            crisp.copy_(faithful.float().lerp(crisp.float(), sharpness))
+        move_from(net.up, net.faithful, sharpness)
         del net.faithful
         return net

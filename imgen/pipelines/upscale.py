@@ -43,13 +43,11 @@ def upscale_between(
     sharpness: Annotated[float, Slider(0.0, 1.0, 0.05)] = 1.0,
     scale: Scale = 4.0, width: Width = 0, views: Views = 1, tile: Tile = 256,
 ) -> Iterator[Frame]:
-    """`upscale` by a net between two of one shape: "faithful" at 0, the own one at 1, a weighted mean of their weights between.
+    """`upscale` by a net between two of one shape: "faithful" at 0, the own one at 1, see `move_from` between."""
+    from imgen.functional.network_interpolation import move_from
 
-    Source: network interpolation of ESRGAN, Wang et al. 2018, arXiv:1809.00219.
-    """
     net = copy.deepcopy(nets["own"])
-    for mine, faithful in zip(net.parameters(), nets["faithful"].parameters(), strict=True):
-        mine.copy_(faithful.float().lerp(mine.float(), sharpness))
+    move_from(net, nets["faithful"], sharpness)
     yield from upscale(cast(Upscaler, net), picture, scale=scale, width=width, views=views, tile=tile)
 
 

@@ -147,7 +147,6 @@ class Imitate(Upscale):
 
 
 SOLVED = 800  # pictures over which the faithful end is solved
-
 FAINT = 0.01  # of the mean length of features: what is shorter has no direction
 CELL, CELLS = 8, 6  # pixels a side of what may repeat; cells a side over which it is looked for
 
