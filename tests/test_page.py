@@ -255,9 +255,9 @@ def test_a_lesson_sets_the_knobs_and_runs(visit):
     pick(bench, "light_x4")
     before = shown(bench)
     bench.locator(".lesson > button").click()
-    bench.locator('.lesson a[href*="card=light_x4&scale=3.5"]').click()
+    bench.locator('.lesson a[href*="card=light_unet_x4&scale=3.5"]').click()
     new_result(page, bench, before)
-    assert bench.locator(".picker input[value=light_x4]").is_checked()
+    assert bench.locator(".picker input[value=light_unet_x4]").is_checked()
     assert float(bench.locator(".knob-scale input[type=number]").input_value()) == 3.5
 
 
@@ -266,7 +266,7 @@ def test_a_lesson_begins_with_the_defaults_and_not_where_the_last_link_ended(vis
     bench = tab(page, "upscale")
     pick(bench, "light_x4")
     bench.locator(".lesson > button").click()
-    for link, value in (("card=light_x4&scale=3.5", 3.5), ("tile=", None)):
+    for link, value in (("card=light_unet_x4&scale=3.5", 3.5), ("tile=", None)):
         before, found = shown(bench), bench.locator(f'.lesson a[href*="{link}"]')
         if value is None:
             page.evaluate("() => { const a = document.querySelector('.bench-upscale .lesson a.preset');"
