@@ -249,6 +249,24 @@ def test_more_knobs_are_offered_only_where_there_are_any(visit):
     bench.locator(".more > button").wait_for()
 
 
+def test_a_page_at_rest_draws_nothing(visit):
+    page = visit()
+    page.context.add_init_script("""
+        window.asked = 0;
+        const next = requestAnimationFrame;
+        window.requestAnimationFrame = step => { asked++; return next(step); };
+    """)
+    page.reload()
+    tab(page, "generate")
+    deadline = time.monotonic() + 30
+    page.wait_for_function("() => asked > 0")
+    asked_last = -1
+    while (asked := page.evaluate("asked")) != asked_last:
+        assert time.monotonic() < deadline, f"{asked} frames, and still asking"
+        asked_last = asked
+        page.wait_for_timeout(500)
+
+
 def test_a_lesson_sets_the_knobs_and_runs(visit):
     page = visit()
     bench = tab(page, "upscale")

@@ -20,7 +20,7 @@ def head() -> str:
     return script("gradio_words.js", safe(phrases)) + script("access.js", spoken)
 
 
-def script(name: str, argument: str) -> str:
+def script(name: str, argument: str = "") -> str:
     """The file is a function in brackets; it is called."""
     return f"<script>{(HERE / name).read_text(encoding='utf-8').rstrip()}({argument})</script>"
 
