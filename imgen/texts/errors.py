@@ -114,6 +114,7 @@ ERRORS: dict[str, tuple[str, str]] = {
     "no_checkpoint": ("There is no finished training of {run} here: its checkpoint and its weights are needed. Please train it first.", "这里没有 {run} 已完成的训练：需要它的检查点和权重。请先训练它。"),
     "data_missing": ("There is nothing at {name}; name a folder (or file) that exists.", "找不到 {name}；请给出存在的文件夹或文件。"),
     "data_too_few": ("{name} holds too few pictures to measure by: at least 50 are needed, in one folder or in one folder per class, or an .npz in the form of MNIST.", "{name} 里的图片太少，无法用来衡量：至少要 50 张，可以放在一个文件夹里，也可以每类一个文件夹，或者是 MNIST 格式的 .npz 文件。"),
+    "data_too_small": ("The pictures in {name} are too small to learn from: they must be at least {side} pixels wide and high.", "{name} 里的图片太小，学不了：宽和高至少要 {side} 像素。"),
     "data_unlike": ("The pictures in {name} are of another kind than those that {card} draws: other classes or colours.", "{name} 里的图片和 {card} 画的不是一类：类别或颜色不同。"),
     "generators_only": ("{card} draws no pictures of its own, so --peer, --neighbours and --inception are not for it.", "{card} 自己不画图，所以不能用 --peer、--neighbours 和 --inception。"),
     "data_unreadable": ("{name} in that folder is not a picture that can be read. Please remove it and measure again.", "文件夹里的 {name} 不是可以读取的图片。请移走它再测。"),

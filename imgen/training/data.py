@@ -1,5 +1,6 @@
 """Data sets as uint8 tensors in memory: an epoch of reading files costs more than an epoch of training."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,11 +63,10 @@ def patches(folder: Path, scale: int, side: int = 48, shrinks: tuple[float, ...]
     """Photographs -> LR (N, 3, side, side) and HR (N, 3, side·scale, side·scale), uint8.
 
     Each photograph is also shrunk first, so that a net sees many scales of detail; of each, the half with
-    the stronger gradients is kept: skies teach nothing.
+    the stronger gradients is kept: skies teach nothing.  Raises UserError data_empty, data_too_small.
     """
-    pairs = [pair for path in files(folder) for f in shrinks for pair in lively(smaller(rgb(path), f), scale, side)]
-    lr, hr = (channels_first(np.stack(each)) for each in zip(*pairs, strict=True))
-    return lr, hr
+    lr, hr = zip(*cuts(folder, files(folder), shrinks, scale, side), strict=True)
+    return channels_first(np.stack(lr)), channels_first(np.stack(hr))
 
 
 def details(
@@ -74,8 +74,19 @@ def details(
 ) -> Tensor:
     """Photographs -> what is lively of them, (N, 3, side, side) uint8; see `patches`.  held_out: see `part`; None: all."""
     paths = files(folder) if held_out is None else part(folder, held_out)
-    cuts = (hr for path in paths for f in shrinks for _, hr in lively(smaller(rgb(path), f), 1, side))
-    return channels_first(np.stack(list(cuts)))
+    return channels_first(np.stack([hr for _, hr in cuts(folder, paths, shrinks, 1, side)]))
+
+
+def cuts(
+    folder: Path, paths: list[Path], shrinks: tuple[float, ...], scale: int, side: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of the pictures of a folder at each size, what `lively` cuts out of them: one pair at least."""
+    found = [pair for path in paths for f in shrinks for pair in lively(smaller(rgb(path), f), scale, side)]
+    if not paths:
+        raise UserError("data_empty", name=folder.name)
+    if not found:
+        raise UserError("data_too_small", name=folder.name, side=math.ceil(side * scale / max(shrinks)))
+    return found
 
 
 def lively(picture: np.ndarray, scale: int, side: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -52,6 +52,14 @@ def phones(hr: Tensor, scale: int) -> Tensor:
     return torch.from_numpy(np.stack(spoiled)).permute(0, 3, 1, 2)
 
 
+def shrunk(hr: Tensor, scale: int) -> Tensor:
+    """(N, C, H, W) uint8 -> LR (N, C, H/s, W/s) as `shrink` makes it."""
+    if scale == 1:
+        return hr
+    small = [shrink(x, scale)[1] for x in hr.permute(0, 2, 3, 1).contiguous().numpy()]
+    return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).contiguous()
+
+
 def plain(count: int, side: int, scale: int) -> tuple[Tensor, Tensor]:
     """What photographs lack: even areas of one colour, half with a box of another; every other one as strong as can be.
 
@@ -63,8 +71,7 @@ def plain(count: int, side: int, scale: int) -> tuple[Tensor, Tensor]:
     for one, colour in zip(hr[: count // 2], colours[:, 1], strict=False):
         (top, bottom), (left, right) = torch.randint(side * scale, (2, 2)).sort(1).values.tolist()
         one[:, top:bottom, left:right] = colour
-    clean = [torch.from_numpy(shrink(x, scale)[1].copy()) for x in hr.permute(0, 2, 3, 1).contiguous().numpy()]
-    lr = torch.stack(clean).permute(0, 3, 1, 2).contiguous()
+    lr = shrunk(hr, scale)
     lr[1::4], lr[2::4] = phones(hr[1::4], scale), phones(hr[2::4], scale)
     return lr, hr
 

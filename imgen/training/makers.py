@@ -28,7 +28,7 @@ from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
 from imgen.models.features import SmallVGG, Widened
 from imgen.models.flow import Velocity
-from imgen.models.light import LightUNet
+from imgen.models.light import Light, LightUNet
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.rednet import REDNet
 from imgen.models.srresnet import SRResNet
@@ -314,11 +314,12 @@ def sharper(
     return make
 
 
-ANSWERS = Path(".runs") / "real_esrgan_x4"  # beside the checkpoints; 11 MB of each fifty pictures
+ANSWERS = Path(".runs")  # beside the checkpoints: a folder for each scale, 11 or 3 MB of each fifty pictures
 PLAIN = 20  # photographs to a plain picture
+ASKED = 64  # LR pixels a side of what the teacher is shown
 
 
-def imitating(parts: int, **settings: object) -> Make:
+def imitating(network: Callable[[int], Light | LightUNet], scale: int, parts: int, **settings: object) -> Make:
     """data: photographs, every tenth of which is held out; teachers: holds vgg19_pruned16x/enc5.pt, and may hold
     real_esrgan_x4plus.safetensors, or it comes from the Hub.
 
@@ -326,12 +327,12 @@ def imitating(parts: int, **settings: object) -> Make:
     bfloat16.
     """
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-        hr = data.details(folder, 256, (1, 0.7, 0.5, 0.35), held_out=False)
-        asked = taught(lambda: real_esrgan(teachers, device), hr, phones, parts, ANSWERS)
-        lr, even = plain(len(asked[0]) // PLAIN, hr.shape[3] // 4, 4)
+        hr = data.details(folder, ASKED * scale, (1, 0.7, 0.5, 0.35), held_out=False)
+        asked = taught(lambda: real_esrgan(teachers, device), hr, scale, phones, parts, ANSWERS / f"real_esrgan_x{scale}")
+        lr, even = plain(len(asked[0]) // PLAIN, ASKED, scale)
         pairs = (torch.cat(both) for both in zip(asked, (lr, even, even), strict=True))
         vgg = pruned_vgg(teacher_file(teachers, PRUNED_VGG), "zeros")
-        return Imitate(LightUNet(4), vgg, *pairs, device=device, **settings), {"scale": 4}
+        return Imitate(network(scale), vgg, *pairs, device=device, **settings), {"scale": scale}
 
     return make
 

@@ -8,7 +8,7 @@ from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
 from imgen.functional.resample import enlarged
 from imgen.functional.together import among_first, mean, whole
-from imgen.models.light import LightUNet
+from imgen.models.light import Light, LightUNet
 from imgen.training.muon import Muon
 from imgen.training.regression import Upscale
 from imgen.training.steps import adam, cosine, randint, total, update
@@ -97,7 +97,7 @@ class Imitate(Upscale):
 
     likeness_from = 0.4  # share of the run
 
-    def __init__(self, net: LightUNet, features, lr, hr, truth, *, share, device, **settings):
+    def __init__(self, net: Light | LightUNet, features, lr, hr, truth, *, share, device, **settings):
         """hr: the teacher's pictures; truth: those that were spoiled, as hr; features: see `Sharpen`; share: how much they count
         beside pixels.
         """
@@ -128,7 +128,7 @@ class Imitate(Upscale):
         return [layer / (length + FAINT * mean(length.detach().mean())) for layer, length in zip(layers, lengths, strict=True)]
 
     def weights(self) -> dict[str, Tensor]:
-        return super().weights() | self.faithful()
+        return super().weights() | (self.faithful() if isinstance(self.net, LightUNet) else {})
 
     @torch.no_grad()
     def faithful(self) -> dict[str, Tensor]:
