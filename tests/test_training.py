@@ -145,12 +145,20 @@ def sharp(discriminator=None):
     return recipe
 
 
-def imitated():
+def imitated(**rival):
     torch.manual_seed(0)
     hr = torch.randint(0, 255, (8, 3, 40, 40), dtype=torch.uint8)
     lr, features = torch.nn.functional.avg_pool2d(hr.float(), 2).byte(), VGG((4, 4, 4), "zeros").requires_grad_(False)
-    settings = {"share": 0.1, "side": 16, "muon": True, "longest": 0.5}
+    settings = {"share": 0.1, "side": 16, "muon": True, "longest": 0.5, **rival}
     return Imitate(LightUNet(2, blocks=1, width=8), features, lr, hr, hr, device="cpu", batch=4, **settings)
+
+
+def imitated_against(discriminator=None):
+    torch.manual_seed(0)
+    alone = {"share": 0.0, "likeness_from": 0.0} if discriminator else {}
+    recipe = imitated(discriminator=discriminator or PatchCritic(width=4), adversarial=1.0, **alone)
+    recipe.penalty_every = 2
+    return recipe
 
 
 def thin():
@@ -213,7 +221,7 @@ def guess():
 
 RECIPES = [
     espcn, light, sharp, guess, thin, gan, dense_gan, usual_gan, vae, usual_vae, conv_vae, conv_ae, style, any_style,
-    patch_judged, distilled, recur, inpaint, imitated,
+    patch_judged, distilled, recur, inpaint, imitated, imitated_against,
 ]
 ALL = pytest.mark.parametrize("make", RECIPES)
 
@@ -320,7 +328,8 @@ def against(judge, make):
 
 REAL = {  # where a recipe has its real pictures
     gan: lambda recipe: [recipe.batches.pictures], usual_gan: lambda recipe: [recipe.batches.pictures],
-    sharp: lambda recipe: [recipe.hr], patch_judged: lambda recipe: recipe.paintings,
+    sharp: lambda recipe: [recipe.hr], imitated_against: lambda recipe: [recipe.hr],
+    patch_judged: lambda recipe: recipe.paintings,
 }
 
 
@@ -348,7 +357,7 @@ def test_a_discriminator_learns_what_real_pictures_have(make):
     assert judge.heads.weight.item() > 1e-4
 
 
-@pytest.mark.parametrize("make", [gan, sharp, patch_judged])
+@pytest.mark.parametrize("make", [gan, sharp, imitated_against, patch_judged])
 def test_a_penalty_that_is_seldom_asked_for_weighs_as_much_as_one_that_always_is(make, monkeypatch):
     """γ/2 times the squared slope at real pictures and at drawn ones, on average: it is s/P at each of a picture's P numbers."""
     judge, losses = Bright(slope=3.0), []

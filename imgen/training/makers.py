@@ -38,7 +38,7 @@ from imgen.pipelines.stylize import LOOK
 from imgen.training import data, emoji, palette
 from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
 from imgen.training.classifying import Classify, DrawnShapes, Shifted, decayed_adam, momentum
-from imgen.training.degrade import Wounds, burst, phones, plain
+from imgen.training.degrade import Wounds, burst, phones, plain, shrunk
 from imgen.training.distilling import Distil, Resemble
 from imgen.training.flow import FlowMatching
 from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
@@ -48,7 +48,7 @@ from imgen.training.sharpening import Imitate, Sharpen
 from imgen.training.sights import half_spoiled, sights
 from imgen.training.steps import Batches
 from imgen.training.stylizing import Stylize, StylizeAdversarially, StylizeAny, recoloured
-from imgen.training.taught import taught
+from imgen.training.taught import PART, taught
 from imgen.training.teachers import (
     PRUNED_VGG,
     TRUE_VGG,
@@ -319,20 +319,28 @@ PLAIN = 20  # photographs to a plain picture
 ASKED = 64  # LR pixels a side of what the teacher is shown
 
 
-def imitating(network: Callable[[int], Light | LightUNet], scale: int, parts: int, **settings: object) -> Make:
+def imitating(
+    network: Callable[[int], Light | LightUNet], scale: int, parts: int, clean: int = 0, adversarial: float = 0.0,
+    **settings: object,
+) -> Make:
     """data: photographs, every tenth of which is held out; teachers: holds vgg19_pruned16x/enc5.pt, and may hold
     real_esrgan_x4plus.safetensors, or it comes from the Hub.
 
-    It is asked once about `parts` times fifty details, each spoiled as by a phone: 0.2 to 0.5 s each on a core that multiplies
-    bfloat16.
+    It is asked once about `parts` times fifty details, each spoiled as by a phone, and `clean` times fifty that are only shrunk:
+    0.2 to 0.8 s each on a core that multiplies bfloat16.
     """
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         hr = data.details(folder, ASKED * scale, (1, 0.7, 0.5, 0.35), held_out=False)
-        asked = taught(lambda: real_esrgan(teachers, device), hr, scale, phones, parts, ANSWERS / f"real_esrgan_x{scale}")
-        lr, even = plain(len(asked[0]) // PLAIN, ASKED, scale)
-        pairs = (torch.cat(both) for both in zip(asked, (lr, even, even), strict=True))
+        lr, even = plain((parts + clean) * PART // PLAIN, ASKED, scale)
+        asked = [(lr, even, even)]
+        for spoil, count, name in ((phones, parts, ""), (shrunk, clean, "_clean")):
+            if count:
+                store = ANSWERS / f"real_esrgan_x{scale}{name}"
+                asked.append(taught(lambda: real_esrgan(teachers, device), hr, scale, spoil, count, store))
+        pairs = (torch.cat(each) for each in zip(*asked, strict=True))
         vgg = pruned_vgg(teacher_file(teachers, PRUNED_VGG), "zeros")
-        return Imitate(network(scale), vgg, *pairs, device=device, **settings), {"scale": scale}
+        rival = {"discriminator": PatchCritic(), "adversarial": adversarial} if adversarial else {}
+        return Imitate(network(scale), vgg, *pairs, device=device, **rival, **settings), {"scale": scale}
 
     return make
 

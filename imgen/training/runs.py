@@ -115,7 +115,10 @@ RUNS = {
     "light_x2": Run(photos(Light, 2, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "light_real_x4": Run(photos(Light, 4, side=36, spoil=phones, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "light_unet_x4": Run(
-        imitating(LightUNet, 4, 40, share=4.0, rate=1e-3, batch=8, muon=True, longest=0.5), 9000, 8,
+        imitating(
+            LightUNet, 4, 40, clean=10, adversarial=0.05, likeness_from=0.0, share=4.0, rate=5e-4, batch=8, side=40, muon=True,
+            longest=0.5,
+        ), 5500, 8,
         starts_from="light_unet_x4", teacher="realesrgan_x4",
     ),
     "light_real_x2": Run(

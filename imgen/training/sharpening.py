@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
@@ -14,49 +14,30 @@ from imgen.training.regression import Upscale
 from imgen.training.steps import adam, cosine, randint, total, update
 
 
-class Sharpen(Upscale):
-    """Super-resolution that invents: near the truth in features and textures, and real to a discriminator.
-
-    Features as in SRGAN (arXiv:1609.04802), textures as in EnhanceNet (arXiv:1612.07919), the pixels' absolute error as in
-    ESRGAN (arXiv:1809.00219), so that colours stay; relativistic loss and penalty as in R3GAN (arXiv:2501.05441).
-    """
+class Rivalled(Upscale):
+    """Super-resolution that may play against a discriminator: relativistic loss and penalty as in R3GAN (arXiv:2501.05441)."""
 
     penalty_every = 8
 
-    def __init__(self, net, discriminator, features, lr, hr, *, weights, device: str, gamma=3e-5, **settings):
-        """features: pictures -> {layer: (N, C, h, w)}, frozen; weights: of "pixels", "features", "textures", "adversarial".
-
-        gamma is small, because the slope that it holds is that of all the places' logits together.
+    def play(self, discriminator: nn.Module, optimizer: torch.optim.Optimizer, rate: float, gamma: float = 3e-5) -> None:
+        """The discriminator's own optimizer and rate.  gamma is small, because the slope that it holds is that of all the places'
+        logits together.
         """
-        super().__init__(net, lr, hr, device=device, **settings)
-        self.discriminator = discriminator.to(device, memory_format=torch.channels_last)
-        self.features, self.shares, self.gamma = features.to(device, memory_format=torch.channels_last), weights, gamma
-        self.optimizer, self.optimizer_d = adam(net, (0.5, 0.99)), Muon(self.discriminator)
-        for group in self.optimizer_d.param_groups:
-            group["times"] = 2  # it begins from nothing, the net does not
-        self.state |= {
-            "optimizer": self.optimizer, "discriminator": self.discriminator, "optimizer_d": self.optimizer_d,
-        }
+        self.discriminator = discriminator.to(self.device, memory_format=torch.channels_last)
+        self.optimizer_d, self.rate_d, self.gamma = optimizer, rate, gamma
+        self.state |= {"discriminator": self.discriminator, "optimizer_d": optimizer}
 
-    def step(self, progress: float) -> dict[str, Tensor]:
-        for optimizer in (self.optimizer, self.optimizer_d):
-            cosine(optimizer, self.rate, self.rate / 10, progress, warm=0.02)
-        lr, hr = self.pair()
-        with mixed_precision(self.device):
-            sr = self.net(lr)
+    def teach_discriminator(self, real: Tensor, fake: Tensor, progress: float) -> tuple[Tensor, Tensor]:
+        """One update -> its loss, and what it said of the real ones, which the net's loss needs again."""
+        cosine(self.optimizer_d, self.rate_d, self.rate_d / 10, progress, warm=0.02)
         self.discriminator.requires_grad_(True)
-        logits_real = self.judge(hr)
-        loss_d, penalty = relativistic(logits_real, self.judge(sr.detach())), torch.zeros(())
+        logits_real = self.judge(real)
+        loss, penalty = relativistic(logits_real, self.judge(fake.detach())), torch.zeros(())
         if (self.ema.steps + 1) % self.penalty_every == 0:
-            penalty = self.penalty(hr) + self.penalty(sr)
-        update(self.optimizer_d, loss_d + penalty * self.gamma / 2 * self.penalty_every)
-
+            penalty = self.penalty(real) + self.penalty(fake)
+        update(self.optimizer_d, loss + penalty * self.gamma / 2 * self.penalty_every)
         self.discriminator.requires_grad_(False)
-        losses = {"pixels": (sr - hr).abs().mean(), "adversarial": relativistic(self.judge(sr), logits_real.detach())}
-        losses |= self.perceived(sr, hr)
-        update(self.optimizer, total(self.shares[name] * loss for name, loss in losses.items()))
-        self.ema.update(self.net)
-        return {**losses, "discriminator": loss_d}
+        return loss, logits_real.detach()
 
     def judge(self, x: Tensor) -> Tensor:
         with mixed_precision(self.device):
@@ -67,6 +48,34 @@ class Sharpen(Upscale):
         rows, weight = among_first(whole(len(x)) // 4)
         x = x[:rows].detach().requires_grad_(True)
         return gradient_penalty(self.judge(x), x) * weight
+
+
+class Sharpen(Rivalled):
+    """Super-resolution that invents: near the truth in features and textures, and real to a discriminator.
+
+    Features as in SRGAN (arXiv:1609.04802), textures as in EnhanceNet (arXiv:1612.07919), the pixels' absolute error as in
+    ESRGAN (arXiv:1809.00219), so that colours stay.
+    """
+
+    def __init__(self, net, discriminator, features, lr, hr, *, weights, device: str, **settings):
+        """features: pictures -> {layer: (N, C, h, w)}, frozen; weights: of "pixels", "features", "textures", "adversarial"."""
+        super().__init__(net, lr, hr, device=device, **settings)
+        self.features, self.shares = features.to(device, memory_format=torch.channels_last), weights
+        self.optimizer = adam(net, (0.5, 0.99))
+        self.state["optimizer"] = self.optimizer
+        self.play(discriminator, Muon(discriminator), 2 * self.rate)  # it begins from nothing, the net does not
+
+    def step(self, progress: float) -> dict[str, Tensor]:
+        cosine(self.optimizer, self.rate, self.rate / 10, progress, warm=0.02)
+        lr, hr = self.pair()
+        with mixed_precision(self.device):
+            sr = self.net(lr)
+        loss_d, logits_real = self.teach_discriminator(hr, sr, progress)
+        losses = {"pixels": (sr - hr).abs().mean(), "adversarial": relativistic(self.judge(sr), logits_real)}
+        losses |= self.perceived(sr, hr)
+        update(self.optimizer, total(self.shares[name] * loss for name, loss in losses.items()))
+        self.ema.update(self.net)
+        return {**losses, "discriminator": loss_d}
 
     def perceived(self, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         """Differences of features and of the textures of patches, each relative to the truth's own size."""
@@ -85,25 +94,29 @@ class Sharpen(Upscale):
         return found
 
 
-class Imitate(Upscale):
+class Imitate(Rivalled):
     """Super-resolution as a strong network does it, whose pictures are the truth here: near them in pixels, in slopes, and in
     features.
 
-    It costs no game against a judge: the teacher has played it.  Pixels alone come first: crisp edges are no invention any more
-    but to be seen in the teacher's picture, and a step takes half of the time.  Features count by their direction at each place,
-    as in LPIPS: by their size, strong edges would count alone.  They forgive what repeats from cell to cell, and a fine grid
-    came; so that counts by itself, see `gridded`.
+    Pixels alone come first: crisp edges are no invention any more but to be seen in the teacher's picture, and a step takes half
+    of the time.  Features count by their direction at each place, as in LPIPS: by their size, strong edges would count alone.
+    They forgive what repeats from cell to cell, and a fine grid came; so that counts by itself, see `gridded`.  The teacher has
+    played the adversarial game already; a net that has learned from it may play a little of its own, for whom what the teacher
+    drew is real.
     """
 
-    likeness_from = 0.4  # share of the run
-
-    def __init__(self, net: Light | LightUNet, features, lr, hr, truth, *, share, device, **settings):
+    def __init__(
+        self, net: Light | LightUNet, features, lr, hr, truth, *, share, device, likeness_from=0.4, adversarial=0.0,
+        discriminator=None, **settings,
+    ):
         """hr: the teacher's pictures; truth: those that were spoiled, as hr; features: see `Sharpen`; share: how much they count
-        beside pixels.
+        beside pixels, from which share of the run on; adversarial: how much the game against a discriminator counts.
         """
         super().__init__(net, lr, hr, device=device, **settings)
-        self.truth = truth
+        self.truth, self.likeness_from, self.adversarial = truth, likeness_from, adversarial
         self.features, self.share = features.to(device, fast_dtype(device), memory_format=torch.channels_last), share
+        if discriminator:
+            self.play(discriminator, adam(discriminator, (0.5, 0.99)), 2e-4)
 
     def missed(self, lr: Tensor, hr: Tensor, progress: float) -> tuple[Tensor, dict[str, Tensor]]:
         with mixed_precision(self.device):
@@ -118,7 +131,13 @@ class Imitate(Upscale):
             wanted = self.see(hr[..., top:, left:])
         seen = self.see(sr[..., top:, left:])
         far = torch.stack([(x - true).square().sum(1).mean() for x, true in zip(seen, wanted, strict=True)]).mean()
-        return loss + 2 * gridded(error) + self.share * far, {"pixels": pixels, "features": far}
+        loss, told = loss + 2 * gridded(error) + self.share * far, {"pixels": pixels, "features": far}
+        if not self.adversarial:
+            return loss, told
+        loss_d, logits_real = self.teach_discriminator(hr, sr, progress)
+        game = relativistic(self.judge(sr), logits_real)
+        heard = min(1.0, (progress - self.likeness_from) / HEARD)  # it has to learn first
+        return loss + self.adversarial * heard * game, {**told, "adversarial": game, "discriminator": loss_d}
 
     def see(self, x: Tensor) -> list[Tensor]:
         """Features at each place, of length 1 but where there is hardly anything."""
@@ -146,6 +165,7 @@ class Imitate(Upscale):
         return {"faithful.weight": solved[:-1].T.unflatten(1, (-1, 3, 3)).contiguous(), "faithful.bias": solved[-1].clone()}
 
 
+HEARD = 0.05  # share of the run until a discriminator counts in full
 SOLVED = 800  # pictures over which the faithful end is solved
 FAINT = 0.01  # of the mean length of features: what is shorter has no direction
 CELL, CELLS = 8, 6  # pixels a side of what may repeat; cells a side over which it is looked for
