@@ -985,7 +985,7 @@ def test_three_models_with_what_they_are_for_are_seen_and_the_others_after_one_c
         bench.locator(".picker summary").click()
         labels = bench.locator(".picker .wrap > label").all()
         hidden = [one.locator("input").get_attribute("value") for one in labels if not one.is_visible()]
-        of_other_sizes = ["light_x3", "light_x2", "espcn_x3", "espcn_x2", "srcnn_x3", "srcnn_x2"]
+        of_other_sizes = ["light_real_x2", "light_x3", "light_x2", "espcn_x3", "espcn_x2", "srcnn_x3", "srcnn_x2"]
         assert hidden == (of_other_sizes if task == "upscale" else [])
         assert all(one.is_visible() for one in headings.all())
         for words in headings.all_inner_texts():  # of one language
@@ -1001,7 +1001,9 @@ def test_three_models_with_what_they_are_for_are_seen_and_the_others_after_one_c
 def test_the_sizes_of_a_family_are_one_choice(visit):
     page = visit()
     bench = tab(page, "upscale")
-    assert bench.locator(".about .sizes").count() == 0  # of one size
+    assert bench.locator(".about .sizes button").all_inner_texts() == ["×4", "×2"]
+    pick(bench, "light_unet_x4")
+    bench.locator(".about .sizes").wait_for(state="detached")  # of one size
     pick(bench, "light_x4")
     bench.locator(".about .sizes button").first.wait_for()
     assert bench.locator(".about .sizes button").all_inner_texts() == ["×4", "×3", "×2"]

@@ -111,6 +111,8 @@ MODELS: dict[str, tuple[str, str]] = {
     "card_light_x4": ("For clean pictures: drawings, renderings, screenshots, shrunk pictures. Small and quick; noise and JPEG blocks it would sharpen, too.", "用于干净的图片：绘画、渲染图、屏幕截图、缩小过的图。又小又快；但噪点和 JPEG 方块也会被它锐化。"),
     "title_light_real_x4": ("Light network for photographs ×4", "轻量网络（照片）×4"),
     "card_light_real_x4": ("For photographs from phones and the web: the same small network, trained on blur, noise and JPEG, so it clears them away while it enlarges.", "用于手机和网上的照片：同样的小网络，训练时见过模糊、噪点和 JPEG 压缩，放大的同时把它们清理掉。"),
+    "title_light_real_x2": ("Light network for photographs ×2", "轻量网络（照片）×2"),
+    "card_light_real_x2": ("For photographs from phones and the web: the same small network, trained on blur, noise and JPEG, so it clears them away while it enlarges. Twice as wide and high.", "用于手机和网上的照片：同样的小网络，训练时见过模糊、噪点和 JPEG 压缩，放大的同时把它们清理掉。宽高各放大两倍。"),
     "title_light_unet_x4": ("Light U-Net for photographs ×4", "轻量 U 形网络（照片）×4"),
     "card_light_unet_x4": ("For photographs from phones and the web, with Real-ESRGAN as the teacher: the same blocks in a U clear blur, noise and JPEG away and draw crisper edges. A knob leads back to what is faithful.", "用于手机和网上的照片，以 Real-ESRGAN 为老师：同样的块搭成 U 形，清理模糊、噪点和 JPEG 压缩，边缘画得更清楚。旋钮可以退回忠实的一端。"),
     "title_light_x2": ("Light network ×2", "轻量网络 ×2"),

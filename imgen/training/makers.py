@@ -28,7 +28,7 @@ from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
 from imgen.models.features import SmallVGG, Widened
 from imgen.models.flow import Velocity
-from imgen.models.light import Light, LightUNet
+from imgen.models.light import LightUNet
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.rednet import REDNet
 from imgen.models.srresnet import SRResNet
@@ -314,15 +314,11 @@ def sharper(
     return make
 
 
-ANSWERS = Path(".runs")  # beside the checkpoints: a folder for each scale, 11 or 3 MB of each fifty pictures
+ANSWERS = Path(".runs")  # beside the checkpoints; 11 MB of each fifty pictures
 PLAIN = 20  # photographs to a plain picture
-ASKED = 64  # LR pixels a side of what the teacher is shown
 
 
-def imitating(
-    network: Callable[[int], Light | LightUNet], scale: int, parts: int, clean: int = 0, adversarial: float = 0.0,
-    **settings: object,
-) -> Make:
+def imitating(parts: int, clean: int, *, adversarial: float, **settings: object) -> Make:
     """data: photographs, every tenth of which is held out; teachers: holds vgg19_pruned16x/enc5.pt, and may hold
     real_esrgan_x4plus.safetensors, or it comes from the Hub.
 
@@ -330,17 +326,15 @@ def imitating(
     0.2 to 0.8 s each on a core that multiplies bfloat16.
     """
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-        hr = data.details(folder, ASKED * scale, (1, 0.7, 0.5, 0.35), held_out=False)
-        lr, even = plain((parts + clean) * PART // PLAIN, ASKED, scale)
+        hr = data.details(folder, 256, (1, 0.7, 0.5, 0.35), held_out=False)
+        lr, even = plain((parts + clean) * PART // PLAIN, hr.shape[3] // 4, 4)
         asked = [(lr, even, even)]
-        for spoil, count, name in ((phones, parts, ""), (shrunk, clean, "_clean")):
-            if count:
-                store = ANSWERS / f"real_esrgan_x{scale}{name}"
-                asked.append(taught(lambda: real_esrgan(teachers, device), hr, scale, spoil, count, store))
+        for spoil, count, name in ((phones, parts, "real_esrgan_x4"), (shrunk, clean, "real_esrgan_x4_clean")):
+            asked.append(taught(lambda: real_esrgan(teachers, device), hr, spoil, count, ANSWERS / name))
         pairs = (torch.cat(each) for each in zip(*asked, strict=True))
         vgg = pruned_vgg(teacher_file(teachers, PRUNED_VGG), "zeros")
-        rival = {"discriminator": PatchCritic(), "adversarial": adversarial} if adversarial else {}
-        return Imitate(network(scale), vgg, *pairs, device=device, **rival, **settings), {"scale": scale}
+        rival = {"discriminator": PatchCritic(), "adversarial": adversarial}
+        return Imitate(LightUNet(4), vgg, *pairs, device=device, **rival, **settings), {"scale": 4}
 
     return make
 

@@ -18,7 +18,7 @@ from imgen.loader import read_weights
 from imgen.models.dncnn import DnCNN
 from imgen.models.enhancenet import EnhanceNet
 from imgen.models.espcn import ESPCN
-from imgen.models.light import Light, LightUNet
+from imgen.models.light import Light
 from imgen.models.nafnet import NAFNet
 from imgen.models.srcnn import SRCNN
 from imgen.models.srdensenet import SRDenseNet
@@ -114,16 +114,13 @@ RUNS = {
     "light_x3": Run(photos(Light, 3, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "light_x2": Run(photos(Light, 2, side=36, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
     "light_real_x4": Run(photos(Light, 4, side=36, spoil=phones, rate=5e-4, expanded=True), 10000, 16, starts_from="light_x4"),
+    "light_real_x2": Run(
+        photos(Light, 2, side=36, spoil=phones, rate=5e-4, expanded=True), 3000, 16, starts_from="light_real_x4",
+    ),
     "light_unet_x4": Run(
         imitating(
-            LightUNet, 4, 40, clean=10, adversarial=0.05, likeness_from=0.0, share=4.0, rate=5e-4, batch=8, side=40, muon=True,
-            longest=0.5,
-        ), 5500, 8,
-        starts_from="light_unet_x4", teacher="realesrgan_x4",
-    ),
-    "light_real_x2": Run(
-        imitating(Light, 2, 30, share=4.0, rate=5e-4, batch=16, expanded=True, longest=0.5), 5000, 16,
-        starts_from="light_x2", teacher="realesrgan_x4",
+            40, 10, adversarial=0.05, likeness_from=0.0, share=4.0, rate=5e-4, batch=8, side=40, muon=True, longest=0.5,
+        ), 5500, 8, starts_from="light_unet_x4", teacher="realesrgan_x4",
     ),
     "srcnn_x3": Run(photos(SRCNN, 3, side=24), 30000, 16),
     "srcnn_x4": Run(photos(SRCNN, 4, side=24), 15000, 16, starts_from="srcnn_x3"),

@@ -8,7 +8,7 @@ from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
 from imgen.functional.resample import enlarged
 from imgen.functional.together import among_first, mean, whole
-from imgen.models.light import Light, LightUNet
+from imgen.models.light import LightUNet
 from imgen.training.muon import Muon
 from imgen.training.regression import Upscale
 from imgen.training.steps import adam, cosine, randint, total, update
@@ -106,7 +106,7 @@ class Imitate(Rivalled):
     """
 
     def __init__(
-        self, net: Light | LightUNet, features, lr, hr, truth, *, share, device, likeness_from=0.4, adversarial=0.0,
+        self, net: LightUNet, features, lr, hr, truth, *, share, device, likeness_from=0.4, adversarial=0.0,
         discriminator=None, **settings,
     ):
         """hr: the teacher's pictures; truth: those that were spoiled, as hr; features: see `Sharpen`; share: how much they count
@@ -126,12 +126,13 @@ class Imitate(Rivalled):
         loss = pixels + sum(error.diff(dim=along).abs().mean() for along in (2, 3))
         if progress < self.likeness_from:
             return loss, {"pixels": pixels}
-        top, left = randint(CELL), randint(CELL)  # or what the features forgive would have the same place in every picture
+        top, left = randint(CELL), randint(CELL)  # or what features and judge forgive would have the same place in every picture
+        sr, hr = sr[..., top:, left:], hr[..., top:, left:]
         with torch.no_grad():
-            wanted = self.see(hr[..., top:, left:])
-        seen = self.see(sr[..., top:, left:])
+            wanted = self.see(hr)
+        seen = self.see(sr)
         far = torch.stack([(x - true).square().sum(1).mean() for x, true in zip(seen, wanted, strict=True)]).mean()
-        loss, told = loss + 2 * gridded(error) + self.share * far, {"pixels": pixels, "features": far}
+        loss, told = loss + GRID * gridded(error) + self.share * far, {"pixels": pixels, "features": far}
         if not self.adversarial:
             return loss, told
         loss_d, logits_real = self.teach_discriminator(hr, sr, progress)
@@ -147,7 +148,7 @@ class Imitate(Rivalled):
         return [layer / (length + FAINT * mean(length.detach().mean())) for layer, length in zip(layers, lengths, strict=True)]
 
     def weights(self) -> dict[str, Tensor]:
-        return super().weights() | (self.faithful() if isinstance(self.net, LightUNet) else {})
+        return super().weights() | self.faithful()
 
     @torch.no_grad()
     def faithful(self) -> dict[str, Tensor]:
@@ -168,6 +169,7 @@ class Imitate(Rivalled):
 HEARD = 0.05  # share of the run until a discriminator counts in full
 SOLVED = 800  # pictures over which the faithful end is solved
 FAINT = 0.01  # of the mean length of features: what is shorter has no direction
+GRID = 10  # how much what repeats counts beside pixels
 CELL, CELLS = 8, 6  # pixels a side of what may repeat; cells a side over which it is looked for
 
 
