@@ -155,8 +155,8 @@ def imitated(**rival):
 
 def imitated_against(discriminator=None):
     torch.manual_seed(0)
-    alone = {"share": 0.0, "likeness_from": 0.0} if discriminator else {}
-    recipe = imitated(discriminator=discriminator or PatchCritic(width=4), adversarial=1.0, **alone)
+    alone = {"share": 0.0, "likeness_from": 0.0, "adversarial": 30.0} if discriminator else {}  # louder than all the rest
+    recipe = imitated(**{"discriminator": discriminator or PatchCritic(width=4), "adversarial": 1.0, **alone})
     recipe.penalty_every = 2
     return recipe
 
@@ -326,6 +326,12 @@ def against(judge, make):
     return recipe
 
 
+@pytest.fixture
+def whole_pictures(monkeypatch):
+    """No discriminator sees a cut of any other size."""
+    monkeypatch.setattr(sharpening, "CELL", 1)
+
+
 REAL = {  # where a recipe has its real pictures
     gan: lambda recipe: [recipe.batches.pictures], usual_gan: lambda recipe: [recipe.batches.pictures],
     sharp: lambda recipe: [recipe.hr], imitated_against: lambda recipe: [recipe.hr],
@@ -335,7 +341,7 @@ REAL = {  # where a recipe has its real pictures
 
 @pytest.mark.slow
 @pytest.mark.parametrize("make", REAL)
-def test_what_is_drawn_becomes_what_the_discriminator_takes_for_real(make):
+def test_what_is_drawn_becomes_what_the_discriminator_takes_for_real(make, whole_pictures):
     """What it is shown last in a step is what the generator draws."""
     judge, drawn = Bright(slope=2.0), []
     recipe = against(judge, make)
@@ -358,7 +364,7 @@ def test_a_discriminator_learns_what_real_pictures_have(make):
 
 
 @pytest.mark.parametrize("make", [gan, sharp, imitated_against, patch_judged])
-def test_a_penalty_that_is_seldom_asked_for_weighs_as_much_as_one_that_always_is(make, monkeypatch):
+def test_a_penalty_that_is_seldom_asked_for_weighs_as_much_as_one_that_always_is(make, monkeypatch, whole_pictures):
     """γ/2 times the squared slope at real pictures and at drawn ones, on average: it is s/P at each of a picture's P numbers."""
     judge, losses = Bright(slope=3.0), []
     recipe = against(judge, make)
