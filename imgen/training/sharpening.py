@@ -2,7 +2,7 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from imgen.device import fast_dtype, mixed_precision
 from imgen.functional.losses import gradient_penalty, relativistic, texture_loss
@@ -19,7 +19,7 @@ class Rivalled(Upscale):
 
     penalty_every = 8
 
-    def play(self, discriminator: nn.Module, optimizer: torch.optim.Optimizer, rate: float, gamma: float = 3e-5) -> None:
+    def play(self, discriminator, optimizer: torch.optim.Optimizer, rate: float, gamma: float = 3e-5) -> None:
         """The discriminator's own optimizer and rate.  gamma is small, because the slope that it holds is that of all the places'
         logits together.
         """
