@@ -54,8 +54,6 @@ def phones(hr: Tensor, scale: int) -> Tensor:
 
 def shrunk(hr: Tensor, scale: int) -> Tensor:
     """(N, C, H, W) uint8 -> LR (N, C, H/s, W/s) as `shrink` makes it."""
-    if scale == 1:
-        return hr
     small = [shrink(x, scale)[1] for x in hr.permute(0, 2, 3, 1).contiguous().numpy()]
     return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).contiguous()
 
