@@ -23,7 +23,7 @@ from imgen.models.dncnn import DnCNN
 from imgen.models.nafnet import NAFNet
 from imgen.models.recurrent import RecurrentNet
 from imgen.models.rednet import REDNet
-from imgen.pipelines.fill import repair
+from imgen.pipelines.fill import fill, repair
 from imgen.pipelines.filters import median, non_local_means, smooth
 from imgen.pipelines.restore import aligned, of_one_colour, restore, restore_steps
 from imgen.pipelines.spoil import UNITS, spoil
@@ -41,13 +41,34 @@ def shaken(net):
 @pytest.mark.slow
 @pytest.mark.parametrize(("net", "pipeline", "knobs"), [
     (DnCNN(6), restore, {}), (NAFNet(), restore, {}), (REDNet(), repair, {}), (RecurrentNet(), restore_steps, {"steps": 4}),
-], ids=["dncnn", "nafnet", "rednet", "recurrent"])
+    (NAFNet(), restore, {"views": 6}),
+], ids=["dncnn", "nafnet", "rednet", "recurrent", "nafnet in six views"])
 def test_tiles_leave_no_seam(net, pipeline, knobs):
     net, picture = shaken(net), noise_picture(190, 270, dtype=np.uint16)
     with torch.inference_mode():
         tiles, whole = (last(pipeline(net, picture, tile=tile, **knobs)).pictures for tile in (64, 512))
     assert tiles == whole
     assert abs(tiles[0].pixels.astype(int) - picture.pixels).mean() > 500
+
+
+@pytest.mark.parametrize(("net", "pipeline", "knobs"), [
+    (NAFNet(), restore, {}), (REDNet(), repair, {}), (RecurrentNet(), restore_steps, {"steps": 2}),
+    (REDNet(), fill, {"grow": 0}), (AttentionNet(), fill, {"grow": 0}),
+], ids=["nafnet", "rednet", "recurrent", "rednet fills", "attention fills"])
+def test_eight_views_mend_alike_however_the_picture_is_turned(net, pipeline, knobs):
+    """What one view alone does not."""
+    net, pixels = shaken(net), noise_picture(48, 64, dtype=np.uint16).pixels
+    hole = np.zeros((48, 64, 1), np.uint8)
+    hole[16:28, 20:50] = 255
+
+    def mended(views: int, turn) -> np.ndarray:
+        masked = {"mask": [Picture(turn(hole))]} if pipeline is fill else {}
+        with torch.inference_mode():
+            return last(pipeline(net, Picture(turn(pixels)), views=views, **knobs, **masked)).pictures[0].pixels.astype(int)
+
+    turned = lambda x: np.rot90(x[:, ::-1]).copy()  # noqa: E731
+    off = [abs(turned(mended(views, lambda x: x)) - mended(views, turned)).max() for views in (1, 8)]
+    assert off[0] > 20 and off[1] <= 1
 
 
 class Darker(torch.nn.Module):

@@ -211,6 +211,14 @@ def test_eight_views_answer_alike_however_the_picture_is_turned():
         assert (np.abs(turn(a) - b).max() <= 1) == same
 
 
+def test_views_leave_no_seam_between_tiles_of_a_net_that_halves_its_picture():
+    """Its cells begin at the same places in each view, whatever side of a tile comes first there."""
+    torch.manual_seed(0)
+    net, picture = LightUNet(2, blocks=1, width=8).requires_grad_(False).double(), Picture(pixels_of(67, 81, 3, np.uint16))
+    tiles, whole = (result(upscale(net, picture, scale=2, views=6, tile=tile)).pixels for tile in (64, 512))
+    assert np.abs(tiles.astype(int) - whole).max() <= 1
+
+
 def test_between_two_nets_lie_the_means_of_their_weights():
     torch.manual_seed(0)
     nets = nn.ModuleDict({name: SRResNet(blocks=1, width=4).requires_grad_(False) for name in ("own", "faithful")})

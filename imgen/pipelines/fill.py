@@ -14,10 +14,11 @@ from imgen.functional.flat import STILL
 from imgen.functional.scratch_detection import scratches_in
 from imgen.image import Frame, Picture
 from imgen.pipelines.nets import AttentiveFiller, HoleFiller, Restorer
-from imgen.pipelines.restore import Strength, Tile, whole, with_alpha
+from imgen.pipelines.restore import Strength, whole, with_alpha
 from imgen.pipelines.spoil import hole_known
 from imgen.pipelines.stylize import check_shape
 from imgen.pipelines.stylize import mask as levels
+from imgen.pipelines.upscale import Tile, Views
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,16 +39,18 @@ Box = tuple[int, int, int, int]  # top, left, bottom, right
 
 @able(takes_mask=True, needs_mask=True, shows_attention=True)
 def fill(
-    net: HoleFiller, picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3
+    net: HoleFiller, picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3,
+    views: Views = 1,
 ) -> Iterator[Frame]:
     """Paint anew what the mask covers, hole by hole; UserError mask_first without one.  Wide holes are filled in a smaller
     picture, and the widest by diffusion: the last frame's fact `said` tells so.
 
     covered: whether the painted or the unpainted part is the hole, or what is painted and what looks like a scratch; grow: so
-    many pixels more on every side; feather: over so many pixels, from the edge inwards, the new passes into the old.
+    many pixels more on every side; feather: over so many pixels, from the edge inwards, the new passes into the old; views: see
+    `upscale`.
     """
     hole = hole_of(picture, mask, covered, grow)
-    by_it, flowing, said = by_net(net), by_diffusion(), []
+    by_it, flowing, said = by_net(net, views), by_diffusion(), []
 
     def paint(colour: np.ndarray, holes: np.ndarray) -> np.ndarray:
         thick = thickness(holes)
@@ -64,13 +67,13 @@ def fill(
 @able(takes_mask=True)
 def repair(
     net: Restorer, picture: Picture, *, mask: Mask = (), covered: Covered = "painted", grow: Grow = 3, feather: Feather = 3,
-    strength: Strength = 1.0, tile: Tile = 256,
+    views: Views = 1, strength: Strength = 1.0, tile: Tile = 256,
 ) -> Iterator[Frame]:
     """`fill` if there is a mask or scratches are to be found; else take noise and JPEG's traces from the whole picture."""
     if mask or covered == "scratches":
-        yield from fill(net, picture, mask=mask, covered=covered, grow=grow, feather=feather)
+        yield from fill(net, picture, mask=mask, covered=covered, grow=grow, feather=feather, views=views)
     else:
-        yield from whole(net, unmasked(net), picture, strength, tile)
+        yield from whole(net, unmasked(net), picture, strength, views, tile)
 
 
 @able(takes_mask=True, needs_mask=True)
@@ -169,8 +172,12 @@ def _meet(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def by_net(net: HoleFiller) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def by_net(net: HoleFiller, views: int = 1) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """A painter for `_filled`: windows one after the other, what one has filled is known to the next."""
+    from imgen.functional.self_ensemble import averaged
+
+    work = averaged(net, views, net.grid)
+
     def paint(colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
         small, gap = shrunk(colour, hole)
         if small is not colour:
@@ -184,7 +191,8 @@ def by_net(net: HoleFiller) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
             for left, right in _windows(hole.shape[1]):
                 here = slice(top, bottom), slice(left, right)
                 if hole[here].any():
-                    colour[here] = np.where(hole[here][..., None], _run(net, colour[here], hole[here]), colour[here])
+                    filled = _picture_of(work(input_of(net, colour[here], hole[here])), colour.shape[2])
+                    colour[here] = np.where(hole[here][..., None], filled, colour[here])
                     hole[here] = False
         return colour
 
@@ -213,10 +221,10 @@ def _windows(length: int) -> list[tuple[int, int]]:
     return [(start, min(length, start + WINDOW)) for start in starts]
 
 
-def _run(net: HoleFiller, colour: np.ndarray, hole: np.ndarray) -> np.ndarray:
-    """(h, w, C) float32 and (h, w) bool through the net."""
-    y = net(input_of(net, colour, hole))[0].float().cpu().numpy().transpose(1, 2, 0)
-    return y if colour.shape[2] == 3 else y.mean(2, keepdims=True)
+def _picture_of(answer: "Tensor", channels: int) -> np.ndarray:
+    """What a net says (1, 3, h, w), as (h, w, channels) float32."""
+    y = answer[0].float().cpu().numpy().transpose(1, 2, 0)
+    return y if channels == 3 else y.mean(2, keepdims=True)
 
 
 def input_of(net: HoleFiller, colour: np.ndarray, hole: np.ndarray) -> "Tensor":

@@ -47,15 +47,15 @@ class PyramidInterpolator(Enlarger, Protocol):
 
 
 class HoleFiller(Network, Protocol):
-    """degraded (N, 4, H, W), the fourth a mask -> whole (N, 3, H, W)."""
+    """degraded (N, 4, H, W), the fourth a mask -> whole (N, 3, H, W).  grid: pixels a side of what it looks at as one."""
+
+    grid: int
 
     def __call__(self, degraded: "Tensor") -> "Tensor": ...
 
 
 class AttentiveFiller(HoleFiller, Protocol):
-    """One that can say where it looked to fill a pixel.  grid: pixels a side of what it looks at as one."""
-
-    grid: int
+    """One that can say where it looked to fill a pixel."""
 
     def look(self, degraded: "Tensor", row: int, column: int) -> "Tensor": ...
 

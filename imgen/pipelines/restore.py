@@ -13,28 +13,33 @@ from imgen.functional.one_colour import COARSE, disguised, grain_of, tone_of, to
 from imgen.functional.tiles import tiled
 from imgen.image import Frame, Picture, to_pixels, to_tensor
 from imgen.pipelines.nets import RecurrentRestorer, Restorer
+from imgen.pipelines.upscale import Tile, Views
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Strength = Annotated[float, Slider(0.0, 1.0, 0.05)]
-Tile = Annotated[int, Slider(64, 512, 64, "px", more=True)]
 MOST_FRAMES = 7
 KEPT = 64_000_000  # pixels of all steps together; of a larger picture only the last is kept
 
 
-def restore(net: Restorer, picture: Picture, *, strength: Strength = 1.0, tile: Tile = 256) -> Iterator[Frame]:
-    """Mend the whole picture; strength 0 leaves it as it is.  Grey stays grey, 16 bit stay 16, alpha is kept."""
-    yield from whole(net, net, picture, strength, tile)
+def restore(
+    net: Restorer, picture: Picture, *, strength: Strength = 1.0, views: Views = 1, tile: Tile = 256
+) -> Iterator[Frame]:
+    """Mend the whole picture; strength 0 leaves it as it is.  Grey stays grey, 16 bit stay 16, alpha is kept.
+
+    views: see `upscale`.
+    """
+    yield from whole(net, net, picture, strength, views, tile)
 
 
 def whole(
-    net: Restorer, work: "Callable[[Tensor], Tensor]", picture: Picture, strength: float, tile: int
+    net: Restorer, work: "Callable[[Tensor], Tensor]", picture: Picture, strength: float, views: int, tile: int
 ) -> Iterator[Frame]:
     """`restore` by `work`: the net as it takes a picture (N, 3, H, W).  Of an old print the grain, too: see `of_one_colour`."""
     out, seen = np.empty_like(picture.colour), visible(picture)
     work, besides, grain = of_one_colour(work, seen)
-    for done, total in mended(net, work, [seen], [out], tile, net.receptive_radius, strength, besides):
+    for done, total in mended(net, work, [seen], [out], views, tile, net.receptive_radius, strength, besides):
         yield Frame(done, total)
     said = [("said_grain", {"sigma": round(grain)})] if grain else []
     yield Frame(1, 1, [with_alpha(own_colours(out, picture, seen), picture)], {"said": said})
@@ -71,12 +76,12 @@ def restore_steps(
     net: RecurrentRestorer, picture: Picture, *,
     steps: Annotated[int, Slider(1, 12, 1)] = 6,
     frames: Annotated[tuple, Reference(MOST_FRAMES - 1, film=True)] = (),
-    tile: Tile = 256,
+    views: Views = 1, tile: Tile = 256,
 ) -> Iterator[Frame]:
     """Mend by applying one block `steps` times; the pictures after each step follow the result.
 
     frames: more noisy pictures of the same scene, or a film; each is moved onto the first, and the steps look at them in turn, at
-    least one step at each.  UserError frame_size if one has another size.
+    least one step at each; views: see `upscale`.  UserError frame_size if one has another size.
     """
     seen = visible(picture)
     shots = [seen, *(aligned(frame, picture) for frame in frames if frame != picture)]  # a film's first may be the picture
@@ -88,7 +93,7 @@ def restore_steps(
         looks = x.unflatten(1, (len(shots), 3))
         return net(looks[:, [n % len(shots) for n in range(steps)]])[:, -kept:].flatten(1, 2)
 
-    for done, total in mended(net, applied, shots, outs, tile, net.receptive_radius(steps)):
+    for done, total in mended(net, applied, shots, outs, views, tile, net.receptive_radius(steps)):
         yield Frame(done, total)
     after = [with_alpha(own_colours(out, picture, seen), picture) for out in outs]
     yield Frame(1, 1, [after[-1], *(after if kept > 1 else [])])
@@ -96,7 +101,7 @@ def restore_steps(
 
 def mended(
     net: Restorer | RecurrentRestorer, work: "Callable[[Tensor], Tensor]",
-    pictures: Sequence[Picture], outs: Sequence[np.ndarray], tile: int, radius: int, strength: float = 1.0,
+    pictures: Sequence[Picture], outs: Sequence[np.ndarray], views: int, tile: int, radius: int, strength: float = 1.0,
     besides: "Sequence[Tensor]" = (),
 ) -> Iterator[tuple[int, int]]:
     """Fill `outs` with what `net` makes of `pictures`, all of one size, tile by tile; yields (done, total).
@@ -106,9 +111,11 @@ def mended(
     """
     import torch
 
+    from imgen.functional.self_ensemble import averaged
+
     device = next((p.device for p in getattr(net, "parameters", tuple)()), torch.device("cpu"))
     seen = torch.cat([to_tensor(one.pixels).expand(-1, 3, -1, -1) for one in pictures], 1)
-    x = torch.cat([seen, *besides, strength * liveliness(seen)], 1)
+    x, work = torch.cat([seen, *besides, strength * liveliness(seen)], 1), averaged(work, views, net.grid)
 
     def worked(cut: "Tensor") -> "Tensor":
         given, share = cut.to(device).split([x.shape[1] - 1, 1], 1)

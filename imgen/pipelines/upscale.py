@@ -31,10 +31,13 @@ def upscale(
 ) -> Iterator[Frame]:
     """Enlarge `picture` by any factor: by the net, as often as it takes, then down to the wanted size if that was too much.
 
-    views: of the eight ways to turn and mirror a picture, how many the net sees; its answers are averaged ("self-ensemble",
-    Timofte et al. 2016, arXiv:1511.02228).  Tiles overlap by the net's own receptive field, so there is no seam.
+    views: of the eight ways to turn and mirror a picture, how many the net sees; its answers are averaged, see `self_ensemble`.
+    Tiles overlap by the net's own receptive field, so there is no seam.
     """
-    yield from _enlarge(net, _averaged(net, views), picture, net.scale, _target_size(picture, scale, width), tile)
+    from imgen.functional.self_ensemble import averaged
+
+    work = averaged(net, views, getattr(net, "grid", 1), net.scale)
+    yield from _enlarge(net, work, picture, net.scale, _target_size(picture, scale, width), tile)
 
 
 @able(any_factor=True)
@@ -150,22 +153,6 @@ def _once(
 def overlap_of(net: Enlarger) -> int:
     """Pixels that neighbouring tiles share: the radius of what a result depends on, unless a net says that fewer will do."""
     return getattr(net, "overlap", None) or net.receptive_radius
-
-
-def _averaged(enlarge: "Callable[[Tensor], Tensor]", views: int) -> "Callable[[Tensor], Tensor]":
-    """The mean answer to a picture turned and mirrored in `views` of eight ways, each answer turned back."""
-    import torch
-
-    def answer(x: "Tensor", view: int) -> "Tensor":
-        mirrored, turns = divmod(view, 4)
-        turned = torch.rot90(x.flip(3) if mirrored else x, turns, (2, 3))
-        y = torch.rot90(enlarge(turned.contiguous()), -turns, (2, 3))
-        return y.flip(3) if mirrored else y
-
-    def averaged(x: "Tensor") -> "Tensor":
-        return sum((answer(x, view) for view in range(1, views)), answer(x, 0)) / views
-
-    return averaged if views > 1 else enlarge
 
 
 def _flat_stays(sr: "Tensor", lr: "Tensor", live: "Tensor", scale: int) -> "Tensor":
