@@ -122,7 +122,9 @@ RUNS = {
             40, 10, adversarial=0.05, likeness_from=0.0, share=4.0, rate=5e-4, batch=8, side=40, muon=True, longest=0.5,
         ), 5500, 8, starts_from="light_unet_x4", teacher="realesrgan_x4",
     ),
-    "srcnn_x3": Run(photos(SRCNN, 3, side=24), 30000, 16),
+    "srcnn_x3": Run(
+        photos(SRCNN, 3, (1, 0.7, 0.5, 0.35), side=24, expanded=True, muon=True), 13000, 16, starts_from="srcnn_x3",
+    ),
     "srcnn_x4": Run(photos(SRCNN, 4, side=24), 15000, 16, starts_from="srcnn_x3"),
     "srcnn_x2": Run(photos(SRCNN, 2, side=32), 15000, 16, starts_from="srcnn_x3"),
     "vdsr_x4": Run(photos(VDSR, 4, side=12, rate=1e-3, muon=True), 15000, 16),
