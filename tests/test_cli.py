@@ -103,6 +103,20 @@ def test_an_upscaler_is_measured_as_from_a_phone_and_exactly_at_once(here, tmp_p
     assert "psnr" in rows[f"{tmp_path.stem}_phone"] and "float32_psnr" in rows[tmp_path.stem]
 
 
+@pytest.mark.parametrize(("card", "measure"), [
+    ("espcn_x2", "psnr"), ("dncnn_color", "noise_25"), ("conv_ae_restore", "strokes_gain"), ("bicubic", ""), ("spoil", ""),
+])
+def test_eight_views_are_measured_where_there_are_any(here, tmp_path, card, measure):
+    """Beside the same in one view, of which they are not far off."""
+    (tmp_path / "city.png").write_bytes(encode(scenes.city(96, 1)))
+    code, out, _ = here("evaluate", card, "--data", tmp_path, "--views", "--json")
+    scores = json.loads(out)
+    found = {name.removeprefix("views_") for name in scores if name.startswith("views_")}
+    assert code == 0 and (measure in found if measure else not found)
+    assert all(abs(scores[f"views_{name}"] - scores[name]) < 1 for name in found)
+    assert not measure or scores[f"views_{measure}"] != scores[measure]
+
+
 def test_pictures_of_a_generator_become_a_film_and_a_sum(here, tmp_path):
     assert here("run", "mlp_vae_fashion28", "--count", "3", "-o", tmp_path)[0] == 0
     stops = sorted(tmp_path.glob("*.png"))

@@ -33,11 +33,7 @@ def repairing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
     with holes of every kind, the whole picture counts; repeated_lpips: the same on drawings with repeated structure.  LPIPS needs
     `teachers`.  strokes_psnr, strokes_gain: see `brushing`.
     """
-    from imgen.training.data import files, rgb
-
-    pictures = [rgb(path) for path in files(folder)]
-    if not pictures:
-        raise UserError("data_empty", name=folder.name)
+    pictures = pictures_in(folder)
     scores: Scores = {"count": len(pictures)}
     if card.abilities.takes_mask:
         scores |= filling(card, pictures, teachers)
@@ -51,6 +47,29 @@ def repairing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:
         for quality in QUALITIES if card.net else ():
             scores |= decoding(mend, pictures, quality)
     return {name: rounded(value, 4 if "lpips" in name else 2) for name, value in scores.items()}
+
+
+def repairing_in_views(card: Card, folder: Path) -> Scores:
+    """views_noise_25, views_jpeg_10_gain, views_strokes_gain: as `repairing` has them, in eight views, see `self_ensemble`."""
+    pictures, scores = pictures_in(folder), {}
+    if card.abilities.takes_mask:
+        scores |= brushing(card, pictures, views=8)
+    if mend := mender(card, views=8):
+        scores["noise_25"] = mean(decibels(mend(noised(x, 25, n)), to_tensor(x)) for n, x in enumerate(pictures))
+        scores |= decoding(mend, pictures, 10)
+    return {f"views_{name}": rounded(scores[name], 2) for name in IN_VIEWS if name in scores}
+
+
+IN_VIEWS = "noise_25", "jpeg_10_gain", "strokes_gain"
+
+
+def pictures_in(folder: Path) -> list[np.ndarray]:
+    from imgen.training.data import files, rgb
+
+    pictures = [rgb(path) for path in files(folder)]
+    if not pictures:
+        raise UserError("data_empty", name=folder.name)
+    return pictures
 
 
 def rounded(value: Any, digits: int) -> Any:
@@ -74,12 +93,14 @@ def noised(pixels: np.ndarray, sigma: float, seed: int) -> "Tensor":
     return to_tensor(pixels) + noise * (sigma / 255)
 
 
-def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | None":
+def mender(card: Card, sigma: float = 25.0, views: int = 1) -> "Callable[[Tensor], Tensor] | None":
     """(1, 3, H, W) to the same, mended; in the precision that the app has on this machine.  None: it only fills holes.
 
-    sigma: of the noise, for what must know it.
+    sigma: of the noise, for what must know it; views: of a net, see `self_ensemble`.
     """
     import torch
+
+    from imgen.functional.self_ensemble import averaged
 
     if card.net is None:
         idle = card.abilities.takes_mask or card.abilities.spoils
@@ -88,7 +109,8 @@ def mender(card: Card, sigma: float = 25.0) -> "Callable[[Tensor], Tensor] | Non
         return None
     net = loaded(card)
     here = next(net.parameters()).device
-    forward = unmasked(net) if card.abilities.takes_mask else after_all_steps(net) if card.abilities.shows_steps else net
+    once = unmasked(net) if card.abilities.takes_mask else after_all_steps(net) if card.abilities.shows_steps else net
+    forward = averaged(once, views, net.grid)
 
     def mend(x: "Tensor") -> "Tensor":
         with torch.inference_mode():
@@ -148,7 +170,7 @@ def filling(card: Card, pictures: list[np.ndarray], teachers: Path | None) -> Sc
     return scores | brushing(card, pictures)
 
 
-def brushing(card: Card, pictures: list[np.ndarray]) -> Scores:
+def brushing(card: Card, pictures: list[np.ndarray], **knobs: int) -> Scores:
     """PSNR inside broad strokes that cover 10 to 20 % of each picture, and how much that is above biharmonic filling.
 
     Source: Damelin and Hoang 2018, "On surface completion and image inpainting by biharmonic functions", as scikit-image has it.
@@ -163,7 +185,7 @@ def brushing(card: Card, pictures: list[np.ndarray]) -> Scores:
         spoiled = without(pixels, mask)
         smooth = inpaint_biharmonic(spoiled.pixels, hole, channel_axis=2, split_into_regions=True)
         smooth = np.rint(255 * smooth.clip(0, 1)).astype(np.uint8)
-        for restored, values in ((filled(card, spoiled, mask), ours), (smooth, theirs)):
+        for restored, values in ((filled(card, spoiled, mask, **knobs), ours), (smooth, theirs)):
             values.append(decibels(*(to_tensor(one[hole][None]) for one in (restored, pixels))))
     return {"strokes_psnr": mean(ours), "strokes_gain": mean(ours) - mean(theirs)}
 
@@ -175,8 +197,8 @@ def gap(pixels: np.ndarray, number: int) -> tuple[Picture, Picture]:
     return without(pixels, mask), mask
 
 
-def filled(card: Card, spoiled: Picture, mask: Picture) -> np.ndarray:
-    return card(spoiled, mask=[mask], grow=0, feather=0).pictures[0].pixels
+def filled(card: Card, spoiled: Picture, mask: Picture, **knobs: int) -> np.ndarray:
+    return card(spoiled, mask=[mask], grow=0, feather=0, **knobs).pictures[0].pixels
 
 
 def repeated(side: int = 256) -> list[np.ndarray]:

@@ -30,9 +30,9 @@ from imgen.evaluation.generation import (
     most_at_once,
     real,
 )
-from imgen.evaluation.restoration import repairing, repairing_sample
+from imgen.evaluation.restoration import repairing, repairing_in_views, repairing_sample
 from imgen.evaluation.style import PHOTOGRAPHS, painting, seeing
-from imgen.evaluation.upscaling import small, upscaling
+from imgen.evaluation.upscaling import small, upscaling, views_psnr
 from imgen.facts import read_facts, write_facts
 from imgen.functional.contact_sheet import sheet
 from imgen.image import Picture, to_tensor
@@ -67,6 +67,13 @@ def evaluate(
     if card.task == "upscale":
         return {folder.stem + ("_phone" if phone else ""): upscaling(card, folder, teachers, phone)}
     return {folder.stem: generation(card, folder, teachers, inception)}
+
+
+def in_eight_views(card: Card, folder: Path) -> Scores:
+    """What an upscaler or a net that repairs gains by looking at a picture eight times; of other cards nothing."""
+    if "views" not in card.knobs:
+        return {}
+    return (views_psnr if card.task == "upscale" else repairing_in_views)(card, folder)
 
 
 def guessing(card: Card, folder: Path, teachers: Path | None = None) -> Scores:

@@ -40,17 +40,26 @@ DIGITS = {"psnr": 3, "ssim": 4, "distilled_lpips": 4, "lpips": 4}
 
 def float32_psnr(card: Card, folder: Path) -> Scores:
     """PSNR (dB) of an upscaler that runs in float32: what its faster precision costs."""
+    others = {role: replace(one, float32_only=True) for role, one in card.auxiliary.items()}
+    return {"float32_psnr": mean_psnr(replace(card, float32_only=True, auxiliary=others), folder)}
+
+
+def views_psnr(card: Card, folder: Path) -> Scores:
+    """PSNR (dB) of an upscaler in eight views, see `self_ensemble`."""
+    return {"views_psnr": mean_psnr(card, folder, views=8)}
+
+
+def mean_psnr(card: Card, folder: Path, **knobs: int) -> float:
+    """As `upscaling` has it."""
     from imgen.functional.metrics import psnr
     from imgen.training.data import files, rgb
 
     scale, values = int(card.knobs["scale"].default), []
-    others = {role: replace(one, float32_only=True) for role, one in card.auxiliary.items()}
-    precise = replace(card, float32_only=True, auxiliary=others)
     for path in files(folder):
         hr, lr = small(rgb(path), scale)
-        sr = precise(Picture(lr), scale=scale).pictures[0]
+        sr = card(Picture(lr), scale=scale, **knobs).pictures[0]
         values.append(psnr(to_tensor(sr.pixels), to_tensor(hr), scale))
-    return {"float32_psnr": round(float(np.mean(values)), 3)}
+    return round(float(np.mean(values)), DIGITS["psnr"])
 
 
 def small(hr: np.ndarray, scale: int, phone: int | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -124,13 +124,15 @@ BRIEF = (
 )
 SHOWN = (  # in this order
     "score_accuracy",
-    "score_psnr", "score_ssim", "score_lpips", "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
+    "score_psnr", "score_views_psnr", "score_ssim", "score_lpips",
+    "score_kid_x1000", "score_floor_kid_x1000", "score_usual_kid_x1000",
     "score_inception_frechet", "score_floor_inception_frechet", "score_frechet", "score_floor_frechet", "score_usual_frechet",
     "score_nats_per_picture", "score_usual_nats_per_picture", "score_usual_pictures_seen",
     "score_reconstruction_psnr", "score_precision", "score_recall", "score_copy_ratio",
     "score_style_distance", "score_photo_lpips",
     "score_gatys_evaluations", "score_gatys_style_distance", "score_gatys_photo_lpips",
-    "score_noise_5", "score_noise_25", "score_noise_50", "score_jpeg_10", "score_jpeg_10_gain", "score_fill_psnr",
-    "score_fill_lpips", "score_repeated_lpips", "score_strokes_psnr", "score_strokes_gain",
+    "score_noise_5", "score_noise_25", "score_views_noise_25", "score_noise_50", "score_jpeg_10", "score_jpeg_10_gain",
+    "score_views_jpeg_10_gain", "score_fill_psnr", "score_fill_lpips", "score_repeated_lpips", "score_strokes_psnr",
+    "score_strokes_gain", "score_views_strokes_gain",
     "score_features", "score_grams", "score_true_loss_ratio", "score_true_time_ratio",
 )

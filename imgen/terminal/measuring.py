@@ -24,6 +24,7 @@ def evaluate(
     inception: Annotated[bool, typer.Option(help="of a generator: Fréchet distance in the Hub's Inception v3 too")] = False,
     phone: Annotated[bool, typer.Option(help="of an upscaler: on small pictures that are blurred, noisy and JPEGs")] = False,
     exact: Annotated[bool, typer.Option(help="of an upscaler: PSNR in float32, too")] = False,
+    views: Annotated[bool, typer.Option(help="of an upscaler or a network that repairs: in eight views, too")] = False,
     as_json: Annotated[bool, typer.Option("--json")] = False,
     store: Annotated[bool, typer.Option(help="keep the figures in weights/<card>.json")] = False,
 ) -> None:
@@ -39,6 +40,8 @@ def evaluate(
         scores[data.stem] |= evaluation.peer(card, peer, data, teachers)
     if exact and card.task == "upscale":
         scores[data.stem] = scores.get(data.stem, {}) | float32_psnr(card, data)
+    if views:
+        scores[data.stem] = scores.get(data.stem, {}) | evaluation.in_eight_views(card, data)
     if neighbours:
         target = target_of(neighbours, f"{card.name}.png")
         keep(target, evaluation.neighbours(card, data), {"card": card.name, "source": digest_of("neighbours", data.resolve())})
