@@ -10,10 +10,11 @@ from contextvars import copy_context
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from imgen.cards import Card, Stopped, opened, recorded, stopping
+from imgen.cards import Card, opened, recorded
 from imgen.controls import UserError, checked
 from imgen.image import SUFFIXES, Frame, Frames, decode
 from imgen.place import PART, UNDER_WAY, digest, find, ready, write, written
+from imgen.stopping import Stopped, stopping
 
 OF_ALL = ("knob_", "weights_", "painting_", "words_", "write_disk_full", "write_denied")  # what no other file would cure
 ENDINGS = SUFFIXES | {".jfif", ".jpe", ".dib", ".pnm", ".pbm", ".apng", ".mpo"}  # of files that say they are pictures

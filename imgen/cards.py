@@ -3,7 +3,6 @@
 import inspect
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +13,13 @@ from imgen.facts import Facts, read_facts
 from imgen.image import Frame, Frames, Origin, Picture, decode, decode_film
 from imgen.loader import Complete, Loadable, Net, loader
 from imgen.pipelines.judge import opinion
+from imgen.stopping import go_on
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 WEIGHTS = hub.bundled
-stopping: ContextVar[Callable[[], None] | None] = ContextVar("stopping", default=None)  # asked at every frame; may raise Stopped
 # Whoever else may do a piece of work, with its values checked: yields its frames, and returns whether it did.
 elsewhere: "Callable[[Card, Callable[..., Iterator[Frame]], tuple[Picture, ...], Mapping[str, Value]], Elsewhere] | None" = None
 Elsewhere = Generator[Frame, None, bool]
@@ -30,10 +29,6 @@ def stored(name: str) -> Path:
     """The file of a card's facts or figures: the bundled one, else that of the snapshot; it may not be there."""
     path = WEIGHTS / name
     return path if hub.snapshot is None or path.exists() else hub.snapshot / name
-
-
-class Stopped(BaseException):
-    """Nobody waits for the result any more.  Not an Exception: whoever words errors has nothing to say to nobody."""
 
 
 @dataclass(frozen=True)
@@ -245,13 +240,6 @@ class Clock:
             yield frame
             began = time.perf_counter()
         self.seconds += time.perf_counter() - began
-
-
-def go_on() -> None:
-    """Raises Stopped if whoever asked for the work has gone."""
-    check = stopping.get()
-    if check is not None:
-        check()
 
 
 def roles(net: "nn.Module", others: "Mapping[str, nn.Module]") -> "nn.ModuleDict":

@@ -22,11 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from imgen import __version__, cards, device, hub
-from imgen.cards import Card, Elsewhere, Stopped, go_on, stopping
+from imgen.cards import Card, Elsewhere
 from imgen.catalog import CATALOG
 from imgen.controls import UserError, Value
 from imgen.image import Frame, Frames, Picture
 from imgen.loader import loader
+from imgen.stopping import Stopped, go_on, stopping
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -9,7 +9,7 @@ from PIL import Image
 from imgen.catalog import find_card
 from imgen.image import Origin
 from imgen.ui import cost
-from imgen.ui.cost import Asked, Cost, Pace, cost_of, megapixels, passes, reckoned, span
+from imgen.ui.cost import Asked, Cost, Pace, cost_of, known, megapixels, passes, reckoned, span
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,18 @@ def test_a_figure_of_a_card_is_for_its_own_picture_and_grows_with_pixels():
     assert reckoned(style, 4000**2, {"size": 512}) == pytest.approx(style.facts.bench["seconds"])
     assert reckoned(find_card("recurrent_restore"), 256**2, {"steps": 3}) == pytest.approx(
         find_card("recurrent_restore").facts.bench["seconds_per_picture"] / 2)
+
+
+def test_frames_and_small_tiles_cost_what_they_make_a_net_do():
+    """One look at least at each frame; and each tile sees the net's radius around it besides."""
+    card = find_card("recurrent_restore")
+    one, plain = reckoned(card, 256**2, {"steps": 1}), known(card, {})
+    assert reckoned(card, 256**2, {"steps": 1, "frames": (1, 2, 3)}) == pytest.approx(4 * one)
+    assert reckoned(card, 512**2, plain | {"tile": 512}) == reckoned(card, 512**2, plain)
+    card = find_card("light_restore")
+    around, plain = 2 * card.net.build().receptive_radius, known(card, {})
+    more = ((64 + around) / 64) ** 2 / ((256 + around) / 256) ** 2
+    assert more > 2 and reckoned(card, 512**2, plain | {"tile": 64}) == pytest.approx(more * reckoned(card, 512**2, plain))
 
 
 def finished(name: str, seconds: float) -> Origin:

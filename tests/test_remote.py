@@ -18,7 +18,6 @@ from conftest import noise_picture
 from PIL import Image
 
 from imgen import cards, remote
-from imgen.cards import Stopped, stopping
 from imgen.catalog import CATALOG, find_card
 from imgen.controls import UserError
 from imgen.image import Frame, Picture
@@ -27,6 +26,7 @@ from imgen.loader import Net
 from imgen.models.espcn import ESPCN
 from imgen.pipelines.steer import steer
 from imgen.remote import Cluster, Gathered
+from imgen.stopping import Stopped, stopping
 
 ROOT = Path(__file__).parent.parent
 REPLICA = re.compile(rb"ray::(ServeReplica:imgen-|[^ ]*work\.)")  # a title: its class, or what it is just doing

@@ -27,6 +27,7 @@ from imgen.pipelines.fill import fill, repair
 from imgen.pipelines.filters import median, non_local_means, smooth
 from imgen.pipelines.restore import aligned, of_one_colour, restore, restore_steps
 from imgen.pipelines.spoil import UNITS, spoil
+from imgen.stopping import Stopped, stopping
 from imgen.training.degrade import FRAMES, Wounds, burst, noisy, noisy_or_jpeg
 
 
@@ -71,13 +72,34 @@ def test_eight_views_mend_alike_however_the_picture_is_turned(net, pipeline, kno
     assert off[0] > 20 and off[1] <= 1
 
 
+@pytest.mark.parametrize(("pipeline", "views", "width", "calls"), [(restore, 8, 64, 2), (fill, 8, 64, 2), (fill, 1, 1500, 2)])
+def test_stop_is_heard_between_views_and_windows(pipeline, views, width, calls):
+    """Not only between tiles: one of them, seen eight times, may take a minute."""
+    net, made = Darker(), []
+    net.register_forward_hook(lambda *_: made.append(1))
+
+    def check():
+        if len(made) == calls:
+            raise Stopped
+
+    picture, hole = noise_picture(64, width), np.zeros((64, width, 1), np.uint8)
+    hole[30:33] = 255
+    token = stopping.set(check)
+    try:
+        with pytest.raises(Stopped):
+            last(pipeline(net, picture, views=views, **({"mask": [Picture(hole)]} if pipeline is fill else {})))
+    finally:
+        stopping.reset(token)
+    assert len(made) == calls
+
+
 class Darker(torch.nn.Module):
-    """Stands in for a net: everything 0.25 darker."""
+    """Stands in for a net, with a mask or without: everything 0.25 darker."""
 
     receptive_radius, grid, channels = 0, 1, 3
 
     def forward(self, x):
-        return x - 0.25
+        return x[:, :3] - 0.25
 
 
 def old_print(tone: str, sigma: float, quality: int) -> tuple[np.ndarray, Picture]:

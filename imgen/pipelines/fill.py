@@ -19,6 +19,7 @@ from imgen.pipelines.spoil import hole_known
 from imgen.pipelines.stylize import check_shape
 from imgen.pipelines.stylize import mask as levels
 from imgen.pipelines.upscale import Tile, Views
+from imgen.stopping import go_on
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -191,6 +192,7 @@ def by_net(net: HoleFiller, views: int = 1) -> Callable[[np.ndarray, np.ndarray]
             for left, right in _windows(hole.shape[1]):
                 here = slice(top, bottom), slice(left, right)
                 if hole[here].any():
+                    go_on()
                     filled = _picture_of(work(input_of(net, colour[here], hole[here])), colour.shape[2])
                     colour[here] = np.where(hole[here][..., None], filled, colour[here])
                     hole[here] = False

@@ -52,6 +52,16 @@ def phones(hr: Tensor, scale: int) -> Tensor:
     return torch.from_numpy(np.stack(spoiled)).permute(0, 3, 1, 2)
 
 
+STAIRS = 0.1  # share of pictures of which each pixel is the colour of its middle alone
+
+
+def phones_and_screens(hr: Tensor, scale: int) -> Tensor:
+    """As `phones`, but for some that a program made that knows no smooth edges."""
+    lr, stairs = phones(hr, scale), torch.rand(len(hr)) < STAIRS
+    lr[stairs] = hr[stairs][..., scale // 2 :: scale, scale // 2 :: scale]
+    return lr
+
+
 def shrunk(hr: Tensor, scale: int) -> Tensor:
     """(N, C, H, W) uint8 -> LR (N, C, H/s, W/s) as `shrink` makes it."""
     small = [shrink(x, scale)[1] for x in hr.permute(0, 2, 3, 1).contiguous().numpy()]

@@ -1,5 +1,6 @@
 """How each recorded training is built: a maker takes the folders and gives the recipe and the facts that its card needs."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
 from imgen.training.classifying import Classify, DrawnShapes, Shifted, decayed_adam, momentum
 from imgen.training.degrade import Wounds, burst, phones, plain, shrunk
 from imgen.training.distilling import Distil, Resemble
+from imgen.training.drawn import figures
 from imgen.training.flow import FlowMatching
 from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
 from imgen.training.loop import Recipe
@@ -254,11 +256,15 @@ def small_vgg(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe,
 
 
 def photos(
-    network: Callable[[int], nn.Module], scale: int, shrinks: tuple[float, ...] = data.SHRINKS, **settings: Any
+    network: Callable[[int], nn.Module], scale: int, shrinks: tuple[float, ...] = data.SHRINKS, *,
+    drawn: float = 0.0, **settings: Any,
 ) -> Make:
-    """data: photographs.  shrinks: see `data.patches`."""
+    """data: photographs.  shrinks: see `data.patches`; drawn: so many `figures` to a photograph's patch."""
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
         pairs = data.patches(folder, scale, shrinks=shrinks)
+        if drawn:
+            more = figures(math.ceil(drawn * len(pairs[0])), pairs[0].shape[3], scale)
+            pairs = tuple(torch.cat(both) for both in zip(pairs, more, strict=True))
         return Upscale(network(scale), *pairs, device=device, **settings), {"scale": scale}
 
     return make

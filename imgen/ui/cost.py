@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from imgen.catalog import CARDS
 from imgen.controls import UserError, checked
 from imgen.image import Origin, pixels_of, size_of_file
 from imgen.pipelines.flow import STEPS
-from imgen.pipelines.upscale import MOST
+from imgen.pipelines.upscale import MOST, overlap_of
 from imgen.texts import LANGUAGES, text
 from imgen.ui.kept import file_stem
 from imgen.ui.language import both, spans
@@ -96,10 +97,27 @@ def reckoned(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
     if card.abilities.any_factor:
         seconds *= passes(card, _times(knobs, pixels)) / passes(card, MEASURED_SCALE)
     if card.abilities.shows_steps:
-        seconds *= knobs.get("steps", PLAIN_STEPS) / PLAIN_STEPS
+        seconds *= max(knobs.get("steps", PLAIN_STEPS), 1 + len(knobs.get("frames", ()))) / PLAIN_STEPS
     if card.abilities.flows:
         seconds *= knobs["steps"] / STEPS * _looks(knobs["guidance"]) / _looks(card.knobs["guidance"].default)
-    return seconds * knobs.get("count", 1) * knobs.get("views", 1)
+    return seconds * knobs.get("count", 1) * knobs.get("views", 1) * seen_again(card, pixels, knobs)
+
+
+def seen_again(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
+    """How many times the work of usual tiles smaller ones are, for they see more of their surroundings; 1 of larger ones."""
+    tile, usual = knobs.get("tile", 0), card.knobs["tile"].default if "tile" in card.knobs else 0
+    if not tile or tile >= usual or pixels <= tile**2 or not card.net:
+        return 1.0
+    around = 2 * radius(card, knobs.get("steps", 1))
+    return ((1 + around / tile) / (1 + around / usual)) ** 2
+
+
+@cache
+def radius(card: Card, steps: int) -> int:
+    """Pixels to each side that tiles see besides.  Asked only of those who chose tiles of their own, for it takes PyTorch."""
+    net = card.net.build() if card.net else None
+    found = getattr(net, "receptive_radius", 0)
+    return found(steps) if callable(found) else overlap_of(net)
 
 
 def here(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:

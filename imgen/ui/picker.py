@@ -76,7 +76,7 @@ def make_picker(cards: Sequence[Card], chosen: Card) -> Picker:
     choices += [(named(card, *(["young"] if card.young else []), by=DOT), card.name) for card in rest]
     picker = Picker(choices, value=chosen.name, label=t("model"), elem_classes="picker", interactive=True)
     if rest:
-        gr.HTML(fold(rest, len(cards)) + pictures(first), js_on_load=FOLD, elem_classes="all-models")
+        gr.HTML(fold(first, rest) + pictures(first), js_on_load=FOLD, elem_classes="all-models")
     else:
         gr.HTML(pictures(first), elem_classes="all-models")
     return picker
@@ -88,16 +88,30 @@ def named(card: Card, *more: str, by: str) -> str:
     return t(*keys, *more, by=[DOT] * (len(keys) - 1) + [by] * len(more))
 
 
-def fold(rest: Sequence[Card], count: int) -> str:
-    """Each heading knows the card before which it stands.  count: of all models."""
+def fold(first: Sequence[Card], rest: Sequence[Card]) -> str:
+    """Each heading knows the card before which it stands; a family counts as one model."""
     seen, unseen = [card for card in rest if not stood_for(card)], [card for card in rest if stood_for(card)]
     groups = [(idea, next(cards).name) for idea, cards in groupby(seen, lambda card: card.idea)]
     headings = "".join(f'<h4 data-first="{name}">{both(f"idea_{idea}")}</h4>' for idea, name in groups)
     find = f'<label>{both("find_model")} <input type="search" autocomplete="off"></label>'
     values = ", ".join(f'input[value="{card.name}"]' for card in unseen)
     hide = f"<style>.picker label:not(.selected):has({values}) {{ display: none }}</style>" if unseen else ""
-    summary = f'<summary>{both("all_models", count=count)}</summary>'
-    return f'<details class="all" data-first="{rest[0].name}">{summary}{find}{headings}</details>{hide}'
+    summary = f'<summary>{both("all_models", count=len(first) + len(seen))}</summary>'
+    stand = "".join(standing(card) for card in first)
+    return f'<details class="all" data-first="{rest[0].name}">{summary}{find}{headings}</details>{hide}{stand}'
+
+
+def standing(card: Card) -> str:
+    """A style sheet by which a recommended card looks chosen when a sibling of it is, which is not seen itself."""
+    siblings = ", ".join(f'input[value="{one.name}"]' for one in family_of(card) if one is not card)
+    if not siblings:
+        return ""
+    label = f'.bench .picker .wrap:has(label.selected :is({siblings})) > label:has(input[value="{card.name}"])'
+    chosen = "background: var(--button-primary-background-fill); border-color: transparent;"
+    return (
+        f"<style>.bench .picker .wrap > label.selected:has({siblings}) {{ display: none }} {label} {{ {chosen} }}"
+        f" {label} span, {label} span::first-line {{ color: #fff }}</style>"
+    )
 
 
 def pictures(first: Sequence[Card]) -> str:

@@ -22,8 +22,8 @@ import gradio as gr
 from gradio.context import LocalContext
 
 from imgen import device
-from imgen.cards import Stopped, stopping
 from imgen.controls import UserError
+from imgen.stopping import Stopped, stopping
 from imgen.ui import report
 from imgen.ui.language import both
 

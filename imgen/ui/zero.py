@@ -26,6 +26,7 @@ from imgen.catalog import CATALOG
 from imgen.controls import UserError, Value, checked
 from imgen.image import Frame, Picture
 from imgen.loader import Complete, Loader, loader
+from imgen.stopping import go_on
 from imgen.ui import cost
 from imgen.ui.cost import MEASURED, Pace, here, reckoned
 
@@ -104,7 +105,7 @@ def elsewhere(card: Card, pipeline: Callable, pictures: tuple[Picture, ...], kno
     try:
         with closing(worked(call)) as answers:  # pyright: ignore[reportArgumentType]  # a generator
             for answer in answers:
-                cards.go_on()
+                go_on()
                 if isinstance(answer, Refused):
                     raise UserError(answer.key, **answer.facts)
                 if answer.origin:
