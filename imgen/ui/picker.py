@@ -102,7 +102,10 @@ def fold(first: Sequence[Card], rest: Sequence[Card]) -> str:
 
 
 def standing(card: Card) -> str:
-    """A style sheet by which a recommended card looks chosen when a sibling of it is, which is not seen itself."""
+    """A style sheet by which a recommended card looks chosen when a sibling of it is, which is not seen itself.
+
+    Important, because Gradio puts two classes more before each rule of page.css.
+    """
     siblings = ", ".join(f'input[value="{one.name}"]' for one in family_of(card) if one is not card)
     if not siblings:
         return ""
@@ -110,7 +113,7 @@ def standing(card: Card) -> str:
     chosen = "background: var(--button-primary-background-fill); border-color: transparent;"
     return (
         f"<style>.bench .picker .wrap > label.selected:has({siblings}) {{ display: none }} {label} {{ {chosen} }}"
-        f" {label} span, {label} span::first-line {{ color: #fff }}</style>"
+        f" {label} span, {label} span::first-line {{ color: #fff !important }}</style>"
     )
 
 
