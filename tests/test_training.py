@@ -32,8 +32,9 @@ from imgen.models.transfer import TransferNet, tinted
 from imgen.models.vae import VAE
 from imgen.training import data, sharpening, sights, taught, weights
 from imgen.training.autoencoders import Autoencode, Elbo, UsualElbo
-from imgen.training.degrade import Wounds, burst, phones, plain, shrink
+from imgen.training.degrade import Wounds, burst, phones, phones_and_screens, plain, shrink
 from imgen.training.distilling import Distil, Resemble, strangeness
+from imgen.training.drawn import FIGURES, figures
 from imgen.training.ema import recalibrated_batch_norm
 from imgen.training.expand import contracted, expand
 from imgen.training.gan import Adversarial, Guess, Shrunk, UsualGAN
@@ -648,6 +649,28 @@ def test_plain_pictures_are_even_but_for_a_box_and_their_small_ones_are_theirs()
     assert 8 <= even.sum() < 16
     clean = even & (torch.arange(16) % 4 % 3 == 0)
     assert clean.any() and torch.equal(lr[clean], hr[clean][..., :12, :12])
+
+
+def test_figures_have_smooth_edges_large_and_stairs_in_half_of_the_small():
+    """Their insides are the same colour in both: the middle of each small pixel lies where the large one has it."""
+    torch.manual_seed(0)
+    lr, hr = figures(16, 24, 4)
+    assert lr.shape == (16, 3, 24, 24) and hr.shape == (16, 3, 96, 96) and lr.dtype == hr.dtype == torch.uint8
+    colours = [len(one.flatten(1).unique(dim=1).T) for one in lr]
+    assert max(colours[::2]) <= 1 + FIGURES < np.median(colours[1::2])
+    assert np.mean([len(one.flatten(1).unique(dim=1).T) for one in hr]) > np.mean(colours[::2])
+    cells = hr.unfold(2, 4, 4).unfold(3, 4, 4)  # (16, 3, 24, 24, 4, 4)
+    even = (cells == cells[..., :1, :1]).all(-1).all(-1).all(1)
+    assert even.float().mean() > 0.5
+    assert torch.equal(lr[::2].permute(0, 2, 3, 1)[even[::2]], cells[::2, ..., 0, 0].permute(0, 2, 3, 1)[even[::2]])
+
+
+def test_a_screen_s_small_pixels_are_some_of_the_large_ones():
+    torch.manual_seed(0)
+    hr = torch.randint(256, (60, 3, 16, 16), dtype=torch.uint8)
+    lr = phones_and_screens(hr, 4)
+    stairs = (lr == hr[..., 2::4, 2::4]).flatten(1).all(1)
+    assert lr.shape == (60, 3, 4, 4) and 1 <= stairs.sum() <= 20
 
 
 @pytest.mark.parametrize("around", [lambda net: net, expand], ids=["plain", "expanded"])
