@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 
 from imgen.controls import UserError
 from imgen.functional import together
+from imgen.training.runs import RUNS
 
 SCRIPT = Path(__file__).with_name("together.py")
 ROOT = SCRIPT.parent.parent
@@ -87,7 +88,7 @@ def test_the_command_trains_under_torchrun_and_goes_on_alone(tmp_path):
         torch.testing.assert_close(weights[1][key].float(), value.float(), rtol=0, atol=1e-3)  # stored in half precision
     processes([sys.executable, "-m", *command("two", 8)])
     facts = json.loads((tmp_path / "two" / "espcn_x3.json").read_text())["training"]
-    assert facts["steps"] == 8 and facts["planned_steps"] == [6, 8] and facts["pictures_seen"] == 8 * 16
+    assert facts["steps"] == 8 and facts["planned_steps"] == [6, 8] and facts["pictures_seen"] == 8 * RUNS["espcn_x3"].batch
 
 
 def test_a_process_that_is_alone_shares_nothing():
