@@ -116,7 +116,7 @@ RUNS = {
         photos(ESPCN, 2, FINE_SIZES, rate=3e-4, batch=32, expanded=True, muon=True), 12000, 32, starts_from="espcn_x2",
     ),
     # Without drawn figures they were 2 to 5 dB worse on drawings than a bicubic spline, and speckled them with colours.
-    "light_x4": Run(photos(Light, 4, FINE_SIZES, drawn=0.06, rate=5e-4, **LIGHTLY), 3500, 16, starts_from="light_x4"),
+    "light_x4": Run(photos(Light, 4, FINE_SIZES, drawn=0.06, rate=5e-4, **LIGHTLY), 3100, 16, starts_from="light_x4"),
     "light_x3": Run(photos(Light, 3, FINE_SIZES, drawn=0.06, rate=3e-4, **LIGHTLY), 800, 16, starts_from="light_x3"),
     "light_x2": Run(photos(Light, 2, FINE_SIZES, drawn=0.06, rate=3e-4, **LIGHTLY), 800, 16, starts_from="light_x2"),
     "light_real_x4": Run(
@@ -124,7 +124,7 @@ RUNS = {
         starts_from="light_real_x4",
     ),
     "light_real_x2": Run(
-        photos(Light, 2, FINE_SIZES, drawn=0.06, spoil=phones_and_screens, rate=3e-4, **LIGHTLY), 1000, 16,
+        photos(Light, 2, FINE_SIZES, drawn=0.06, spoil=phones_and_screens, rate=3e-4, **LIGHTLY), 700, 16,
         starts_from="light_real_x2",
     ),
     "light_unet_x4": Run(
