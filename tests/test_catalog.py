@@ -131,9 +131,8 @@ def test_bundled_weights_fit_strictly_and_are_all_there(card):
     assert counted == card.facts.parameters
 
 
-ASLEEP = (  # blocks of each are idle until they are trained again, those of Light as `training.idle` tells
-    "light_x2", "light_x3", "light_x4", "light_real_x4", "enhancenet_x4", "enhancenet_pat_x4",
-)
+# Blocks of each are idle until they are trained again, those of Light as `training.idle` tells.
+ASLEEP = ("light_x2", "light_x3", "enhancenet_x4", "enhancenet_pat_x4")
 
 
 @each(BUNDLED)
