@@ -127,7 +127,7 @@ def _guess(net: Any) -> Plan:
 
 
 def padded(x: Tensor, grid: int) -> Tensor:
-    """As `layers.filled_up`, in words that hold for any size: both sides up to multiples of `grid`, by their last pixels."""
+    """As `resample.filled_up`, in words that hold for any size: both sides up to multiples of `grid`, by their last pixels."""
     rows, columns = (torch.arange((side + grid - 1) // grid * grid).clamp(max=side - 1) for side in x.shape[2:])
     return x.index_select(2, rows).index_select(3, columns)
 

@@ -107,7 +107,7 @@ def test_every_other_card_has_a_plan_that_is_its_networks_own_answer():
 
 
 def test_padding_in_the_words_of_an_exporter_is_the_padding_of_the_networks():
-    from imgen.models.layers import filled_up
+    from imgen.functional.resample import filled_up
 
     for height, width in ((16, 16), (17, 30), (23, 41)):
         x = torch.rand(1, 3, height, width)

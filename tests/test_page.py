@@ -1009,7 +1009,10 @@ def test_the_sizes_of_a_family_are_one_choice(visit):
     bench.locator(".about .sizes button", has_text="×2").click()
     new_result(page, bench, before)
     assert all(words in bench.locator(".status-line p").inner_text() for words in ("×2", "180×150 → 360×300"))
-    assert bench.locator(".picker label.selected:visible input").get_attribute("value") == "light_x2"
+    assert bench.locator(".picker label.selected input").get_attribute("value") == "light_x2"
+    family = bench.locator('.picker label:has(input[value="light_x4"])')  # which stands for all its sizes
+    assert family.evaluate("label => getComputedStyle(label.querySelector('span')).color") == "rgb(255, 255, 255)"
+    assert not bench.locator('.picker label:has(input[value="light_x2"])').is_visible()
     assert bench.locator(".about .sizes button[aria-pressed=true]").all_inner_texts() == ["×2"]
 
 

@@ -82,6 +82,11 @@ def cropped(x: Tensor, height: int, width: int) -> Tensor:
     return x[..., :height, :width]
 
 
+def filled_up(x: Tensor, grid: int) -> Tensor:
+    """x (N, C, H, W) with its last rows and columns repeated until both sides are multiples of `grid`."""
+    return F.pad(x, (0, -x.shape[3] % grid, 0, -x.shape[2] % grid), mode="replicate")
+
+
 def inside(weights: Tensor, side: int) -> Tensor:
     """(side·scale,): how much of each new pixel's weights falls on the picture; at the border less than 1."""
     with torch.autocast(weights.device.type, enabled=False):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from imgen.models.layers import filled_up
+from imgen.functional.resample import filled_up
 from imgen.stopping import go_on
 
 

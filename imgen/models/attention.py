@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgen.models.layers import filled_up
+from imgen.functional.resample import filled_up
 from imgen.models.nafnet import Gated
 
 CELL = 4  # pixels a side of what is looked at as one

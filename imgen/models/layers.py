@@ -97,11 +97,6 @@ class ConvAfterShuffle(nn.Conv2d):
         return F.pixel_shuffle(y, self.factor)
 
 
-def filled_up(x: Tensor, grid: int) -> Tensor:
-    """x (N, C, H, W) with its last rows and columns repeated until both sides are multiples of `grid`."""
-    return F.pad(x, (0, -x.shape[3] % grid, 0, -x.shape[2] % grid), mode="replicate")
-
-
 def chain(channels: int, depth: int, width: int) -> nn.Sequential:
     """`depth` 3×3 convolutions with ReLU between: (N, channels, H, W) -> the same shape, 0 at first."""
     middle = [nn.Conv2d(width, width, 3, padding=1) for _ in range(depth - 2)]

@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from imgen.functional.network_interpolation import move_from
-from imgen.functional.resample import enlarged
-from imgen.models.layers import filled_up
+from imgen.functional.resample import enlarged, filled_up
 
 
 class Attentive(nn.Module):

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from imgen.models.layers import begin_at_zero, filled_up
+from imgen.functional.resample import filled_up
+from imgen.models.layers import begin_at_zero
 
 
 class RecurrentNet(nn.Module):
