@@ -37,7 +37,7 @@ def figure(side: int, finer: int, rng: np.random.Generator) -> np.ndarray:
         if len(places) == 3:
             corners = places
         elif rng.random() < 0.5:
-            corners = line(*places, rng.integers(1, 4))
+            corners = line(places[0], places[1], int(rng.integers(1, 4)))
         elif rng.random() < 0.5:
             (left, top), (right, bottom) = places
             corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])
