@@ -116,8 +116,7 @@ def seen_again(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
 def radius(card: Card, steps: int) -> int:
     """Pixels to each side that tiles see besides.  Asked only of those who chose tiles of their own, for it takes PyTorch."""
     net: Any = card.net.build() if card.net else None
-    found: Any = getattr(net, "receptive_radius", 0)
-    return found(steps) if callable(found) else overlap_of(net)
+    return net.receptive_radius(steps) if card.abilities.shows_steps else overlap_of(net)
 
 
 def here(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
