@@ -14,6 +14,7 @@ from imgen.training.degrade import shrink
 
 HELD_OUT = 10  # every 10th file of a sorted folder is for measuring: no training sees it
 SHRINKS = 1, 0.6, 0.4  # sizes at which a photograph is seen
+MORE_SHRINKS = 1, 0.7, 0.5, 0.35
 PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif"}
 
 

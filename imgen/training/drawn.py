@@ -19,13 +19,15 @@ def figures(count: int, side: int, scale: int) -> tuple[Tensor, Tensor]:
     program draws that knows no smooth edges.
     """
     rng = np.random.default_rng(randint(2**32))
-    fine = [figure(side, scale * FINER, rng) for _ in range(count)]
-    size = (side * scale, side * scale)
-    hr = torch.from_numpy(np.stack([cv2.resize(x, size, interpolation=cv2.INTER_AREA) for x in fine])).permute(0, 3, 1, 2)
-    lr, step = shrunk(hr, scale), scale * FINER
-    stairs = np.stack([x[step // 2 :: step, step // 2 :: step] for x in fine[::2]])
-    lr[::2] = torch.from_numpy(stairs).permute(0, 3, 1, 2)
-    return lr, hr.contiguous()
+    smooth, stairs, step = [], [], scale * FINER
+    for _ in range(count):  # one at a time: so fine, hundreds would fill a gigabyte
+        fine = figure(side, step, rng)
+        smooth.append(cv2.resize(fine, (side * scale, side * scale), interpolation=cv2.INTER_AREA))
+        stairs.append(fine[step // 2 :: step, step // 2 :: step].copy())
+    hr, small = (torch.from_numpy(np.stack(several)).permute(0, 3, 1, 2).contiguous() for several in (smooth, stairs))
+    lr = shrunk(hr, scale)
+    lr[::2] = small[::2]
+    return lr, hr
 
 
 def figure(side: int, finer: int, rng: np.random.Generator) -> np.ndarray:

@@ -332,7 +332,7 @@ def imitating(parts: int, clean: int, *, adversarial: float, **settings: object)
     0.2 to 0.8 s each on a core that multiplies bfloat16.
     """
     def make(folder: Path, teachers: Path | None, device: str) -> tuple[Recipe, dict[str, object]]:
-        hr = data.details(folder, 256, (1, 0.7, 0.5, 0.35), held_out=False)
+        hr = data.details(folder, 256, data.MORE_SHRINKS, held_out=False)
         lr, even = plain((parts + clean) * PART // PLAIN, hr.shape[3] // 4, 4)
         asked = [(lr, even, even)]
         for spoil, count, name in ((phones, parts, "real_esrgan_x4"), (shrunk, clean, "real_esrgan_x4_clean")):

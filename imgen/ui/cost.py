@@ -9,7 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -112,10 +112,11 @@ def seen_again(card: Card, pixels: int, knobs: Mapping[str, Any]) -> float:
     return ((1 + around / tile) / (1 + around / usual)) ** 2
 
 
-@cache
+@lru_cache(64)  # visitors' own networks come and go
 def radius(card: Card, steps: int) -> int:
-    """Pixels to each side that tiles see besides.  Asked only of those who chose tiles of their own, for it takes PyTorch."""
-    net: Any = card.net.build() if card.net else None
+    """Pixels to each side that tiles of a net see besides.  Asked only of who chose tiles of his own, for it takes PyTorch."""
+    assert card.net
+    net: Any = card.net.build()
     return net.receptive_radius(steps) if card.abilities.shows_steps else overlap_of(net)
 
 
